@@ -1,0 +1,164 @@
+//! What the server says, and what the client does about it.
+
+use heapless::String;
+
+use super::room::{Member, OWN_REQUEST_MIN};
+use super::sync::Catcher;
+use super::{ClientEvent, ClientMachine, ClientOutput};
+use crate::crypto::senderkey::DeviceKeys;
+use crate::id::{RoomId, Slot, TrackId};
+use crate::time::Instant;
+use crate::wire::control::{ClientMessage, ParticipantInfo, ServerMessage};
+
+/// Messages of a room that a newcomer gets to see.
+const CHAT_BACKLOG: u64 = 50;
+
+impl ClientMachine<'_> {
+    /// Handles one message of the server.
+    pub fn handle_control(&mut self, now: Instant, message: &ServerMessage<'_>, out: &mut impl ClientOutput) {
+        use ServerMessage as M;
+        if let Some(link) = self.link.as_mut() {
+            link.handle_heard(now);
+        }
+        match *message {
+            M::Alive => {}
+            M::Joined { request, room, name, slot, member, chat_latest } => {
+                self.handle_joined(now, request, (room, name), (slot, member), chat_latest, out);
+            }
+            M::Left { room, reason } => {
+                self.remove_room(room);
+                out.event(ClientEvent::Left { room, reason });
+            }
+            M::Participant { room, ref info } => self.handle_participant(now, room, info, out),
+            M::ParticipantGone { room, slot } => self.handle_participant_gone(now, room, slot, out),
+            M::SenderKey { room, slot, epoch, wrap } => {
+                let known = self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|known| known.id == room);
+                let is_taken = known.is_some_and(|known| known.take_key(now, &self.device, slot, epoch, wrap));
+                if !is_taken {
+                    self.request_key(now, room, slot, out);
+                }
+            }
+            M::KeyRequested { room, slot } => self.handle_key_requested(now, room, slot, out),
+            M::Chat { room, id, author, display_name, time_ms, text } => {
+                if self.is_next_chat(now, room, id, out) {
+                    out.event(ClientEvent::Chat { room, id, author, display_name, time_ms, text });
+                }
+            }
+            M::ChatFrom { room, oldest } => {
+                if let Some(chat) = self.room_mut(room).and_then(|room| room.chat.as_mut()) {
+                    chat.skip_to(oldest);
+                }
+            }
+            M::Direct { id, from, ref device, time_ms, sealed } => {
+                self.handle_direct(now, id, from, device, time_ms, sealed, out);
+            }
+            M::DirectFrom { oldest } => self.directs.skip_to(oldest),
+            M::Refused { .. } => self.handle_refused(message, out),
+            _ => out.event(ClientEvent::Said(message)),
+        }
+    }
+
+    fn handle_joined(
+        &mut self,
+        now: Instant,
+        request: u32,
+        room: (RoomId, &str),
+        place: (Slot, u32),
+        chat_latest: u64,
+        out: &mut impl ClientOutput,
+    ) {
+        let (id, name) = room;
+        if self.room_or_new(id).is_err() {
+            out.control(&ClientMessage::LeaveRoom { room: id });
+            return;
+        }
+        let room = self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|room| room.id == id);
+        let Some(room) = room else { return };
+        // A second membership begins like the first: with nobody known, and a key that nobody has.
+        room.forget_members(&mut self.reassembler);
+        room.joined = Some(place);
+        room.make_own_key(place.0, &mut self.random);
+        // After a restart with less history than we have read, we begin where it ends.
+        let last = room.chat.map_or(chat_latest.saturating_sub(CHAT_BACKLOG), |chat| chat.last).min(chat_latest);
+        let mut chat = Catcher::new(last, chat_latest);
+        let request = if request < OWN_REQUEST_MIN { request } else { 0 };
+        out.event(ClientEvent::Joined { request, room: id, name, slot: place.0 });
+        for (track, mine) in (0u8..).zip(room.my_tracks).filter(|(_, mine)| mine.info != Default::default()) {
+            out.control(&ClientMessage::SetTrack { room: id, track: TrackId(track), info: mine.info });
+        }
+        if chat_latest > last {
+            out.control(&ClientMessage::SyncChat { room: id, after: chat.ask_at(now) });
+        }
+        room.chat = Some(chat);
+    }
+
+    fn handle_participant(
+        &mut self,
+        now: Instant,
+        id: RoomId,
+        info: &ParticipantInfo<'_>,
+        out: &mut impl ClientOutput,
+    ) {
+        let Some(room) = self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|room| room.id == id) else {
+            return;
+        };
+        let Some(own) = room.joined else { return };
+        let slot = info.slot;
+        if own == (slot, info.member) {
+            out.event(ClientEvent::Participant { room: id, info: *info, is_new: false, is_me: true });
+            return;
+        }
+        let is_known = room.member_mut(slot).is_some_and(|member| member.member == info.member);
+        if !is_known {
+            // Somebody else may have been here whose leave was overtaken.
+            if room.forget_member(slot, &mut self.reassembler).is_some() {
+                room.rotate_own_key_soon(now);
+            }
+            if let Some(place) = room.members.get_mut(usize::from(slot.0)) {
+                *place = Some(Member {
+                    member: info.member,
+                    username: String::try_from(info.username).unwrap_or_default(),
+                    device: DeviceKeys { seal: info.device.seal, sign: info.device.sign },
+                    keys: Default::default(),
+                    key_asked_at: None,
+                    key_given_at: None,
+                });
+            }
+            room.ratchet_own_key(&mut self.random);
+            room.give_key(&self.device, &mut self.random, slot, out);
+        }
+        out.event(ClientEvent::Participant { room: id, info: *info, is_new: !is_known, is_me: false });
+    }
+
+    fn handle_participant_gone(&mut self, now: Instant, id: RoomId, slot: Slot, out: &mut impl ClientOutput) {
+        let Some(room) = self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|room| room.id == id) else {
+            return;
+        };
+        if let Some(gone) = room.forget_member(slot, &mut self.reassembler) {
+            room.rotate_own_key_soon(now);
+            out.event(ClientEvent::ParticipantGone { room: id, slot, username: &gone.username });
+        }
+    }
+
+    /// Gives our key again to somebody who lacks it, not too often.
+    fn handle_key_requested(&mut self, now: Instant, id: RoomId, slot: Slot, out: &mut impl ClientOutput) {
+        let Some(room) = self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|room| room.id == id) else {
+            return;
+        };
+        let Some(member) = room.member_mut(slot) else { return };
+        if member.key_given_at.is_none_or(|at| now.since(at) >= super::keys::KEY_REQUEST_INTERVAL) {
+            member.key_given_at = Some(now);
+            room.give_key(&self.device, &mut self.random, slot, out);
+        }
+    }
+
+    /// Whether this is the message that comes next; asks for the missing ones if it is a later one.
+    fn is_next_chat(&mut self, now: Instant, id: RoomId, message: u64, out: &mut impl ClientOutput) -> bool {
+        let Some(chat) = self.room_mut(id).and_then(|room| room.chat.as_mut()) else { return false };
+        let is_next = chat.is_next(now, message);
+        if !is_next && let Some(after) = chat.after_gap(now) {
+            out.control(&ClientMessage::SyncChat { room: id, after });
+        }
+        is_next
+    }
+}

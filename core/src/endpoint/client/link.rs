@@ -1,0 +1,188 @@
+//! The datagram path to the server: binding our address to the session, pings, round-trip time, loss of the path.
+
+use super::{ClientEvent, ClientMachine, ClientOutput};
+use crate::crypto::hop::{Direction, HopHeader, HopOpener, HopSealer};
+use crate::error::DropReason;
+use crate::id::SessionId;
+use crate::limits::{DATAGRAM_MAX_BYTES, HOP_HEADER_BYTES, HOP_PREFIX_BYTES, TAG_BYTES};
+use crate::time::{Duration, Instant};
+use crate::wire::control::ClientMessage;
+use crate::wire::datagram::{Kind, PING_BODY_BYTES, TOKEN_BODY_BYTES, emit_clocks, parse_clocks};
+
+/// While the server has not bound our address, ask this often.
+const HELLO_INTERVAL: Duration = Duration::from_millis(150);
+/// Once it has, ping this often.
+const PING_INTERVAL: Duration = Duration::from_millis(400);
+/// Without an answer for this long the path counts as lost.
+const PATH_SILENCE_MAX: Duration = Duration::from_secs(2);
+/// Say something over the control connection this often.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(1);
+/// Without a control message for this long the server counts as gone.
+const CONTROL_SILENCE_MAX: Duration = Duration::from_secs(4);
+
+/// The keys and the state of one signed-in session's datagrams.
+pub(super) struct Link {
+    pub sealer: HopSealer,
+    pub opener: HopOpener,
+    is_up: bool,
+    next_at: Instant,
+    answered_at: Instant,
+    keep_alive_at: Instant,
+    heard_at: Instant,
+    is_silent: bool,
+    rtt: Duration,
+    /// Server clock less ours, in microseconds.
+    clock_offset_us: i64,
+}
+
+/// State of the datagram path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkStats {
+    /// Whether datagrams go both ways.
+    pub is_up: bool,
+    /// Smoothed round-trip time.
+    pub rtt: Duration,
+    /// Server clock less ours. **Units:** microseconds.
+    pub clock_offset_us: i64,
+}
+
+impl Link {
+    pub fn new(now: Instant, session: SessionId, exporter: &[u8; 32]) -> Self {
+        Self {
+            sealer: HopSealer::new(exporter, session.0, Direction::ClientToServer),
+            opener: HopOpener::new(exporter, session.0, Direction::ServerToClient),
+            is_up: false,
+            next_at: now,
+            answered_at: now,
+            keep_alive_at: now + KEEP_ALIVE_INTERVAL,
+            heard_at: now,
+            is_silent: false,
+            rtt: Duration::ZERO,
+            clock_offset_us: 0,
+        }
+    }
+
+    pub fn poll_timeout(&self) -> Instant {
+        self.next_at.min(self.keep_alive_at)
+    }
+
+    pub fn stats(&self) -> LinkStats {
+        LinkStats { is_up: self.is_up, rtt: self.rtt, clock_offset_us: self.clock_offset_us }
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.is_up
+    }
+
+    pub fn handle_heard(&mut self, now: Instant) {
+        self.heard_at = now;
+        self.is_silent = false;
+    }
+
+    /// Seals and sends one of the short datagrams.
+    fn send(&mut self, now: Instant, kind: Kind, body: &mut [u8], out: &mut impl ClientOutput) -> Result<(), DropReason> {
+        let prefix = self.sealer.seal_body(now, kind as u8, body)?;
+        let mut datagram = [0; HOP_PREFIX_BYTES + PING_BODY_BYTES];
+        let (head, rest) = datagram.split_at_mut(HOP_PREFIX_BYTES);
+        head.copy_from_slice(&prefix);
+        rest.get_mut(..body.len()).ok_or(DropReason::Length)?.copy_from_slice(body);
+        let len_bytes = HOP_PREFIX_BYTES.saturating_add(body.len());
+        out.datagram(datagram.get(..len_bytes).ok_or(DropReason::Length)?);
+        Ok(())
+    }
+
+    fn handle_pong(&mut self, now: Instant, body: &[u8]) -> Result<(), DropReason> {
+        let (sent_us, server_us) = parse_clocks(body)?;
+        let round = now.as_micros().checked_sub(sent_us).ok_or(DropReason::Unexpected)?;
+        let smoothed = match self.rtt.as_micros() {
+            0 => round,
+            old => old.saturating_mul(7).saturating_add(round) / 8,
+        };
+        self.rtt = Duration::from_micros(smoothed);
+        let midway = sent_us.saturating_add(round / 2);
+        self.clock_offset_us = (server_us as i64).saturating_sub(midway as i64);
+        self.answered_at = now;
+        Ok(())
+    }
+}
+
+impl ClientMachine<'_> {
+    /// Handles one datagram from the server's address.
+    ///
+    /// # Errors
+    /// The reason why it was dropped; it is counted already.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        bytes: &mut [u8],
+        out: &mut impl ClientOutput,
+    ) -> Result<(), DropReason> {
+        let result = self.accept(now, bytes, out);
+        if let Err(reason) = result {
+            self.count_drop(reason);
+        }
+        result
+    }
+
+    fn accept(&mut self, now: Instant, bytes: &mut [u8], out: &mut impl ClientOutput) -> Result<(), DropReason> {
+        if bytes.len() > DATAGRAM_MAX_BYTES {
+            return Err(DropReason::Length);
+        }
+        let (prefix, payload) = bytes.split_first_chunk_mut::<HOP_PREFIX_BYTES>().ok_or(DropReason::Length)?;
+        let header = HopHeader::parse(prefix)?;
+        let tag: [u8; TAG_BYTES] =
+            prefix.get(HOP_HEADER_BYTES..).and_then(|tag| tag.try_into().ok()).ok_or(DropReason::Length)?;
+        let kind = Kind::parse(header.kind)?;
+        let link = self.link.as_mut().ok_or(DropReason::UnknownConnection)?;
+        if kind == Kind::Media {
+            return self.handle_media(now, &header, &tag, payload, out);
+        }
+        link.opener.open_body(now, &header, &tag, payload)?;
+        match kind {
+            Kind::Challenge => {
+                let mut token: [u8; TOKEN_BODY_BYTES] = (&*payload).try_into().map_err(|_| DropReason::Length)?;
+                link.send(now, Kind::Response, &mut token, out)?;
+                // Ask at once whether it was heard.
+                link.next_at = now;
+                self.drive_link(now, out);
+                Ok(())
+            }
+            Kind::Pong => {
+                link.handle_pong(now, payload)?;
+                if !link.is_up {
+                    link.is_up = true;
+                    link.next_at = now + PING_INTERVAL;
+                    out.event(ClientEvent::DatagramsUp);
+                }
+                Ok(())
+            }
+            Kind::Hello | Kind::Response | Kind::Ping | Kind::Media => Err(DropReason::Unexpected),
+        }
+    }
+
+    pub(super) fn drive_link(&mut self, now: Instant, out: &mut impl ClientOutput) {
+        let Some(link) = self.link.as_mut() else { return };
+        if now >= link.keep_alive_at {
+            link.keep_alive_at = now + KEEP_ALIVE_INTERVAL;
+            out.control(&ClientMessage::KeepAlive);
+        }
+        if now.since(link.heard_at) > CONTROL_SILENCE_MAX && !link.is_silent {
+            link.is_silent = true;
+            out.event(ClientEvent::ServerSilent);
+        }
+        if now < link.next_at {
+            return;
+        }
+        if link.is_up && now.since(link.answered_at) > PATH_SILENCE_MAX {
+            link.is_up = false;
+            out.event(ClientEvent::DatagramsLost);
+        }
+        link.next_at = now + if link.is_up { PING_INTERVAL } else { HELLO_INTERVAL };
+        let mut ping = emit_clocks(now.as_micros(), 0);
+        let mut hello = [0; TOKEN_BODY_BYTES];
+        let sent = if link.is_up { Ok(()) } else { link.send(now, Kind::Hello, &mut hello, out) };
+        if let Err(reason) = sent.and_then(|()| link.send(now, Kind::Ping, &mut ping, out)) {
+            self.count_drop(reason);
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The client machine: one signed-in session, its rooms, its media keys, and the frames of everybody else.
+//!
+//! It survives its connection: what the user wants (rooms, tracks, the last message read) stays when the connection is
+//! lost, and is asked for again after the next sign-in.
+
+mod control;
+mod direct;
+mod keys;
+mod link;
+mod media;
+mod remote_keys;
+mod room;
+mod sync;
+
+use heapless::String;
+
+pub use link::LinkStats;
+pub use media::OutgoingFrame;
+pub use room::{ClientRoomPlace, MyTrack, OWN_REQUEST_MIN};
+
+use crate::crypto::drbg::Drbg;
+use crate::crypto::senderkey::DeviceSecret;
+use crate::error::{DropReason, Full};
+use crate::id::{RoomId, SessionId, Slot, TrackId};
+use crate::limits::USERNAME_MAX_BYTES;
+use crate::media::reassembly::Reassembler;
+use crate::stats::DropCounters;
+use crate::time::Instant;
+use crate::wire::control::{ClientMessage, LeaveReason, ParticipantInfo, ServerMessage, TrackInfo};
+use link::Link;
+use room::ClientRoom;
+use sync::Catcher;
+
+/// Where the machine puts what follows from an input.
+pub trait ClientOutput {
+    /// Send this message to the server, in order.
+    fn control(&mut self, message: &ClientMessage<'_>);
+    /// Send one datagram to the server.
+    fn datagram(&mut self, bytes: &[u8]);
+    /// Something that the user or the driver should know.
+    fn event(&mut self, event: ClientEvent<'_>);
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ClientEvent<'a> {
+    /// We are in the room (again).
+    Joined {
+        /// The request's number; 0 when the machine came back by itself.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Its name.
+        name: &'a str,
+        /// Our place.
+        slot: Slot,
+    },
+    /// We are no longer in the room.
+    Left {
+        /// Which.
+        room: RoomId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// Somebody is in the room, or their tracks changed.
+    Participant {
+        /// Which room.
+        room: RoomId,
+        /// Who.
+        info: ParticipantInfo<'a>,
+        /// Whether they were not there before.
+        is_new: bool,
+        /// Whether it is this client.
+        is_me: bool,
+    },
+    /// Somebody left the room.
+    ParticipantGone {
+        /// Which room.
+        room: RoomId,
+        /// Their place.
+        slot: Slot,
+        /// Their login name.
+        username: &'a str,
+    },
+    /// The next message of a room, in order and once.
+    Chat {
+        /// Which room.
+        room: RoomId,
+        /// Its number.
+        id: u64,
+        /// Login name of the author.
+        author: &'a str,
+        /// The author's name to show.
+        display_name: &'a str,
+        /// When it was stored, in milliseconds since 1970.
+        time_ms: u64,
+        /// The text.
+        text: &'a str,
+    },
+    /// The next direct message, in order and once.
+    Direct {
+        /// Its number.
+        id: u64,
+        /// Login name of the sender.
+        from: &'a str,
+        /// When it was stored, in milliseconds since 1970.
+        time_ms: u64,
+        /// The text; none if no key of this device opens it, or its signature is false.
+        text: Option<&'a str>,
+    },
+    /// A whole frame of somebody's track.
+    Frame(IncomingFrame<'a>),
+    /// Datagrams go both ways.
+    DatagramsUp,
+    /// No datagram came back for two seconds.
+    DatagramsLost,
+    /// The server was not heard for too long: close the connection and sign in again.
+    ServerSilent,
+    /// Everything else that the server said, as it said it.
+    Said(&'a ServerMessage<'a>),
+}
+
+/// A whole frame of somebody's track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IncomingFrame<'a> {
+    /// Which room.
+    pub room: RoomId,
+    /// Whose.
+    pub slot: Slot,
+    /// Which track.
+    pub track: TrackId,
+    /// Which size layer.
+    pub layer: u8,
+    /// Frame number of the track.
+    pub frame: u32,
+    /// Capture time on the media clock.
+    pub timestamp: u32,
+    /// RFC 6464 level, for sound.
+    pub level: u8,
+    /// The encoded frame.
+    pub bytes: &'a [u8],
+    /// When its first fragment came.
+    pub first_at: Instant,
+    /// When its last fragment came.
+    pub complete_at: Instant,
+    /// Whether no newer frame of the track was handed out before.
+    pub is_newest: bool,
+}
+
+/// How much of everything a client holds: memory that the caller lends.
+pub struct ClientStorage<'a> {
+    /// One place per room that the client can be in.
+    pub rooms: &'a mut [ClientRoomPlace],
+    /// Where frames are put together.
+    pub reassembler: Reassembler<'a>,
+}
+
+/// The machine.
+pub struct ClientMachine<'a> {
+    rooms: &'a mut [ClientRoomPlace],
+    reassembler: Reassembler<'a>,
+    device: DeviceSecret,
+    random: Drbg,
+    username: String<USERNAME_MAX_BYTES>,
+    link: Option<Link>,
+    is_lobby_wanted: bool,
+    directs: Catcher,
+    direct_seen: direct::SeenReferences,
+    drops: DropCounters,
+}
+
+impl<'a> ClientMachine<'a> {
+    /// A machine that is not signed in. `seed` is 32 bytes of entropy.
+    pub fn new(storage: ClientStorage<'a>, device: DeviceSecret, seed: [u8; 32]) -> Self {
+        Self {
+            rooms: storage.rooms,
+            reassembler: storage.reassembler,
+            device,
+            random: Drbg::from_seed(seed),
+            username: String::new(),
+            link: None,
+            is_lobby_wanted: false,
+            directs: Catcher::default(),
+            direct_seen: direct::SeenReferences::default(),
+            drops: DropCounters::default(),
+        }
+    }
+
+    /// Signed in: datagrams are keyed by the TLS connection's `exporter`; everything that was wanted is asked for again.
+    pub fn handle_signed_in(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        username: &str,
+        exporter: &[u8; 32],
+        out: &mut impl ClientOutput,
+    ) {
+        self.username = String::try_from(username).unwrap_or_default();
+        self.link = Some(Link::new(now, session, exporter));
+        self.drive_link(now, out);
+        if self.is_lobby_wanted {
+            out.control(&ClientMessage::WatchLobby { is_on: true });
+        }
+        out.control(&ClientMessage::SyncDirect { after: self.directs.ask_at(now) });
+        for room in self.rooms.iter_mut().filter_map(|place| place.0.as_mut()) {
+            room.forget_members(&mut self.reassembler);
+            room.join_asked_at = None;
+        }
+        self.drive_joins(now, out);
+    }
+
+    /// The connection is lost. Keys are forgotten; what the user wants is not.
+    pub fn handle_disconnected(&mut self) {
+        self.link = None;
+        for room in self.rooms.iter_mut().filter_map(|place| place.0.as_mut()) {
+            room.forget_members(&mut self.reassembler);
+        }
+    }
+
+    /// Pings, retries, key changes, frame deadlines.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut impl ClientOutput) {
+        self.reassembler.handle_timeout(now);
+        self.drive_link(now, out);
+        self.drive_keys(now, out);
+        self.drive_joins(now, out);
+        self.drive_sync(now, out);
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Instant {
+        let reassembly = self.reassembler.poll_timeout().unwrap_or(Instant::NEVER);
+        let link = self.link.as_ref().map_or(Instant::NEVER, Link::poll_timeout);
+        reassembly.min(link).min(self.poll_keys())
+    }
+
+    /// Push the lobby to us, or stop.
+    pub fn watch_lobby(&mut self, is_on: bool, out: &mut impl ClientOutput) {
+        self.is_lobby_wanted = is_on;
+        if self.link.is_some() {
+            out.control(&ClientMessage::WatchLobby { is_on });
+        }
+    }
+
+    /// Leaves a room and stops wanting it, also while the answer to a request to join it is on its way.
+    pub fn leave(&mut self, room: RoomId, out: &mut impl ClientOutput) {
+        self.remove_room(room);
+        if self.link.is_some() {
+            out.control(&ClientMessage::LeaveRoom { room });
+        }
+    }
+
+    /// Announces a track, or switches it. The server confirms by a [`ClientEvent::Participant`] with `is_me`.
+    pub fn set_track(&mut self, id: RoomId, track: TrackId, info: TrackInfo, out: &mut impl ClientOutput) {
+        let Some(room) = self.room_mut(id) else { return };
+        let Some(mine) = room.my_tracks.get_mut(usize::from(track.0)) else { return };
+        mine.info = info;
+        if room.is_joined() {
+            out.control(&ClientMessage::SetTrack { room: id, track, info });
+        }
+    }
+
+    /// Dropped datagrams by reason.
+    pub const fn drops(&self) -> &DropCounters {
+        &self.drops
+    }
+
+    /// Frames of each remote track: complete and lost.
+    pub const fn reassembler(&self) -> &Reassembler<'a> {
+        &self.reassembler
+    }
+
+    /// State of the datagram path, while signed in.
+    pub fn link_stats(&self) -> Option<LinkStats> {
+        self.link.as_ref().map(Link::stats)
+    }
+
+    /// This device's public keys.
+    pub const fn device(&self) -> &DeviceSecret {
+        &self.device
+    }
+
+    /// Whether the server let us into that room.
+    pub fn is_joined(&self, id: RoomId) -> bool {
+        self.rooms.iter().filter_map(|place| place.0.as_ref()).any(|room| room.id == id && room.is_joined())
+    }
+
+    /// Which rooms are wanted.
+    pub fn rooms(&self) -> impl Iterator<Item = RoomId> + '_ {
+        self.rooms.iter().filter_map(|place| Some(place.0.as_ref()?.id))
+    }
+
+    fn room_mut(&mut self, id: RoomId) -> Option<&mut ClientRoom> {
+        self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|room| room.id == id)
+    }
+
+    fn remove_room(&mut self, id: RoomId) -> bool {
+        let is_it = |place: &&mut ClientRoomPlace| place.0.as_ref().is_some_and(|room| room.id == id);
+        let Some(mut room) = self.rooms.iter_mut().find(is_it).and_then(|place| place.0.take()) else { return false };
+        room.forget_members(&mut self.reassembler);
+        true
+    }
+
+    /// The room with that id; a new one if we did not know it.
+    fn room_or_new(&mut self, id: RoomId) -> Result<&mut ClientRoom, Full> {
+        let full = Full { what: "rooms of a client", max: self.rooms.len() };
+        let known = self.rooms.iter().position(|place| place.0.as_ref().is_some_and(|room| room.id == id));
+        let index = known.or_else(|| self.rooms.iter().position(|place| place.0.is_none())).ok_or(full)?;
+        Ok(self.rooms.get_mut(index).ok_or(full)?.0.get_or_insert_with(|| ClientRoom::new(id)))
+    }
+
+    fn count_drop(&mut self, reason: DropReason) {
+        self.drops.count(reason);
+    }
+}

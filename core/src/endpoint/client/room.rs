@@ -1,0 +1,135 @@
+//! A room as a client knows it: who is there, and with which keys.
+
+use heapless::String;
+
+use super::keys::OwnKey;
+use super::remote_keys::RemoteKeys;
+use super::sync::Catcher;
+use crate::crypto::senderkey::DeviceKeys;
+use crate::id::{RoomId, Slot};
+use crate::limits::{ROOM_PARTICIPANTS_MAX, TRACKS_MAX, USERNAME_MAX_BYTES};
+use crate::media::reassembly::Reassembler;
+use super::{ClientEvent, ClientMachine, ClientOutput};
+use crate::time::{Duration, Instant};
+use crate::wire::control::{ClientMessage, LeaveReason, Refusal, ServerMessage, TrackInfo};
+
+/// Request numbers from here on are the machine's own: a driver must use smaller ones.
+pub const OWN_REQUEST_MIN: u32 = 0xffff_0000;
+/// A room that we are wanted back in but did not get into is asked for this often.
+const JOIN_INTERVAL: Duration = Duration::from_secs(2);
+
+/// One place in a client's table of rooms.
+#[derive(Default)]
+pub struct ClientRoomPlace(pub(super) Option<ClientRoom>);
+
+/// One of our own tracks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MyTrack {
+    /// As we want it.
+    pub info: TrackInfo,
+    /// Next packet sequence number.
+    pub seq: u32,
+    /// Next frame number.
+    pub frame: u32,
+}
+
+/// A room that this client wants to be in.
+pub(super) struct ClientRoom {
+    pub id: RoomId,
+    /// Our place and membership number, once the server let us in.
+    pub joined: Option<(Slot, u32)>,
+    pub my_tracks: [MyTrack; TRACKS_MAX],
+    pub own: Option<OwnKey>,
+    /// Epochs of our own keys that were used in this room, so that none comes twice in a session.
+    pub generation: u8,
+    pub members: [Option<Member>; ROOM_PARTICIPANTS_MAX],
+    /// When we last asked to be let in.
+    pub join_asked_at: Option<Instant>,
+    /// How far its chat was handed out, once we were in it.
+    pub chat: Option<Catcher>,
+}
+
+/// Another participant.
+pub(super) struct Member {
+    pub member: u32,
+    pub username: String<USERNAME_MAX_BYTES>,
+    pub device: DeviceKeys,
+    pub keys: RemoteKeys,
+    /// When we last asked for this member's key.
+    pub key_asked_at: Option<Instant>,
+    /// When we last wrapped our key on this member's request.
+    pub key_given_at: Option<Instant>,
+}
+
+impl ClientRoom {
+    pub fn new(id: RoomId) -> Self {
+        Self {
+            id,
+            joined: None,
+            my_tracks: Default::default(),
+            own: None,
+            generation: 0,
+            members: [const { None }; ROOM_PARTICIPANTS_MAX],
+            join_asked_at: None,
+            chat: None,
+        }
+    }
+
+    pub fn is_joined(&self) -> bool {
+        self.joined.is_some()
+    }
+
+    /// Forgets everybody: the connection is gone, and with it what the server told.
+    pub fn forget_members(&mut self, reassembler: &mut Reassembler<'_>) {
+        self.joined = None;
+        self.own = None;
+        for index in 0..ROOM_PARTICIPANTS_MAX {
+            self.forget_member(Slot(index as u16), reassembler);
+        }
+    }
+
+    /// Forgets whoever is in that place, keys and half frames included.
+    pub fn forget_member(&mut self, slot: Slot, reassembler: &mut Reassembler<'_>) -> Option<Member> {
+        let gone = self.members.get_mut(usize::from(slot.0))?.take()?;
+        reassembler.forget(self.id.0, slot.0);
+        Some(gone)
+    }
+
+    pub fn member_mut(&mut self, slot: Slot) -> Option<&mut Member> {
+        self.members.get_mut(usize::from(slot.0))?.as_mut()
+    }
+}
+
+impl ClientMachine<'_> {
+    /// Asks to be let into the rooms that we want and are not in.
+    pub(super) fn drive_joins(&mut self, now: Instant, out: &mut impl ClientOutput) {
+        if self.link.is_none() {
+            return;
+        }
+        for (index, place) in (0u16..).zip(self.rooms.iter_mut()) {
+            let Some(room) = place.0.as_mut().filter(|room| !room.is_joined()) else { continue };
+            if room.join_asked_at.is_none_or(|at| now.since(at) >= JOIN_INTERVAL) {
+                room.join_asked_at = Some(now);
+                let request = OWN_REQUEST_MIN | u32::from(index);
+                out.control(&ClientMessage::JoinRoom { request, room: room.id });
+            }
+        }
+    }
+
+    /// A request was refused. A room of ours that is gone is left; one that is full is asked for again.
+    pub(super) fn handle_refused(&mut self, message: &ServerMessage<'_>, out: &mut impl ClientOutput) {
+        let ServerMessage::Refused { request, reason, .. } = *message else { return };
+        let own = u32::try_from(request).ok().and_then(|request| request.checked_sub(OWN_REQUEST_MIN));
+        let Some(own) = own else { return out.event(ClientEvent::Said(message)) };
+        let room = self.rooms.get(own as usize).and_then(|place| place.0.as_ref()).filter(|room| !room.is_joined());
+        match (reason, room.map(|room| room.id)) {
+            // We are in it: the answer crossed the second request.
+            (Refusal::OutOfOrder, _) | (_, None) => {}
+            (Refusal::NoSuchRoom, Some(room)) => {
+                self.remove_room(room);
+                out.event(ClientEvent::Left { room, reason: LeaveReason::RoomClosed });
+            }
+            _ => out.event(ClientEvent::Said(message)),
+        }
+    }
+}

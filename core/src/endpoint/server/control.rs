@@ -1,0 +1,298 @@
+//! What every control message of a signed-in client does, and who may.
+
+use super::session::Membership;
+use super::{OpenRoom, ServerEvent, ServerMachine, ServerOutput};
+use crate::id::{RoomId, SessionId, Slot, TrackId};
+use crate::time::Instant;
+use crate::wire::control::{ClientMessage, LeaveReason, Refusal, ServerMessage, SignOutReason};
+
+/// A message that the driver has stored.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredChat<'a> {
+    /// Its reference, to tell the author.
+    pub reference: u64,
+    /// Its room.
+    pub room: RoomId,
+    /// Its number in the room.
+    pub id: u64,
+    /// Login name of the author.
+    pub author: &'a str,
+    /// The author's name to show.
+    pub display_name: &'a str,
+    /// When it was stored, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// The text.
+    pub text: &'a str,
+    /// False for a resend of a message that was stored before: it is acknowledged again, not shown again.
+    pub is_new: bool,
+}
+
+impl ServerMachine<'_> {
+    /// Handles one message of a signed-in client. A message that is not allowed changes nothing and is refused by name.
+    pub fn handle_control(
+        &mut self,
+        now: Instant,
+        from: SessionId,
+        message: &ClientMessage<'_>,
+        out: &mut impl ServerOutput,
+    ) {
+        let Some(session) = self.session_mut(from) else { return };
+        session.last_heard = now;
+        let request = request_number(message);
+        let is_chat = matches!(message, ClientMessage::SendChat { .. } | ClientMessage::SendDirect { .. });
+        let may_go_on = session.controls.take(now) && (!is_chat || session.chats.take(now));
+        let result = if may_go_on { self.obey(now, from, message, out) } else { Err(Refusal::TooFast) };
+        if let Err(reason) = result {
+            let retry_after_s = u32::from(reason == Refusal::TooFast);
+            out.control(from, &ServerMessage::Refused { request, reason, retry_after_s });
+        }
+    }
+
+    fn obey(
+        &mut self,
+        now: Instant,
+        from: SessionId,
+        message: &ClientMessage<'_>,
+        out: &mut impl ServerOutput,
+    ) -> Result<(), Refusal> {
+        use ClientMessage as M;
+        match *message {
+            M::Hello { .. }
+            | M::SignIn { .. }
+            | M::SignInFinal { .. }
+            | M::Register { .. }
+            | M::SignInGuest { .. }
+            | M::SignInToken { .. } => return Err(Refusal::OutOfOrder),
+            M::SignOut => self.close_session(from, SignOutReason::Asked, out),
+            M::WatchLobby { is_on } => self.watch_lobby(from, is_on),
+            M::CreateRoom { request, name } => {
+                out.event(ServerEvent::OpenRoom { session: from, request, name, how: OpenRoom::Create });
+            }
+            M::JoinNamed { request, name, may_create } => {
+                let how = if may_create { OpenRoom::JoinOrCreate } else { OpenRoom::Join };
+                out.event(ServerEvent::OpenRoom { session: from, request, name, how });
+            }
+            M::JoinRoom { request, room } => self.join(from, request, room, out)?,
+            M::LeaveRoom { room } => self.leave(from, room, out)?,
+            M::SetTrack { room, track, info } => {
+                let membership = self.membership(from, room)?;
+                let room = self.room_at_mut(membership.room_index).ok_or(Refusal::NoSuchRoom)?;
+                room.set_track(membership.slot, track, info);
+            }
+            M::Subscribe { room, slot, track, is_on } => self.subscribe(from, room, slot, track, is_on)?,
+            M::SenderKey { room, slot, member, epoch, wrap } => {
+                let (to, slot) = self.other_member(from, room, slot, Some(member))?;
+                // Who gives the key must be known before it comes.
+                while self.tell_room_change(to, Some(room), out) {}
+                out.control(to, &ServerMessage::SenderKey { room, slot, epoch, wrap });
+            }
+            M::RequestKey { room, slot } => {
+                let (to, slot) = self.other_member(from, room, slot, None)?;
+                out.control(to, &ServerMessage::KeyRequested { room, slot });
+            }
+            M::SendChat { reference, room, text } => {
+                self.membership(from, room)?;
+                out.event(ServerEvent::StoreChat { session: from, reference, room, text });
+            }
+            M::SyncChat { room, after } => {
+                self.membership(from, room)?;
+                out.event(ServerEvent::SyncChat { session: from, room, after });
+            }
+            M::SendDirect { reference, to, sealed } => {
+                out.event(ServerEvent::StoreDirect { session: from, reference, to, sealed });
+            }
+            M::SyncDirect { after } => out.event(ServerEvent::SyncDirect { session: from, after }),
+            M::LookUp { request, username } => self.look_up(from, request, username, out),
+            M::Call { request, to, room } => self.call(now, from, request, to, room, out)?,
+            M::AnswerCall { call, accept } => self.answer_call(from, call, accept, out)?,
+            M::CancelCall { call } => self.cancel_call(from, call, out)?,
+            M::KeepAlive => out.control(from, &ServerMessage::Alive),
+        }
+        Ok(())
+    }
+
+    /// The driver found or made the room that [`ServerEvent::OpenRoom`] asked for.
+    pub fn room_opened(
+        &mut self,
+        session: SessionId,
+        request: u32,
+        room: (RoomId, &str, u64),
+        how: OpenRoom,
+        out: &mut impl ServerOutput,
+    ) {
+        let (id, name, chat_latest) = room;
+        if self.session(session).is_none() {
+            return;
+        }
+        let result = match self.add_room(id, name, chat_latest) {
+            Err(_) => Err(Refusal::RoomsFull),
+            Ok(()) if how == OpenRoom::Create => {
+                out.control(session, &ServerMessage::RoomCreated { request, room: id });
+                Ok(())
+            }
+            Ok(()) => self.join(session, request, id, out),
+        };
+        if let Err(reason) = result {
+            self.refuse(session, u64::from(request), reason, out);
+        }
+    }
+
+    /// The driver could not do what an event asked for.
+    pub fn refuse(&mut self, session: SessionId, request: u64, reason: Refusal, out: &mut impl ServerOutput) {
+        if self.session(session).is_some() {
+            out.control(session, &ServerMessage::Refused { request, reason, retry_after_s: 0 });
+        }
+    }
+
+    /// The driver stored a message: tell its author, and everybody in the room if it is new.
+    pub fn chat_stored(&mut self, author: SessionId, chat: &StoredChat<'_>, out: &mut impl ServerOutput) {
+        let StoredChat { reference, room, id, author: login, display_name, time_ms, text, is_new } = *chat;
+        if self.session(author).is_some() {
+            out.control(author, &ServerMessage::ChatStored { reference, room, id, time_ms });
+        }
+        let Some(index) = self.room_index(room).filter(|_| is_new) else { return };
+        if let Some(room) = self.room_at_mut(index) {
+            room.chat_latest = room.chat_latest.max(id);
+        }
+        let message = ServerMessage::Chat { room, id, author: login, display_name, time_ms, text };
+        let Some(room) = self.room_at(index) else { return };
+        for (_, participant) in room.participants() {
+            if let Some(to) = self.session_at(participant.session) {
+                out.control(to, &message);
+            }
+        }
+    }
+
+    /// The driver stored a direct message: tell its author, and the receiver if it is new and they are here.
+    pub fn direct_stored(
+        &mut self,
+        author: SessionId,
+        reference: u64,
+        to: &str,
+        message: &ServerMessage<'_>,
+        is_new: bool,
+        out: &mut impl ServerOutput,
+    ) {
+        let ServerMessage::Direct { id, time_ms, .. } = *message else { return };
+        if self.session(author).is_some() {
+            out.control(author, &ServerMessage::DirectStored { reference, id, time_ms });
+        }
+        if let Some(receiver) = self.session_of(to).filter(|_| is_new) {
+            out.control(receiver, message);
+        }
+    }
+
+    fn watch_lobby(&mut self, from: SessionId, is_on: bool) {
+        if let Some(session) = self.session_mut(from) {
+            session.is_watching_lobby = is_on;
+            session.lobby_seen = 0;
+            session.is_lobby_complete = false;
+        }
+    }
+
+    fn join(
+        &mut self,
+        from: SessionId,
+        request: u32,
+        id: RoomId,
+        out: &mut impl ServerOutput,
+    ) -> Result<(), Refusal> {
+        let session = self.session(from).ok_or(Refusal::OutOfOrder)?;
+        if session.membership(id).is_some() {
+            return Err(Refusal::OutOfOrder);
+        }
+        let free = session.memberships.iter().position(Option::is_none).ok_or(Refusal::TooManyRooms)?;
+        let room_index = self.room_index(id).ok_or(Refusal::NoSuchRoom)?;
+        let room = self.room_at_mut(room_index).ok_or(Refusal::NoSuchRoom)?;
+        let (slot, member) = room.join(from.index() as u16).map_err(|_| Refusal::RoomFull)?;
+        let (joined, chat_latest) = (room.version(), room.chat_latest);
+        let version = self.next_lobby_version();
+        if let Some(place) = self.rooms.get_mut(usize::from(room_index)) {
+            place.changed = version;
+        }
+        let membership = Membership { room: id, room_index, slot, seen: 0, joined };
+        if let Some(place) = self.session_mut(from).and_then(|session| session.memberships.get_mut(free)) {
+            *place = Some(membership);
+        }
+        if let Some(room) = self.room_at(room_index) {
+            let name = &room.name;
+            out.control(from, &ServerMessage::Joined { request, room: id, name, slot, member, chat_latest });
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, from: SessionId, id: RoomId, out: &mut impl ServerOutput) -> Result<(), Refusal> {
+        let membership = self.membership(from, id)?;
+        if let Some(session) = self.session_mut(from) {
+            for place in &mut session.memberships {
+                place.take_if(|membership| membership.room == id);
+            }
+        }
+        self.leave_place(membership.room_index, membership.slot);
+        out.control(from, &ServerMessage::Left { room: id, reason: LeaveReason::Asked });
+        Ok(())
+    }
+
+    fn subscribe(
+        &mut self,
+        from: SessionId,
+        room: RoomId,
+        slot: Slot,
+        track: TrackId,
+        is_on: bool,
+    ) -> Result<(), Refusal> {
+        let membership = self.membership(from, room)?;
+        let room = self.room_at_mut(membership.room_index).ok_or(Refusal::NoSuchRoom)?;
+        room.subscribe(membership.slot, slot, track, is_on);
+        Ok(())
+    }
+
+    fn look_up(&self, from: SessionId, request: u32, username: &str, out: &mut impl ServerOutput) {
+        match self.session_of(username).and_then(|id| self.identity(id)) {
+            Some(identity) => {
+                let device = identity.device;
+                out.control(from, &ServerMessage::Keys { request, username: &identity.username, device });
+            }
+            None => out.event(ServerEvent::LookUp { session: from, request, username }),
+        }
+    }
+
+    fn membership(&self, from: SessionId, room: RoomId) -> Result<Membership, Refusal> {
+        let session = self.session(from).ok_or(Refusal::OutOfOrder)?;
+        session.membership(room).copied().ok_or(Refusal::NotInRoom)
+    }
+
+    /// The session of another member of a room that `from` is in, and `from`'s own place there.
+    fn other_member(
+        &self,
+        from: SessionId,
+        room: RoomId,
+        slot: Slot,
+        member: Option<u32>,
+    ) -> Result<(SessionId, Slot), Refusal> {
+        let membership = self.membership(from, room)?;
+        let room = self.room_at(membership.room_index).ok_or(Refusal::NoSuchRoom)?;
+        let other = room.participant(slot).filter(|other| member.is_none_or(|member| other.member == member));
+        let other = other.ok_or(Refusal::NoSuchPerson)?;
+        let to = self.session_at(other.session).ok_or(Refusal::NoSuchPerson)?;
+        Ok((to, membership.slot))
+    }
+
+    pub(super) fn session_at(&self, index: u16) -> Option<SessionId> {
+        Some(self.sessions.get(usize::from(index))?.session.as_ref()?.id)
+    }
+}
+
+/// The number that a refusal of this message carries.
+fn request_number(message: &ClientMessage<'_>) -> u64 {
+    use ClientMessage as M;
+    match *message {
+        M::CreateRoom { request, .. }
+        | M::JoinRoom { request, .. }
+        | M::JoinNamed { request, .. }
+        | M::LookUp { request, .. }
+        | M::Call { request, .. } => u64::from(request),
+        M::SendChat { reference, .. } | M::SendDirect { reference, .. } => reference,
+        _ => 0,
+    }
+}

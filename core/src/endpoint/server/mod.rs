@@ -1,0 +1,352 @@
+//! The server machine: sessions, lobby, rooms, calls, and the way of every datagram.
+//!
+//! It knows only people who are signed in: a connection becomes a session by [`ServerMachine::open_session`], after
+//! [`super::signin`] has proved who it is. Storing accounts and messages is the driver's matter; the machine asks for it
+//! by [`ServerEvent`] and is told the result.
+
+mod call;
+mod control;
+mod datagram;
+mod lobby;
+mod session;
+
+use core::net::SocketAddr;
+
+use heapless::String;
+
+pub use call::CallPlace;
+pub use control::StoredChat;
+pub use session::{Identity, SessionPlace};
+
+use crate::crypto::drbg::Drbg;
+use crate::error::{DropReason, Full};
+use crate::id::{RoomId, SessionId};
+use crate::limits::{HOP_PREFIX_BYTES, ROOM_NAME_MAX_BYTES};
+use crate::room::Room;
+use crate::stats::DropCounters;
+use crate::time::{Duration, Instant};
+use crate::wire::control::{Refusal, ServerMessage, SignOutReason};
+use session::Session;
+
+/// A call rings this long.
+pub const CALL_RING: Duration = Duration::from_secs(30);
+/// A session that is not heard for this long is closed.
+pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(45);
+/// How often [`ServerMachine::handle_timeout`] wants to be called.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Where the machine puts what follows from an input.
+pub trait ServerOutput {
+    /// Send this message to that session, in order.
+    fn control(&mut self, to: SessionId, message: &ServerMessage<'_>);
+    /// Send one datagram: the prefix, then the payload.
+    fn datagram(&mut self, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]);
+    /// Something that the driver must do or know.
+    fn event(&mut self, event: ServerEvent<'_>);
+}
+
+/// What the machine asks of its driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerEvent<'a> {
+    /// The session is over: flush what was said to it, then close its connection.
+    Closed {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        reason: SignOutReason,
+    },
+    /// Find or make the room, then call [`ServerMachine::room_opened`].
+    OpenRoom {
+        /// For whom.
+        session: SessionId,
+        /// The request's number.
+        request: u32,
+        /// The name.
+        name: &'a str,
+        /// What to do with it.
+        how: OpenRoom,
+    },
+    /// Store a message, then call [`ServerMachine::chat_stored`].
+    StoreChat {
+        /// By whom.
+        session: SessionId,
+        /// Unique per author.
+        reference: u64,
+        /// Where.
+        room: RoomId,
+        /// The text.
+        text: &'a str,
+    },
+    /// Send the room's stored messages after this one to the session.
+    SyncChat {
+        /// To whom.
+        session: SessionId,
+        /// Which room.
+        room: RoomId,
+        /// The last that was received.
+        after: u64,
+    },
+    /// Store a direct message, then call [`ServerMachine::direct_stored`].
+    StoreDirect {
+        /// By whom.
+        session: SessionId,
+        /// Unique per author.
+        reference: u64,
+        /// Login name of the receiver.
+        to: &'a str,
+        /// The sealed message.
+        sealed: &'a [u8],
+    },
+    /// Send the stored direct messages after this one to the session.
+    SyncDirect {
+        /// To whom.
+        session: SessionId,
+        /// The last that was received.
+        after: u64,
+    },
+    /// Tell the session the device keys of somebody who is not online.
+    LookUp {
+        /// To whom.
+        session: SessionId,
+        /// The request's number.
+        request: u32,
+        /// Login name.
+        username: &'a str,
+    },
+}
+
+/// What to do with a room that is asked for by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenRoom {
+    /// Make it; a room of that name is an error.
+    Create,
+    /// Join it; make it first if there is none.
+    JoinOrCreate,
+    /// Join it if there is one.
+    Join,
+}
+
+/// How much of everything a server holds: memory that the caller lends.
+pub struct ServerStorage<'a> {
+    /// One place per session; at most 65,536.
+    pub sessions: &'a mut [SessionPlace],
+    /// One place per room.
+    pub rooms: &'a mut [RoomPlace],
+    /// One place per ringing call.
+    pub calls: &'a mut [CallPlace],
+}
+
+/// One place in the table of rooms.
+#[derive(Debug, Default)]
+pub struct RoomPlace {
+    room: Option<Room>,
+    /// Lobby version of the last change.
+    changed: u32,
+}
+
+/// Limits that the server's owner sets, per session.
+#[derive(Clone, Copy, Debug)]
+pub struct RateLimits {
+    /// Datagrams a second, and how many at once.
+    pub datagrams: (u32, u32),
+    /// Chat and direct messages a second, and how many at once.
+    pub chats: (u32, u32),
+    /// Control messages a second, and how many at once.
+    pub controls: (u32, u32),
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        // Two 720p tracks at 30 frames of 50 fragments, and a frame's burst on top.
+        Self { datagrams: (4000, 2000), chats: (5, 20), controls: (100, 400) }
+    }
+}
+
+/// The machine.
+pub struct ServerMachine<'a> {
+    sessions: &'a mut [SessionPlace],
+    rooms: &'a mut [RoomPlace],
+    calls: &'a mut [CallPlace],
+    limits: RateLimits,
+    random: Drbg,
+    lobby_version: u32,
+    next_call: u32,
+    next_tick: Instant,
+    drops: DropCounters,
+    forwarded: u64,
+}
+
+impl<'a> ServerMachine<'a> {
+    /// A machine without sessions and rooms. `seed` is 32 bytes of entropy.
+    pub fn new(storage: ServerStorage<'a>, limits: RateLimits, seed: [u8; 32]) -> Self {
+        Self {
+            sessions: storage.sessions,
+            rooms: storage.rooms,
+            calls: storage.calls,
+            limits,
+            random: Drbg::from_seed(seed),
+            lobby_version: 0,
+            next_call: 1,
+            next_tick: Instant::NEVER,
+            drops: DropCounters::default(),
+            forwarded: 0,
+        }
+    }
+
+    /// Puts a room into the lobby. A room that is there already is left alone.
+    ///
+    /// # Errors
+    /// [`Full`] if the server has all the rooms it may have.
+    pub fn add_room(&mut self, id: RoomId, name: &str, chat_latest: u64) -> Result<(), Full> {
+        if self.room_index(id).is_some() {
+            return Ok(());
+        }
+        let full = Full { what: "rooms", max: self.rooms.len() };
+        let name: String<ROOM_NAME_MAX_BYTES> = String::try_from(name).map_err(|_| full)?;
+        let version = self.next_lobby_version();
+        let place = self.rooms.iter_mut().find(|place| place.room.is_none()).ok_or(full)?;
+        *place = RoomPlace { room: Some(Room::new(id, name, chat_latest)), changed: version };
+        Ok(())
+    }
+
+    /// Signs a proved identity in: from now on it may send control messages and datagrams. `exporter` is the TLS
+    /// keying material of its connection. An older session of the same person ends.
+    ///
+    /// # Errors
+    /// [`Refusal::ServerFull`].
+    pub fn open_session(
+        &mut self,
+        now: Instant,
+        identity: Identity,
+        exporter: &[u8; 32],
+        out: &mut impl ServerOutput,
+    ) -> Result<SessionId, Refusal> {
+        if let Some(older) = self.session_of(&identity.username) {
+            self.close_session(older, SignOutReason::SignedInElsewhere, out);
+        }
+        let random = self.random.next_u32() as u16;
+        let version = self.next_lobby_version();
+        let mut places = (0u16..).zip(self.sessions.iter_mut());
+        let (index, place) = places.find(|(_, place)| place.session.is_none()).ok_or(Refusal::ServerFull)?;
+        let id = place.next_id(index, random);
+        place.session = Some(Session::new(id, identity, exporter, self.limits, now));
+        place.changed = version;
+        if self.next_tick == Instant::NEVER {
+            self.next_tick = now + TICK;
+        }
+        Ok(id)
+    }
+
+    /// Ends a session: leaves its rooms, ends its calls, tells the driver. The one way out, whatever the cause.
+    pub fn close_session(&mut self, id: SessionId, reason: SignOutReason, out: &mut impl ServerOutput) {
+        let version = self.next_lobby_version();
+        let Some(session) = self.take_session(id, version) else { return };
+        for membership in session.memberships.iter().flatten() {
+            self.leave_place(membership.room_index, membership.slot);
+        }
+        self.end_calls_of(id, out);
+        out.control(id, &ServerMessage::SignedOut { reason });
+        out.event(ServerEvent::Closed { session: id, reason });
+    }
+
+    /// Closes sessions that were not heard for long, ends calls that nobody answered.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut impl ServerOutput) {
+        if now < self.next_tick {
+            return;
+        }
+        self.next_tick = now + TICK;
+        for index in 0..self.sessions.len() {
+            let idle = self.sessions.get(index).and_then(|place| place.session.as_ref()).filter(|session| {
+                now.since(session.last_heard) > SESSION_IDLE_MAX
+            });
+            if let Some(id) = idle.map(|session| session.id) {
+                self.close_session(id, SignOutReason::Idle, out);
+            }
+        }
+        self.expire_calls(now, out);
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub const fn poll_timeout(&self) -> Instant {
+        self.next_tick
+    }
+
+    /// Dropped datagrams by reason.
+    pub const fn drops(&self) -> &DropCounters {
+        &self.drops
+    }
+
+    /// Media datagrams sent on, one per receiver.
+    pub const fn forwarded(&self) -> u64 {
+        self.forwarded
+    }
+
+    /// Every session that is signed in.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.sessions.iter().filter_map(|place| Some(place.session.as_ref()?.id))
+    }
+
+    /// The identity behind a session.
+    pub fn identity(&self, id: SessionId) -> Option<&Identity> {
+        self.session(id).map(|session| &session.identity)
+    }
+
+    /// Whether the session is in that room.
+    pub fn is_in_room(&self, id: SessionId, room: RoomId) -> bool {
+        self.session(id).is_some_and(|session| session.membership(room).is_some())
+    }
+
+    /// The session of the person with that login name.
+    pub fn session_of(&self, username: &str) -> Option<SessionId> {
+        let sessions = self.sessions.iter().filter_map(|place| place.session.as_ref());
+        sessions.filter(|session| session.identity.username == username).map(|session| session.id).next()
+    }
+
+    fn session(&self, id: SessionId) -> Option<&Session> {
+        self.sessions.get(id.index())?.session.as_ref().filter(|session| session.id == id)
+    }
+
+    fn session_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.sessions.get_mut(id.index())?.session.as_mut().filter(|session| session.id == id)
+    }
+
+    fn take_session(&mut self, id: SessionId, version: u32) -> Option<Session> {
+        let place = self.sessions.get_mut(id.index())?;
+        let session = place.session.take_if(|session| session.id == id)?;
+        place.changed = version;
+        Some(session)
+    }
+
+    fn room_index(&self, id: RoomId) -> Option<u16> {
+        let is_it = |place: &RoomPlace| place.room.as_ref().is_some_and(|room| room.id == id);
+        self.rooms.iter().position(is_it).and_then(|index| u16::try_from(index).ok())
+    }
+
+    fn room_at(&self, index: u16) -> Option<&Room> {
+        self.rooms.get(usize::from(index))?.room.as_ref()
+    }
+
+    fn room_at_mut(&mut self, index: u16) -> Option<&mut Room> {
+        self.rooms.get_mut(usize::from(index))?.room.as_mut()
+    }
+
+    /// Frees a place in a room and lets the lobby know the new count.
+    fn leave_place(&mut self, room_index: u16, slot: crate::id::Slot) {
+        let version = self.next_lobby_version();
+        if let Some(place) = self.rooms.get_mut(usize::from(room_index))
+            && let Some(room) = place.room.as_mut()
+        {
+            room.leave(slot);
+            place.changed = version;
+        }
+    }
+
+    fn next_lobby_version(&mut self) -> u32 {
+        self.lobby_version = self.lobby_version.saturating_add(1);
+        self.lobby_version
+    }
+
+    fn drop_datagram(&mut self, reason: DropReason) {
+        self.drops.count(reason);
+    }
+}

@@ -1,0 +1,108 @@
+//! One signed-in connection.
+
+use core::net::SocketAddr;
+
+use heapless::String;
+
+use super::RateLimits;
+use crate::crypto::hop::{Direction, HopOpener, HopSealer};
+use crate::id::{RoomId, SessionId, Slot};
+use crate::limits::{DISPLAY_NAME_MAX_BYTES, SESSION_ROOMS_MAX, USERNAME_MAX_BYTES};
+use crate::rate::TokenBucket;
+use crate::time::Instant;
+use crate::wire::control::DevicePublic;
+
+/// Who a session is. Only sign-in makes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Login name: unique among sessions.
+    pub username: String<USERNAME_MAX_BYTES>,
+    /// Name to show.
+    pub display_name: String<DISPLAY_NAME_MAX_BYTES>,
+    /// The device's public keys.
+    pub device: DevicePublic,
+}
+
+/// One place in the table of sessions.
+#[derive(Default)]
+pub struct SessionPlace {
+    pub(super) session: Option<Session>,
+    /// Lobby version of the last change.
+    pub(super) changed: u32,
+    /// High half of the id of the session that was here last.
+    generation: u16,
+}
+
+impl SessionPlace {
+    /// An id for a new session in this place: not that of the last one, and not to be guessed.
+    pub(super) fn next_id(&mut self, index: u16, random: u16) -> SessionId {
+        let next = if random == self.generation { random.wrapping_add(1) } else { random };
+        self.generation = next;
+        SessionId(u32::from(next) << 16 | u32::from(index))
+    }
+}
+
+/// A session's membership of one room.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Membership {
+    pub room: RoomId,
+    pub room_index: u16,
+    pub slot: Slot,
+    /// Version of the room that this member was told.
+    pub seen: u32,
+    /// Version of the room just after joining.
+    pub joined: u32,
+}
+
+/// An address that has been asked to prove itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate {
+    pub address: SocketAddr,
+    pub token: [u8; 8],
+    pub asked_at: Instant,
+}
+
+/// A signed-in connection.
+pub(super) struct Session {
+    pub id: SessionId,
+    pub identity: Identity,
+    pub sealer: HopSealer,
+    pub opener: HopOpener,
+    /// Where its datagrams go: only an address that answered a challenge.
+    pub address: Option<SocketAddr>,
+    pub candidate: Option<Candidate>,
+    pub memberships: [Option<Membership>; SESSION_ROOMS_MAX],
+    pub is_watching_lobby: bool,
+    /// Version of the lobby that this session was told.
+    pub lobby_seen: u32,
+    pub is_lobby_complete: bool,
+    pub datagrams: TokenBucket,
+    pub chats: TokenBucket,
+    pub controls: TokenBucket,
+    pub last_heard: Instant,
+}
+
+impl Session {
+    pub fn new(id: SessionId, identity: Identity, exporter: &[u8; 32], limits: RateLimits, now: Instant) -> Self {
+        Self {
+            id,
+            identity,
+            sealer: HopSealer::new(exporter, id.0, Direction::ServerToClient),
+            opener: HopOpener::new(exporter, id.0, Direction::ClientToServer),
+            address: None,
+            candidate: None,
+            memberships: Default::default(),
+            is_watching_lobby: false,
+            lobby_seen: 0,
+            is_lobby_complete: false,
+            datagrams: TokenBucket::new(limits.datagrams.0, limits.datagrams.1),
+            chats: TokenBucket::new(limits.chats.0, limits.chats.1),
+            controls: TokenBucket::new(limits.controls.0, limits.controls.1),
+            last_heard: now,
+        }
+    }
+
+    pub fn membership(&self, room: RoomId) -> Option<&Membership> {
+        self.memberships.iter().flatten().find(|membership| membership.room == room)
+    }
+}

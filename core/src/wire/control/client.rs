@@ -1,0 +1,266 @@
+//! What a client says.
+
+use serde::{Deserialize, Serialize};
+
+use super::parts::{DevicePublic, TrackInfo};
+use crate::id::{CallId, RoomId, Slot, TrackId};
+use crate::limits::{DIRECT_SEALED_MAX_BYTES, PBKDF2_ITERATIONS_MIN, PBKDF2_ITERATIONS_MAX, TRACKS_MAX, ROOM_PARTICIPANTS_MAX};
+use crate::wire::text;
+
+/// A message from client to server. `request` numbers are echoed in the answer; `reference` numbers make a resend
+/// harmless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientMessage<'a> {
+    /// First of all: versions spoken, and a program name for the server's log.
+    Hello {
+        /// Lowest version spoken.
+        version_min: u16,
+        /// Highest version spoken.
+        version_max: u16,
+        /// Program and version, for example `hph/0.1`.
+        agent: &'a str,
+    },
+    /// Sign in by password: the SCRAM client-first message (RFC 5802).
+    SignIn {
+        /// Whether a name that is not taken should become a new account.
+        may_register: bool,
+        /// SCRAM client-first-message.
+        scram: &'a [u8],
+    },
+    /// The SCRAM client-final message, and the device that signs in.
+    SignInFinal {
+        /// SCRAM client-final-message.
+        scram: &'a [u8],
+        /// The device's public keys.
+        device: DevicePublic,
+        /// Ed25519 signature over the channel binding and the name.
+        proof: &'a [u8],
+        /// Name to show; empty keeps the stored one.
+        display_name: &'a str,
+    },
+    /// The verifier of a new account, in answer to `RegisterOffer`.
+    Register {
+        /// Email label, or nothing.
+        email: &'a str,
+        /// Name to show.
+        display_name: &'a str,
+        /// Salt of the verifier.
+        salt: [u8; 16],
+        /// Rounds of PBKDF2.
+        iterations: u32,
+        /// SCRAM StoredKey.
+        stored_key: [u8; 32],
+        /// SCRAM ServerKey.
+        server_key: [u8; 32],
+        /// The device's public keys.
+        device: DevicePublic,
+        /// Ed25519 signature over the channel binding and the name.
+        proof: &'a [u8],
+    },
+    /// Sign in as a guest.
+    SignInGuest {
+        /// Name to show.
+        display_name: &'a str,
+        /// Email label, or nothing.
+        email: &'a str,
+        /// The device's public keys; the guest's login name follows from them.
+        device: DevicePublic,
+        /// Ed25519 signature over the channel binding.
+        proof: &'a [u8],
+    },
+    /// Sign in again with the token of an earlier sign-in.
+    SignInToken {
+        /// Login name.
+        username: &'a str,
+        /// The token.
+        token: [u8; 32],
+        /// The device's public keys: the same as when the token was given.
+        device: DevicePublic,
+        /// Ed25519 signature over the channel binding and the name.
+        proof: &'a [u8],
+    },
+    /// End this session.
+    SignOut,
+    /// Push the lobby to me (rooms with their counts, people online), or stop.
+    WatchLobby {
+        /// Whether to push.
+        is_on: bool,
+    },
+    /// Make a room.
+    CreateRoom {
+        /// Echoed in the answer.
+        request: u32,
+        /// Its name.
+        name: &'a str,
+    },
+    /// Enter a room.
+    JoinRoom {
+        /// Echoed in the answer.
+        request: u32,
+        /// Which.
+        room: RoomId,
+    },
+    /// Enter the room of that name; make it if there is none and `may_create`.
+    JoinNamed {
+        /// Echoed in the answer.
+        request: u32,
+        /// Its name.
+        name: &'a str,
+        /// Whether to make it.
+        may_create: bool,
+    },
+    /// Leave a room.
+    LeaveRoom {
+        /// Which.
+        room: RoomId,
+    },
+    /// Announce a track of mine, or switch it on or off.
+    SetTrack {
+        /// In which room.
+        room: RoomId,
+        /// Which track.
+        track: TrackId,
+        /// Its new state.
+        info: TrackInfo,
+    },
+    /// Ask for another participant's track, or stop it. All tracks are wanted at first.
+    Subscribe {
+        /// In which room.
+        room: RoomId,
+        /// Whose.
+        slot: Slot,
+        /// Which track.
+        track: TrackId,
+        /// Whether it is wanted.
+        is_on: bool,
+    },
+    /// My media key, wrapped for one other participant's device.
+    SenderKey {
+        /// In which room.
+        room: RoomId,
+        /// For whom.
+        slot: Slot,
+        /// That participant's membership number, so that a successor in the same place gets nothing.
+        member: u32,
+        /// Generation (high byte) and ratchet step (low byte).
+        epoch: u16,
+        /// HPKE encapsulation, ciphertext and tag: 80 bytes.
+        wrap: &'a [u8],
+    },
+    /// Packets came that no key opens: please wrap your media key for me again.
+    RequestKey {
+        /// In which room.
+        room: RoomId,
+        /// Whose key.
+        slot: Slot,
+    },
+    /// Say something in a room.
+    SendChat {
+        /// The same for every resend of this message; unique per author.
+        reference: u64,
+        /// In which room.
+        room: RoomId,
+        /// The text.
+        text: &'a str,
+    },
+    /// Push the room's messages after this one again.
+    SyncChat {
+        /// Which room.
+        room: RoomId,
+        /// The last message that was received, or 0.
+        after: u64,
+    },
+    /// A direct message, sealed for the receiver's device.
+    SendDirect {
+        /// The same for every resend of this message; unique per author.
+        reference: u64,
+        /// Login name of the receiver.
+        to: &'a str,
+        /// HPKE encapsulation, ciphertext and tag.
+        sealed: &'a [u8],
+    },
+    /// Push my direct messages after this one again.
+    SyncDirect {
+        /// The last message that was received, or 0.
+        after: u64,
+    },
+    /// Which keys has this person's device?
+    LookUp {
+        /// Echoed in the answer.
+        request: u32,
+        /// Login name.
+        username: &'a str,
+    },
+    /// Ask somebody to come to a room.
+    Call {
+        /// Echoed in the answer.
+        request: u32,
+        /// Login name.
+        to: &'a str,
+        /// To which room.
+        room: RoomId,
+    },
+    /// Answer a call.
+    AnswerCall {
+        /// Which.
+        call: CallId,
+        /// Whether to come.
+        accept: bool,
+    },
+    /// Hang up before the other side answered.
+    CancelCall {
+        /// Which.
+        call: CallId,
+    },
+    /// I am alive; answered with `Alive`.
+    KeepAlive,
+}
+
+impl ClientMessage<'_> {
+    /// Whether every field is within its bounds. Parsing refuses a message that is not.
+    pub fn is_legal(&self) -> bool {
+        match *self {
+            Self::Hello { version_min, version_max, agent } => {
+                version_min <= version_max && agent.len() <= 64 && !agent.chars().any(char::is_control)
+            }
+            Self::SignIn { scram, .. } => scram.len() <= 512,
+            Self::SignInFinal { scram, proof, display_name, .. } => {
+                scram.len() <= 512 && proof.len() == 64 && (display_name.is_empty() || text::is_display_name(display_name))
+            }
+            Self::Register { email, display_name, iterations, proof, .. } => {
+                text::is_email(email)
+                    && text::is_display_name(display_name)
+                    && (PBKDF2_ITERATIONS_MIN..=PBKDF2_ITERATIONS_MAX).contains(&iterations)
+                    && proof.len() == 64
+            }
+            Self::SignInGuest { display_name, email, proof, .. } => {
+                text::is_display_name(display_name) && text::is_email(email) && proof.len() == 64
+            }
+            Self::SignInToken { username, proof, .. } => text::is_username(username) && proof.len() == 64,
+            Self::CreateRoom { name, .. } | Self::JoinNamed { name, .. } => text::is_room_name(name),
+            Self::SetTrack { track, info, .. } => usize::from(track.0) < TRACKS_MAX && info.is_legal(),
+            Self::Subscribe { slot, track, .. } => is_slot(slot) && usize::from(track.0) < TRACKS_MAX,
+            Self::SenderKey { slot, wrap, .. } => is_slot(slot) && wrap.len() == 80,
+            Self::RequestKey { slot, .. } => is_slot(slot),
+            Self::SendChat { text, .. } => text::is_chat_text(text),
+            Self::SendDirect { to, sealed, .. } => {
+                text::is_username(to) && !sealed.is_empty() && sealed.len() <= DIRECT_SEALED_MAX_BYTES
+            }
+            Self::LookUp { username, .. } => text::is_username(username),
+            Self::Call { to, .. } => text::is_username(to),
+            Self::SignOut
+            | Self::WatchLobby { .. }
+            | Self::JoinRoom { .. }
+            | Self::LeaveRoom { .. }
+            | Self::SyncChat { .. }
+            | Self::SyncDirect { .. }
+            | Self::AnswerCall { .. }
+            | Self::CancelCall { .. }
+            | Self::KeepAlive => true,
+        }
+    }
+}
+
+fn is_slot(slot: Slot) -> bool {
+    usize::from(slot.0) < ROOM_PARTICIPANTS_MAX
+}

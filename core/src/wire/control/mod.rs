@@ -1,0 +1,17 @@
+//! Control messages: what client and server say to each other over the TLS connection.
+//!
+//! **Shape:** a frame is a big-endian `u32` length, then that many bytes: a postcard varint that numbers the message and
+//! its fields in order. Numbers and fields are only ever added at the end, so that a peer one version behind can skip
+//! what it does not know. Texts and byte strings are borrowed from the frame.
+
+mod client;
+mod frame;
+mod parts;
+mod server;
+
+pub use client::ClientMessage;
+pub use frame::{FrameReader, Parsed, emit_client, emit_server, parse_client, parse_server};
+pub use parts::{
+    CallOutcome, Codec, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, SignOutReason, TrackInfo,
+};
+pub use server::ServerMessage;

@@ -1,0 +1,207 @@
+//! The parts that control messages are made of.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::Slot;
+use crate::limits::{PICTURE_HEIGHT_MAX, PICTURE_WIDTH_MAX, TRACKS_MAX};
+
+/// How a track's frames are encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Codec {
+    /// 16-bit little-endian samples, 16 kHz, one channel: the test codec.
+    #[default]
+    Pcm16k,
+    /// Baseline JPEG pictures.
+    Jpeg,
+    /// Opus, 48 kHz clock, one channel (RFC 6716).
+    Opus,
+}
+
+/// One track as its owner announced it and the server confirmed it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackInfo {
+    /// Whether frames flow. The relay drops every packet of a track that is off.
+    pub is_on: bool,
+    /// How frames are encoded.
+    pub codec: Codec,
+    /// Picture width in pixels; 0 for sound. A receiver decodes nothing larger.
+    pub width: u16,
+    /// Picture height in pixels; 0 for sound.
+    pub height: u16,
+}
+
+impl TrackInfo {
+    /// Whether the picture size is within what a receiver decodes.
+    pub const fn is_legal(&self) -> bool {
+        self.width <= PICTURE_WIDTH_MAX && self.height <= PICTURE_HEIGHT_MAX
+    }
+}
+
+/// The public half of a device: 32 bytes X25519 for keys and direct messages, 32 bytes Ed25519 for signatures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DevicePublic {
+    /// X25519 key: others encrypt to it.
+    pub seal: [u8; 32],
+    /// Ed25519 key: others verify with it.
+    pub sign: [u8; 32],
+}
+
+/// A participant as everybody in the room sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParticipantInfo<'a> {
+    /// Place in the room.
+    pub slot: Slot,
+    /// Number of this membership: another participant in the same place has another one.
+    pub member: u32,
+    /// Login name.
+    pub username: &'a str,
+    /// Name to show.
+    pub display_name: &'a str,
+    /// The device's keys.
+    pub device: DevicePublic,
+    /// The tracks, indexed by [`crate::id::TrackId`].
+    pub tracks: [TrackInfo; TRACKS_MAX],
+}
+
+/// Which ways of signing in the server offers to this client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInMethods {
+    /// An existing account, by password.
+    pub password: bool,
+    /// A new account, by signing in with a name that is not taken.
+    pub register: bool,
+    /// A guest: name and email, no password.
+    pub guest: bool,
+}
+
+/// Why a request was refused. Codes cross the wire; frontends have the words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The peers have no protocol version in common.
+    Version,
+    /// A field is out of bounds or a text is not allowed.
+    Invalid,
+    /// Not now: legal, but not in this state.
+    OutOfOrder,
+    /// Name or password are wrong, or the sign-in proof is. One code for all of them.
+    SignIn,
+    /// Too many attempts or messages; try again after the given seconds.
+    TooFast,
+    /// The server's owner does not allow new accounts from here.
+    RegistrationClosed,
+    /// The server's owner does not allow guests from here.
+    GuestsClosed,
+    /// The name is taken.
+    NameTaken,
+    /// The email address is taken.
+    EmailTaken,
+    /// There is no such room.
+    NoSuchRoom,
+    /// There is no such person, or they are not here now.
+    NoSuchPerson,
+    /// One must be in the room for that.
+    NotInRoom,
+    /// The room has all the participants it may have.
+    RoomFull,
+    /// The server has all the rooms it may have.
+    RoomsFull,
+    /// The session is in as many rooms as it may be.
+    TooManyRooms,
+    /// The server has all the sessions it may have.
+    ServerFull,
+    /// The server could not store it; nothing was acknowledged.
+    Storage,
+    /// There is no such call, or it is over.
+    NoSuchCall,
+}
+
+impl Refusal {
+    /// Every refusal.
+    pub const ALL: [Self; 18] = [
+        Self::Version,
+        Self::Invalid,
+        Self::OutOfOrder,
+        Self::SignIn,
+        Self::TooFast,
+        Self::RegistrationClosed,
+        Self::GuestsClosed,
+        Self::NameTaken,
+        Self::EmailTaken,
+        Self::NoSuchRoom,
+        Self::NoSuchPerson,
+        Self::NotInRoom,
+        Self::RoomFull,
+        Self::RoomsFull,
+        Self::TooManyRooms,
+        Self::ServerFull,
+        Self::Storage,
+        Self::NoSuchCall,
+    ];
+
+    /// A short stable code for scripts and logs.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::Invalid => "invalid",
+            Self::OutOfOrder => "out_of_order",
+            Self::SignIn => "sign_in",
+            Self::TooFast => "too_fast",
+            Self::RegistrationClosed => "registration_closed",
+            Self::GuestsClosed => "guests_closed",
+            Self::NameTaken => "name_taken",
+            Self::EmailTaken => "email_taken",
+            Self::NoSuchRoom => "no_such_room",
+            Self::NoSuchPerson => "no_such_person",
+            Self::NotInRoom => "not_in_room",
+            Self::RoomFull => "room_full",
+            Self::RoomsFull => "rooms_full",
+            Self::TooManyRooms => "too_many_rooms",
+            Self::ServerFull => "server_full",
+            Self::Storage => "storage",
+            Self::NoSuchCall => "no_such_call",
+        }
+    }
+}
+
+/// Why the server ends a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SignOutReason {
+    /// The client asked for it.
+    Asked,
+    /// The same person signed in from elsewhere, with the right proof. Do not come back by yourself.
+    SignedInElsewhere,
+    /// The server stops or restarts. Come back by yourself.
+    ShuttingDown,
+    /// The client does not read what it is sent.
+    TooSlow,
+    /// The client sent bytes that are no message.
+    Malformed,
+    /// Nothing was heard for too long.
+    Idle,
+}
+
+/// Why a participant is no longer in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LeaveReason {
+    /// The participant asked for it.
+    Asked,
+    /// The room was closed.
+    RoomClosed,
+}
+
+/// How a call ended, or that it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CallOutcome {
+    /// It rings at the other side.
+    Ringing,
+    /// The callee accepted and will join the room.
+    Accepted,
+    /// The callee declined.
+    Declined,
+    /// Nobody answered in time.
+    TimedOut,
+    /// The caller hung up.
+    Cancelled,
+    /// One of the two is gone.
+    Gone,
+}

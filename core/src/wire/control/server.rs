@@ -1,0 +1,302 @@
+//! What the server says.
+
+use serde::{Deserialize, Serialize};
+
+use super::parts::{CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, SignOutReason};
+use crate::id::{CallId, RoomId, SessionId, Slot};
+use crate::limits::{DIRECT_SEALED_MAX_BYTES, ROOM_PARTICIPANTS_MAX};
+use crate::wire::text;
+
+/// A message from server to client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServerMessage<'a> {
+    /// Answer to the client's `Hello`.
+    Hello {
+        /// The version that both speak.
+        version: u16,
+        /// The server's name.
+        name: &'a str,
+        /// How one may sign in.
+        methods: SignInMethods,
+    },
+    /// The SCRAM server-first message.
+    SignInChallenge {
+        /// SCRAM server-first-message.
+        scram: &'a [u8],
+    },
+    /// The name is not taken: make an account with this salt and these rounds.
+    RegisterOffer {
+        /// Rounds of PBKDF2 that the server asks for.
+        iterations: u32,
+    },
+    /// Signed in.
+    Welcome {
+        /// The connection id of this session's datagrams.
+        session: SessionId,
+        /// The login name, as the server spells it.
+        username: &'a str,
+        /// The name to show, as stored.
+        display_name: &'a str,
+        /// SCRAM server-final-message; empty without SCRAM.
+        scram: &'a [u8],
+        /// A token to sign in again with, if the server gives one.
+        token: Option<[u8; 32]>,
+    },
+    /// A request was refused.
+    Refused {
+        /// The request's number, or the message's reference, or 0.
+        request: u64,
+        /// Why.
+        reason: Refusal,
+        /// When to try again, if that helps. **Units:** seconds.
+        retry_after_s: u32,
+    },
+    /// The session is over.
+    SignedOut {
+        /// Why.
+        reason: SignOutReason,
+    },
+    /// Lobby: a room exists, or its count changed.
+    Room {
+        /// Its place in the server's table: whatever was told for that place before is gone.
+        place: u16,
+        /// Its id.
+        room: RoomId,
+        /// Its name.
+        name: &'a str,
+        /// Participants in it now.
+        people: u16,
+    },
+    /// Lobby: a room is gone.
+    RoomGone {
+        /// Its place.
+        place: u16,
+    },
+    /// Lobby: somebody is online.
+    Person {
+        /// Place in the server's table: whoever was told for that place before is gone.
+        place: u16,
+        /// Login name.
+        username: &'a str,
+        /// Name to show.
+        display_name: &'a str,
+    },
+    /// Lobby: somebody is no longer online.
+    PersonGone {
+        /// Their place.
+        place: u16,
+    },
+    /// Lobby: all rooms and people up to now were told.
+    LobbyComplete,
+    /// The room was made.
+    RoomCreated {
+        /// Echo.
+        request: u32,
+        /// Its id.
+        room: RoomId,
+    },
+    /// You are in the room.
+    Joined {
+        /// Echo.
+        request: u32,
+        /// Which.
+        room: RoomId,
+        /// Its name.
+        name: &'a str,
+        /// Your place.
+        slot: Slot,
+        /// Your membership number.
+        member: u32,
+        /// Number of the newest chat message, 0 if there is none.
+        chat_latest: u64,
+    },
+    /// You are no longer in the room.
+    Left {
+        /// Which.
+        room: RoomId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// Somebody is in the room (yourself included), or their state changed.
+    Participant {
+        /// In which room.
+        room: RoomId,
+        /// Who, and their tracks.
+        #[serde(borrow)]
+        info: ParticipantInfo<'a>,
+    },
+    /// Somebody left the room.
+    ParticipantGone {
+        /// Which room.
+        room: RoomId,
+        /// Their place.
+        slot: Slot,
+    },
+    /// A participant's media key, wrapped for this device.
+    SenderKey {
+        /// In which room.
+        room: RoomId,
+        /// Whose.
+        slot: Slot,
+        /// Generation (high byte) and ratchet step (low byte).
+        epoch: u16,
+        /// HPKE encapsulation, ciphertext and tag: 80 bytes.
+        wrap: &'a [u8],
+    },
+    /// Somebody could not open your packets: wrap your media key for them again.
+    KeyRequested {
+        /// In which room.
+        room: RoomId,
+        /// By whom.
+        slot: Slot,
+    },
+    /// A chat message is stored: it will not be lost.
+    ChatStored {
+        /// Its reference.
+        reference: u64,
+        /// In which room.
+        room: RoomId,
+        /// Its number there.
+        id: u64,
+        /// When the server stored it. **Units:** milliseconds since 1970.
+        time_ms: u64,
+    },
+    /// A room's message.
+    Chat {
+        /// Which room.
+        room: RoomId,
+        /// Its number: 1, 2, 3, … in each room.
+        id: u64,
+        /// Login name of the author.
+        author: &'a str,
+        /// The author's name to show.
+        display_name: &'a str,
+        /// When the server stored it. **Units:** milliseconds since 1970.
+        time_ms: u64,
+        /// The text.
+        text: &'a str,
+    },
+    /// Messages before this number are no longer kept.
+    ChatFrom {
+        /// Which room.
+        room: RoomId,
+        /// The oldest message that is kept.
+        oldest: u64,
+    },
+    /// A direct message is stored.
+    DirectStored {
+        /// Its reference.
+        reference: u64,
+        /// Its number at the receiver.
+        id: u64,
+        /// When the server stored it. **Units:** milliseconds since 1970.
+        time_ms: u64,
+    },
+    /// A direct message for you.
+    Direct {
+        /// Its number: 1, 2, 3, … per receiver.
+        id: u64,
+        /// Login name of the sender.
+        from: &'a str,
+        /// The sender's device keys, as the server knows them.
+        device: DevicePublic,
+        /// When the server stored it. **Units:** milliseconds since 1970.
+        time_ms: u64,
+        /// HPKE encapsulation, ciphertext and tag.
+        sealed: &'a [u8],
+    },
+    /// Direct messages before this number are no longer kept.
+    DirectFrom {
+        /// The oldest message that is kept.
+        oldest: u64,
+    },
+    /// A person's device keys.
+    Keys {
+        /// Echo.
+        request: u32,
+        /// Login name.
+        username: &'a str,
+        /// The keys.
+        device: DevicePublic,
+    },
+    /// Somebody asks you to come to a room.
+    Ringing {
+        /// Number of the call.
+        call: CallId,
+        /// Login name of the caller.
+        from: &'a str,
+        /// The caller's name to show.
+        display_name: &'a str,
+        /// To which room.
+        room: RoomId,
+        /// Its name.
+        name: &'a str,
+        /// Until it stops ringing. **Units:** seconds.
+        seconds: u16,
+    },
+    /// A call of yours goes on or is over. `request` is that of the caller, 0 at the callee.
+    CallState {
+        /// Echo.
+        request: u32,
+        /// Number of the call.
+        call: CallId,
+        /// What became of it.
+        outcome: CallOutcome,
+    },
+    /// Answer to `KeepAlive`.
+    Alive,
+}
+
+impl ServerMessage<'_> {
+    /// Whether every field is within its bounds. A client trusts no server: parsing refuses a message that is not.
+    pub fn is_legal(&self) -> bool {
+        match *self {
+            Self::Hello { name, .. } => text::is_display_name(name),
+            Self::SignInChallenge { scram } => scram.len() <= 512,
+            Self::Welcome { username, display_name, scram, .. } => {
+                text::is_username(username) && text::is_display_name(display_name) && scram.len() <= 512
+            }
+            Self::Room { name, people, .. } => {
+                text::is_room_name(name) && usize::from(people) <= ROOM_PARTICIPANTS_MAX
+            }
+            Self::Person { username, display_name, .. } => {
+                text::is_username(username) && text::is_display_name(display_name)
+            }
+            Self::Keys { username, .. } => text::is_username(username),
+            Self::Joined { name, slot, .. } => text::is_room_name(name) && is_slot(slot),
+            Self::Participant { info, .. } => {
+                is_slot(info.slot)
+                    && text::is_username(info.username)
+                    && text::is_display_name(info.display_name)
+                    && info.tracks.iter().all(super::TrackInfo::is_legal)
+            }
+            Self::ParticipantGone { slot, .. } | Self::KeyRequested { slot, .. } => is_slot(slot),
+            Self::SenderKey { slot, wrap, .. } => is_slot(slot) && wrap.len() == 80,
+            Self::Chat { author, display_name, text, .. } => {
+                text::is_username(author) && text::is_display_name(display_name) && text::is_chat_text(text)
+            }
+            Self::Direct { from, sealed, .. } => text::is_username(from) && sealed.len() <= DIRECT_SEALED_MAX_BYTES,
+            Self::Ringing { from, display_name, name, .. } => {
+                text::is_username(from) && text::is_display_name(display_name) && text::is_room_name(name)
+            }
+            Self::RegisterOffer { .. }
+            | Self::Refused { .. }
+            | Self::SignedOut { .. }
+            | Self::RoomGone { .. }
+            | Self::PersonGone { .. }
+            | Self::LobbyComplete
+            | Self::RoomCreated { .. }
+            | Self::Left { .. }
+            | Self::ChatStored { .. }
+            | Self::ChatFrom { .. }
+            | Self::DirectStored { .. }
+            | Self::DirectFrom { .. }
+            | Self::CallState { .. }
+            | Self::Alive => true,
+        }
+    }
+}
+
+fn is_slot(slot: Slot) -> bool {
+    usize::from(slot.0) < ROOM_PARTICIPANTS_MAX
+}
