@@ -1,0 +1,27 @@
+//! What touches the machine and is shared by server and clients: clock, entropy, cameras, microphones, JPEG. Each device
+//! has a file-backed or synthetic twin, so that a test runs the same path without hardware.
+//!
+//! - [`clock`]: the only place that reads the machine's clock, and that sleeps.
+//! - [`entropy`]: random bytes from the operating system.
+//! - [`pacer`]: events at an even rate that never drifts.
+//! - [`picture`]: pixels, and how to get them from video samples.
+//! - [`jpeg`]: pictures to JPEG and back, and the gate that a JPEG passes before it is decoded.
+//! - [`camera`]: sources of pictures: files, folders, a test pattern.
+//! - [`microphone`]: sources of sound: WAV files, tones, something like speech.
+//! - [`level`]: loudness of a block of sound, and whether somebody speaks.
+//! - [`wav`]: recording of sound.
+//!
+//! Layer: above `hph-core`, below server and clients, of which it must not know.
+
+pub mod camera;
+pub mod clock;
+pub mod entropy;
+pub mod jpeg;
+pub mod level;
+pub mod microphone;
+pub mod pacer;
+pub mod picture;
+pub mod wav;
+
+#[cfg(test)]
+mod test_files;
