@@ -1,0 +1,148 @@
+//! The hub: everything that the server's tasks share. It lives on one thread and is never locked.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use hph_core::endpoint::server::ServerMachine;
+use hph_core::id::{RoomId, SessionId};
+use hph_core::time::Instant;
+use hph_core::wire::control::{DevicePublic, Refusal, ServerMessage};
+use hph_platform::clock::Clock;
+use smol::LocalExecutor;
+
+use crate::config::ServerConfig;
+use crate::meeting::{Meeting, Output, Queue, RelayFigures};
+use crate::store::StoreHandle;
+use crate::throttle::{ConnectionLimits, LoginThrottle};
+
+/// What all tasks of a server share.
+pub(crate) struct Hub {
+    pub config: ServerConfig,
+    pub store: StoreHandle,
+    pub secret: [u8; 32],
+    pub logins: RefCell<LoginThrottle>,
+    pub strangers: ConnectionLimits,
+    pub is_stopping: Cell<bool>,
+    meeting: RefCell<Meeting>,
+    executor: Rc<LocalExecutor<'static>>,
+}
+
+impl Hub {
+    pub fn new(
+        config: ServerConfig,
+        store: StoreHandle,
+        meeting: Meeting,
+        executor: Rc<LocalExecutor<'static>>,
+    ) -> Rc<Self> {
+        let strangers = ConnectionLimits::new(
+            config.unauthenticated_max as usize,
+            config.unauthenticated_per_source_max as usize,
+        );
+        Rc::new(Self {
+            secret: store.server_secret(),
+            config,
+            store,
+            logins: RefCell::new(LoginThrottle::new(Clock::now())),
+            strangers,
+            is_stopping: Cell::new(false),
+            meeting: RefCell::new(meeting),
+            executor,
+        })
+    }
+
+    /// Runs one input through the machine and starts the jobs that follow.
+    pub fn act<R>(
+        self: &Rc<Self>,
+        input: impl FnOnce(&mut ServerMachine<'static>, &mut Output<'_>) -> R,
+    ) -> R {
+        let (result, jobs) = self.meeting.borrow_mut().act(input);
+        for job in jobs {
+            self.spawn(Rc::clone(self).run_job(job));
+        }
+        result
+    }
+
+    /// Runs a task beside the others.
+    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.executor.spawn(task).detach();
+    }
+
+    /// Handles a datagram, and notes how long sending it on took.
+    pub fn handle_datagram(&self, arrived: Instant, from: std::net::SocketAddr, bytes: &mut [u8]) {
+        let mut meeting = self.meeting.borrow_mut();
+        let before = meeting.machine.forwarded();
+        meeting.handle_datagram(arrived, from, bytes);
+        if meeting.machine.forwarded() > before {
+            meeting.forward.record(Clock::now().since(arrived));
+        }
+    }
+
+    /// A queue for a session that was just opened.
+    pub fn open_queue(&self, session: SessionId) -> Rc<Queue> {
+        self.meeting.borrow_mut().open_queue(session)
+    }
+
+    /// Says something to a session, if it is still there.
+    pub fn say(self: &Rc<Self>, session: SessionId, message: &ServerMessage<'_>) {
+        use hph_core::endpoint::server::ServerOutput;
+        self.act(|_, out| out.control(session, message));
+    }
+
+    /// Refuses a request of a session.
+    pub fn refuse(self: &Rc<Self>, session: SessionId, request: u64, reason: Refusal) {
+        self.act(|machine, out| machine.refuse(session, request, reason, out));
+    }
+
+    /// The login name of a session.
+    pub fn username(&self, session: SessionId) -> Option<String> {
+        self.names(session).map(|(username, _)| username)
+    }
+
+    /// The login name and the name to show of a session.
+    pub fn names(&self, session: SessionId) -> Option<(String, String)> {
+        let meeting = self.meeting.borrow();
+        let identity = meeting.machine.identity(session)?;
+        Some((identity.username.to_string(), identity.display_name.to_string()))
+    }
+
+    /// The device keys of a session.
+    pub fn device(&self, session: SessionId) -> Option<DevicePublic> {
+        Some(self.meeting.borrow().machine.identity(session)?.device)
+    }
+
+    /// Whether somebody with that login name is signed in.
+    pub fn is_online(&self, username: &str) -> bool {
+        self.meeting.borrow().machine.session_of(username).is_some()
+    }
+
+    /// Whether the session is still signed in.
+    pub fn is_open(&self, session: SessionId) -> bool {
+        self.meeting.borrow().machine.identity(session).is_some()
+    }
+
+    /// Whether the session is in that room.
+    pub fn is_in_room(&self, session: SessionId, room: RoomId) -> bool {
+        self.meeting.borrow().machine.is_in_room(session, room)
+    }
+
+    /// Whether the session's connection takes more.
+    pub fn is_calm(&self, session: SessionId) -> bool {
+        self.meeting.borrow().is_calm(session)
+    }
+
+    /// Everybody who is signed in.
+    pub fn sessions(&self) -> Vec<SessionId> {
+        self.meeting.borrow().machine.sessions().collect()
+    }
+
+    /// Figures until now.
+    pub fn figures(&self) -> RelayFigures {
+        let meeting = self.meeting.borrow();
+        RelayFigures {
+            forwarded: meeting.machine.forwarded(),
+            not_sent: meeting.not_sent,
+            forward: meeting.forward.clone(),
+            drops: meeting.machine.drops().iter().map(|(reason, count)| (reason.name(), count)).collect(),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What the machine asks of the store, done while the meeting goes on.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use async_io::Timer;
+use hph_core::endpoint::server::{OpenRoom, ServerEvent, StoredChat};
+use hph_core::id::{RoomId, SessionId};
+use hph_core::wire::control::{DevicePublic, Refusal, ServerMessage};
+use hph_platform::clock::Clock;
+
+use crate::hub::Hub;
+use crate::names::{normalize_room_name, room_key};
+use crate::store::{NewDirect, NewMessage, RoomError};
+
+/// Messages that are read from the store at once.
+const SYNC_BATCH: u32 = 32;
+/// Device keys before the sealed bytes of a stored direct message.
+const DEVICE_BYTES: usize = 64;
+
+/// A [`ServerEvent`] that outlives its input.
+pub(crate) enum Job {
+    Closed { session: SessionId },
+    OpenRoom { session: SessionId, request: u32, name: String, how: OpenRoom },
+    StoreChat { session: SessionId, reference: u64, room: RoomId, text: String },
+    SyncChat { session: SessionId, room: RoomId, after: u64 },
+    StoreDirect { session: SessionId, reference: u64, to: String, sealed: Vec<u8> },
+    SyncDirect { session: SessionId, after: u64 },
+    LookUp { session: SessionId, request: u32, username: String },
+}
+
+impl From<ServerEvent<'_>> for Job {
+    fn from(event: ServerEvent<'_>) -> Self {
+        use ServerEvent as E;
+        match event {
+            E::Closed { session, .. } => Self::Closed { session },
+            E::OpenRoom { session, request, name, how } => {
+                Self::OpenRoom { session, request, name: name.to_owned(), how }
+            }
+            E::StoreChat { session, reference, room, text } => {
+                Self::StoreChat { session, reference, room, text: text.to_owned() }
+            }
+            E::SyncChat { session, room, after } => Self::SyncChat { session, room, after },
+            E::StoreDirect { session, reference, to, sealed } => {
+                Self::StoreDirect { session, reference, to: to.to_owned(), sealed: sealed.to_vec() }
+            }
+            E::SyncDirect { session, after } => Self::SyncDirect { session, after },
+            E::LookUp { session, request, username } => {
+                Self::LookUp { session, request, username: username.to_owned() }
+            }
+        }
+    }
+}
+
+impl Hub {
+    /// Does one job. Whatever goes wrong is told to the session that asked.
+    pub(crate) async fn run_job(self: Rc<Self>, job: Job) {
+        match job {
+            Job::Closed { .. } => {}
+            Job::OpenRoom { session, request, name, how } => {
+                if let Err(reason) = self.open_room(session, request, &name, how).await {
+                    self.refuse(session, u64::from(request), reason);
+                }
+            }
+            Job::StoreChat { session, reference, room, text } => {
+                if let Err(reason) = self.store_chat(session, reference, room, text).await {
+                    self.refuse(session, reference, reason);
+                }
+            }
+            Job::StoreDirect { session, reference, to, sealed } => {
+                if let Err(reason) = self.store_direct(session, reference, to, sealed).await {
+                    self.refuse(session, reference, reason);
+                }
+            }
+            Job::SyncChat { session, room, after } => self.sync_chat(session, room, after).await,
+            Job::SyncDirect { session, after } => self.sync_direct(session, after).await,
+            Job::LookUp { session, request, username } => {
+                let account = self.store.account(&username).await.ok().flatten();
+                match account.and_then(|account| account.device) {
+                    Some(device) => {
+                        let device = DevicePublic { seal: device.seal, sign: device.sign };
+                        self.say(session, &ServerMessage::Keys { request, username: &username, device });
+                    }
+                    None => self.refuse(session, u64::from(request), Refusal::NoSuchPerson),
+                }
+            }
+        }
+    }
+
+    async fn open_room(self: &Rc<Self>, session: SessionId, request: u32, name: &str, how: OpenRoom) -> Result<(), Refusal> {
+        let name = normalize_room_name(name).map_err(|_| Refusal::Invalid)?;
+        let creator = self.username(session).ok_or(Refusal::OutOfOrder)?;
+        let made = if how == OpenRoom::Join {
+            Err(RoomError::NameTaken)
+        } else {
+            self.store.create_room(&name, &creator, Clock::unix_time_ms()).await
+        };
+        let row = match made {
+            Ok(row) => row,
+            Err(RoomError::NameTaken) if how != OpenRoom::Create => {
+                let rooms = self.store.rooms().await.map_err(|_| Refusal::Storage)?;
+                let key = room_key(&name);
+                rooms.into_iter().find(|row| room_key(&row.name) == key).ok_or(Refusal::NoSuchRoom)?
+            }
+            Err(RoomError::NameTaken) => return Err(Refusal::NameTaken),
+            Err(RoomError::Full) => return Err(Refusal::RoomsFull),
+            Err(RoomError::Store(_)) => return Err(Refusal::Storage),
+        };
+        let latest = self.store.latest_message_id(row.id).await.map_err(|_| Refusal::Storage)?;
+        let room = (RoomId(row.id), row.name.as_str(), latest);
+        self.act(|machine, out| machine.room_opened(session, request, room, how, out));
+        Ok(())
+    }
+
+    async fn store_chat(self: &Rc<Self>, session: SessionId, reference: u64, room: RoomId, text: String) -> Result<(), Refusal> {
+        let (author, author_name) = self.names(session).ok_or(Refusal::OutOfOrder)?;
+        let message = NewMessage {
+            room: room.0,
+            author: author.clone(),
+            author_name: author_name.clone(),
+            author_ref: reference,
+            time_ms: Clock::unix_time_ms(),
+            text: text.clone(),
+        };
+        let stored = self.store.append_message(message).await.map_err(|_| Refusal::Storage)?;
+        let chat = StoredChat {
+            reference,
+            room,
+            id: stored.id,
+            author: &author,
+            display_name: &author_name,
+            time_ms: stored.time_ms,
+            text: &text,
+            is_new: stored.is_new,
+        };
+        self.act(|machine, out| machine.chat_stored(session, &chat, out));
+        Ok(())
+    }
+
+    /// Stores a direct message with the sender's device keys before it: the receiver needs them to open it.
+    async fn store_direct(
+        self: &Rc<Self>,
+        session: SessionId,
+        reference: u64,
+        to: String,
+        sealed: Vec<u8>,
+    ) -> Result<(), Refusal> {
+        let (from, _) = self.names(session).ok_or(Refusal::OutOfOrder)?;
+        let device = self.device(session).ok_or(Refusal::OutOfOrder)?;
+        let is_known = self.is_online(&to)
+            || self.store.account(&to).await.map_err(|_| Refusal::Storage)?.is_some();
+        if !is_known {
+            return Err(Refusal::NoSuchPerson);
+        }
+        let with_device = [&device.seal[..], &device.sign, &sealed].concat();
+        let time_ms = Clock::unix_time_ms();
+        let direct =
+            NewDirect { recipient: to.clone(), sender: from.clone(), sender_ref: reference, time_ms, sealed: with_device };
+        let stored = self.store.append_direct(direct).await.map_err(|_| Refusal::Storage)?;
+        let message =
+            ServerMessage::Direct { id: stored.id, from: &from, device, time_ms: stored.time_ms, sealed: &sealed };
+        self.act(|machine, out| machine.direct_stored(session, reference, &to, &message, stored.is_new, out));
+        Ok(())
+    }
+
+    /// Sends stored messages as fast as the connection takes them.
+    async fn sync_chat(self: &Rc<Self>, session: SessionId, room: RoomId, after: u64) {
+        let mut after = after;
+        loop {
+            let Ok(batch) = self.store.messages_after(room.0, after, SYNC_BATCH).await else { return };
+            let Some(first) = batch.first() else { return };
+            if first.id > after + 1 {
+                self.say(session, &ServerMessage::ChatFrom { room, oldest: first.id });
+            }
+            for message in &batch {
+                after = message.id;
+                let (author, display_name) = (&message.author, &message.author_name);
+                let (id, time_ms, text) = (message.id, message.time_ms, &message.text);
+                self.say(session, &ServerMessage::Chat { room, id, author, display_name, time_ms, text });
+            }
+            if !self.until_calm(session).await || !self.is_in_room(session, room) {
+                return;
+            }
+        }
+    }
+
+    async fn sync_direct(self: &Rc<Self>, session: SessionId, after: u64) {
+        let Some(username) = self.username(session) else { return };
+        let mut after = after;
+        loop {
+            let Ok(batch) = self.store.directs_after(&username, after, SYNC_BATCH).await else { return };
+            let Some(first) = batch.first() else { return };
+            if first.id > after + 1 {
+                self.say(session, &ServerMessage::DirectFrom { oldest: first.id });
+            }
+            for direct in &batch {
+                after = direct.id;
+                let Some((device, sealed)) = split_device(&direct.sealed) else { continue };
+                let (id, from, time_ms) = (direct.id, &direct.sender, direct.time_ms);
+                self.say(session, &ServerMessage::Direct { id, from, device, time_ms, sealed });
+            }
+            if !self.until_calm(session).await {
+                return;
+            }
+        }
+    }
+
+    /// Waits until the session's connection takes more; false if the session is gone.
+    async fn until_calm(self: &Rc<Self>, session: SessionId) -> bool {
+        while self.is_open(session) {
+            if self.is_calm(session) {
+                return true;
+            }
+            Timer::after(Duration::from_millis(5)).await;
+        }
+        false
+    }
+}
+
+fn split_device(stored: &[u8]) -> Option<(DevicePublic, &[u8])> {
+    let (device, sealed) = stored.split_first_chunk::<DEVICE_BYTES>()?;
+    let (seal, sign) = device.split_at(DEVICE_BYTES / 2);
+    Some((DevicePublic { seal: seal.try_into().ok()?, sign: sign.try_into().ok()? }, sealed))
+}

@@ -1,0 +1,23 @@
+//! The meeting server: one port for TCP and UDP, one process, one data directory.
+//!
+//! Layer: driver. It owns sockets, files and threads; what a message means is decided in `hph-core`. No module here
+//! reads a clock by itself: the time comes in as an argument.
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod files;
+pub mod names;
+pub mod store;
+pub mod throttle;
+pub mod tls;
+
+mod connection;
+mod hub;
+mod jobs;
+mod meeting;
+mod relay;
+mod run;
+mod signin;
+
+pub use meeting::RelayFigures;
+pub use run::{FiguresHandle, Server, StartError};

@@ -1,0 +1,209 @@
+//! The meeting: the server machine, and the queue of every signed-in connection.
+//!
+//! One thread owns it. A task brings an input by [`Hub::act`]; what follows from it is put into queues and sockets
+//! before the next input is looked at, and what the store must do becomes a job.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io::IoSlice;
+use std::net::{SocketAddr, UdpSocket};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use async_channel::{Receiver, Sender};
+use async_io::Async;
+use hph_core::endpoint::server::{RateLimits, ServerEvent, ServerMachine, ServerOutput, ServerStorage};
+use hph_core::id::SessionId;
+use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, HOP_PREFIX_BYTES};
+use hph_core::stats::Histogram;
+use hph_core::wire::control::{ServerMessage, SignOutReason, emit_server};
+use socket2::SockRef;
+
+use crate::jobs::Job;
+
+/// Below this a connection is told state changes; above it they wait, and are told as they are by then.
+const QUEUE_CALM_BYTES: usize = 64 * 1024;
+/// Above this a connection is closed: its client does not read.
+const QUEUE_MAX_BYTES: usize = 256 * 1024;
+
+/// What waits to be written to one connection.
+pub(crate) struct Queue {
+    bytes: RefCell<Vec<u8>>,
+    is_closing: Cell<bool>,
+    wake: (Sender<()>, Receiver<()>),
+}
+
+impl Queue {
+    fn new() -> Rc<Self> {
+        let wake = async_channel::bounded(1);
+        Rc::new(Self { bytes: RefCell::default(), is_closing: Cell::new(false), wake })
+    }
+
+    /// What waits, and whether it is the last; waits until there is something.
+    pub(crate) async fn take(&self) -> (Vec<u8>, bool) {
+        loop {
+            let bytes = std::mem::take(&mut *self.bytes.borrow_mut());
+            if !bytes.is_empty() || self.is_closing.get() {
+                return (bytes, self.is_closing.get());
+            }
+            let _ = self.wake.1.recv().await;
+        }
+    }
+
+    fn wake(&self) {
+        let _ = self.wake.0.try_send(());
+    }
+
+    pub(crate) fn is_calm(&self) -> bool {
+        self.bytes.borrow().len() < QUEUE_CALM_BYTES
+    }
+
+    fn close(&self) {
+        self.is_closing.set(true);
+        self.wake();
+    }
+}
+
+/// Figures for the owner and for the demo.
+#[derive(Clone, Debug, Default)]
+pub struct RelayFigures {
+    /// Media datagrams sent on.
+    pub forwarded: u64,
+    /// Datagrams that the socket did not take.
+    pub not_sent: u64,
+    /// From a media datagram's arrival in the program to the last receiver's send.
+    pub forward: Histogram,
+    /// Dropped datagrams by reason.
+    pub drops: Vec<(&'static str, u64)>,
+}
+
+/// The machine and what belongs to it.
+pub(crate) struct Meeting {
+    pub machine: ServerMachine<'static>,
+    queues: HashMap<SessionId, Rc<Queue>>,
+    socket: Arc<Async<UdpSocket>>,
+    frame: Vec<u8>,
+    pub not_sent: u64,
+    pub forward: Histogram,
+}
+
+impl Meeting {
+    /// Allocates everything that the server will ever hold of sessions and rooms, once.
+    pub fn new(
+        socket: Arc<Async<UdpSocket>>,
+        sessions_max: usize,
+        rooms_max: usize,
+        limits: RateLimits,
+        seed: [u8; 32],
+    ) -> Self {
+        // The tables live as long as the process: the machine borrows them for good.
+        fn table<T: Default>(len: usize) -> &'static mut [T] {
+            Box::leak((0..len).map(|_| T::default()).collect())
+        }
+        let storage =
+            ServerStorage { sessions: table(sessions_max), rooms: table(rooms_max), calls: table(sessions_max) };
+        Self {
+            machine: ServerMachine::new(storage, limits, seed),
+            queues: HashMap::with_capacity(sessions_max),
+            socket,
+            frame: vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES],
+            not_sent: 0,
+            forward: Histogram::default(),
+        }
+    }
+
+    /// Runs one input through the machine, then tells everybody what changed. Gives the jobs that follow.
+    pub fn act<R>(&mut self, input: impl FnOnce(&mut ServerMachine<'static>, &mut Output<'_>) -> R) -> (R, Vec<Job>) {
+        let mut jobs = Vec::new();
+        let mut too_slow = Vec::new();
+        let Self { machine, queues, socket, frame, not_sent, .. } = self;
+        let mut output = Output { queues, socket, frame, not_sent, jobs: &mut jobs, too_slow: &mut too_slow };
+        let result = input(machine, &mut output);
+        while let Some(slow) = output.too_slow.pop() {
+            machine.close_session(slow, SignOutReason::TooSlow, &mut output);
+        }
+        output.tell_changes(machine);
+        self.close_ended(&jobs);
+        (result, jobs)
+    }
+
+    /// Handles one datagram; nothing that it does needs telling.
+    pub fn handle_datagram(&mut self, now: hph_core::time::Instant, from: SocketAddr, bytes: &mut [u8]) {
+        let mut jobs = Vec::new();
+        let mut too_slow = Vec::new();
+        let Self { machine, queues, socket, frame, not_sent, .. } = self;
+        let mut output = Output { queues, socket, frame, not_sent, jobs: &mut jobs, too_slow: &mut too_slow };
+        // The reason is counted in the machine.
+        let _ = machine.handle_datagram(now, from, bytes, &mut output);
+    }
+
+    /// A queue for a session that was just opened.
+    pub fn open_queue(&mut self, session: SessionId) -> Rc<Queue> {
+        let queue = Queue::new();
+        self.queues.insert(session, Rc::clone(&queue));
+        queue
+    }
+
+    /// How much of the session's queue is free for messages that can wait.
+    pub fn is_calm(&self, session: SessionId) -> bool {
+        self.queues.get(&session).is_some_and(|queue| queue.is_calm())
+    }
+
+    fn close_ended(&mut self, jobs: &[Job]) {
+        for job in jobs {
+            if let Job::Closed { session } = job
+                && let Some(queue) = self.queues.remove(session)
+            {
+                queue.close();
+            }
+        }
+    }
+}
+
+/// Where the machine's output goes: queues, the socket, jobs.
+pub(crate) struct Output<'a> {
+    queues: &'a mut HashMap<SessionId, Rc<Queue>>,
+    socket: &'a Async<UdpSocket>,
+    frame: &'a mut [u8],
+    not_sent: &'a mut u64,
+    jobs: &'a mut Vec<Job>,
+    too_slow: &'a mut Vec<SessionId>,
+}
+
+impl Output<'_> {
+    /// Tells each calm connection all that changed since it was told last.
+    fn tell_changes(&mut self, machine: &mut ServerMachine<'static>) {
+        let calm: Vec<SessionId> =
+            self.queues.iter().filter(|(_, queue)| queue.is_calm()).map(|(session, _)| *session).collect();
+        for session in calm {
+            while self.queues.get(&session).is_some_and(|queue| queue.is_calm()) && machine.poll_control(session, self) {}
+        }
+    }
+}
+
+impl ServerOutput for Output<'_> {
+    fn control(&mut self, to: SessionId, message: &ServerMessage<'_>) {
+        let Some(queue) = self.queues.get(&to) else { return };
+        let Ok(len) = emit_server(message, self.frame) else { return };
+        let mut bytes = queue.bytes.borrow_mut();
+        if bytes.len() + len > QUEUE_MAX_BYTES {
+            self.too_slow.push(to);
+        } else {
+            bytes.extend_from_slice(&self.frame[..len]);
+        }
+        drop(bytes);
+        queue.wake();
+    }
+
+    fn datagram(&mut self, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
+        let parts = [IoSlice::new(prefix), IoSlice::new(payload)];
+        // A full send buffer drops the datagram: waiting would make everybody else's late.
+        if SockRef::from(self.socket.get_ref()).send_to_vectored(&parts, &to.into()).is_err() {
+            *self.not_sent += 1;
+        }
+    }
+
+    fn event(&mut self, event: ServerEvent<'_>) {
+        self.jobs.push(Job::from(event));
+    }
+}

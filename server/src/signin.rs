@@ -1,0 +1,229 @@
+//! Drives the sign-in machine: looks accounts and tokens up, throttles, and opens the session.
+
+use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use futures_lite::io::AsyncReadExt;
+use hph_core::endpoint::server::Identity;
+use hph_core::endpoint::signin::server::{
+    KnownAccount, NewAccount, ServerSignIn, SignInEvent, SignInOutput, SignInPolicy,
+};
+use hph_core::id::SessionId;
+use hph_core::limits::{CONTROL_FRAME_ANONYMOUS_MAX_BYTES, CONTROL_LENGTH_BYTES};
+use hph_core::wire::control::{
+    DevicePublic, FrameReader, Parsed, Refusal, ServerMessage, SignInMethods, emit_server, parse_client,
+};
+use hph_platform::clock::Clock;
+use hph_platform::entropy;
+
+use crate::connection::{Exported, Reader, Writer};
+use crate::hub::Hub;
+use crate::meeting::Queue;
+use crate::names::{normalize_display_name, normalize_email};
+use crate::store::{self, Device, RegisterError};
+
+/// Attempts on one connection; then it is closed.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// What the machine said and asked for, to be done when it has returned.
+#[derive(Default)]
+struct Output {
+    bytes: Vec<u8>,
+    asked: Option<Asked>,
+}
+
+enum Asked {
+    Account { username: String },
+    Token { username: String, token: [u8; 32], device: DevicePublic },
+    Register(Box<NewAccount>),
+    Proved { identity: Box<Identity>, is_guest: bool, scram: Vec<u8> },
+}
+
+impl SignInOutput for Output {
+    fn reply(&mut self, message: &ServerMessage<'_>) {
+        let mut frame = [0; CONTROL_FRAME_ANONYMOUS_MAX_BYTES + CONTROL_LENGTH_BYTES];
+        if let Ok(len) = emit_server(message, &mut frame) {
+            self.bytes.extend_from_slice(&frame[..len]);
+        }
+    }
+
+    fn event(&mut self, event: SignInEvent<'_>) {
+        self.asked = match event {
+            SignInEvent::FindAccount { username } => Some(Asked::Account { username: username.to_owned() }),
+            SignInEvent::FindToken { username, token, device } => {
+                Some(Asked::Token { username: username.to_owned(), token: *token, device: *device })
+            }
+            SignInEvent::Register(account) => Some(Asked::Register(Box::new(account.clone()))),
+            SignInEvent::Proved { identity, is_guest, scram } => {
+                Some(Asked::Proved { identity: Box::new(identity.clone()), is_guest, scram: scram.to_vec() })
+            }
+            // Counted when the attempt began; only success takes it back.
+            SignInEvent::Failed { .. } => return,
+        };
+    }
+}
+
+/// Signs a connection in, or fails.
+pub(crate) async fn run(
+    hub: &Rc<Hub>,
+    peer: IpAddr,
+    exported: &Exported,
+    reader: &mut Reader,
+    writer: &mut Writer,
+    frames: &mut FrameReader<'_>,
+) -> io::Result<(SessionId, Rc<Queue>)> {
+    let policy = SignInPolicy {
+        name: &hub.config.name,
+        methods: SignInMethods {
+            password: true,
+            register: hub.config.registration.is_allowed(peer),
+            guest: hub.config.guests.is_allowed(peer),
+        },
+        secret: &hub.secret,
+        is_unbound_allowed: false,
+    };
+    let mut machine = ServerSignIn::new(policy, exported.binding);
+    let mut attempts = 0;
+    loop {
+        let Some(body) = frames.next_frame().map_err(|_| io::ErrorKind::InvalidData)? else {
+            match reader.read(frames.space()).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                len => frames.advance(len),
+            }
+            continue;
+        };
+        let Parsed::Message(message) = parse_client(body).map_err(|_| io::ErrorKind::InvalidData)? else { continue };
+        let mut output = Output::default();
+        machine.handle_control(&message, entropy::array(), &mut output);
+        while let Some(asked) = output.asked.take() {
+            match asked {
+                Asked::Proved { identity, is_guest, scram } => {
+                    let opened = open(hub, peer, exported, *identity, is_guest, &scram).await;
+                    match opened {
+                        Ok(opened) => return Ok(opened),
+                        Err(reason) => machine.give_up(reason, 0, &mut output),
+                    }
+                }
+                asked => {
+                    attempts += 1;
+                    answer(hub, peer, &mut machine, asked, &mut output).await;
+                }
+            }
+        }
+        futures_lite::io::AsyncWriteExt::write_all(writer, &output.bytes).await?;
+        futures_lite::io::AsyncWriteExt::flush(writer).await?;
+        if attempts > ATTEMPTS_MAX {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+    }
+}
+
+/// Does what the machine asked for and tells it the result.
+async fn answer(hub: &Rc<Hub>, peer: IpAddr, machine: &mut ServerSignIn<'_>, asked: Asked, out: &mut Output) {
+    match asked {
+        Asked::Account { username } => {
+            if let Err(wait) = begin_attempt(hub, peer, &username) {
+                return machine.give_up(Refusal::TooFast, wait, out);
+            }
+            match hub.store.account(&username).await {
+                Ok(account) => machine.account_found(account.and_then(known), out),
+                Err(_) => machine.give_up(Refusal::Storage, 0, out),
+            }
+        }
+        Asked::Token { username, token, device } => {
+            if let Err(wait) = begin_attempt(hub, peer, &username) {
+                return machine.give_up(Refusal::TooFast, wait, out);
+            }
+            match hub.store.redeem_token(&username, token, Clock::unix_time_ms()).await {
+                Ok(redeemed) => {
+                    let redeemed = redeemed.filter(|redeemed| redeemed.device_sign == device.sign);
+                    let name = redeemed.map(|redeemed| redeemed.account.display_name);
+                    machine.token_found(name.as_deref(), out);
+                }
+                Err(_) => machine.give_up(Refusal::Storage, 0, out),
+            }
+        }
+        Asked::Register(account) => {
+            let result = register(hub, &account).await;
+            machine.registered(result, out);
+        }
+        Asked::Proved { .. } => {}
+    }
+}
+
+/// Counts an attempt as failed until it succeeds, so that many at once count too. `Err` is the wait in seconds.
+fn begin_attempt(hub: &Rc<Hub>, peer: IpAddr, username: &str) -> Result<(), u32> {
+    let now = Clock::now();
+    let mut logins = hub.logins.borrow_mut();
+    logins.check(now, peer, username).map_err(|wait| wait.seconds.max(1))?;
+    logins.record_failure(now, peer, username);
+    Ok(())
+}
+
+fn known(account: store::Account) -> Option<KnownAccount> {
+    let store::Verifier { salt, iterations, stored_key, server_key } = account.verifier;
+    Some(KnownAccount {
+        display_name: account.display_name.as_str().try_into().ok()?,
+        verifier: hph_core::crypto::scram::Verifier { salt, iterations, stored_key, server_key },
+    })
+}
+
+async fn register(hub: &Rc<Hub>, account: &NewAccount) -> Result<(), Refusal> {
+    let display_name = normalize_display_name(&account.display_name).map_err(|_| Refusal::Invalid)?;
+    let email = match account.email.as_str() {
+        "" => None,
+        email => Some(normalize_email(email).map_err(|_| Refusal::Invalid)?),
+    };
+    let new = store::NewAccount {
+        username: account.username.to_string(),
+        email,
+        display_name,
+        verifier: store::Verifier {
+            salt: account.salt,
+            iterations: account.iterations,
+            stored_key: account.stored_key,
+            server_key: account.server_key,
+        },
+        now_ms: Clock::unix_time_ms(),
+    };
+    match hub.store.register(new).await {
+        Ok(_) => Ok(()),
+        Err(RegisterError::NameTaken) => Err(Refusal::NameTaken),
+        Err(RegisterError::EmailTaken) => Err(Refusal::EmailTaken),
+        Err(RegisterError::Full) => Err(Refusal::ServerFull),
+        Err(RegisterError::Store(_)) => Err(Refusal::Storage),
+    }
+}
+
+/// Opens the session of a proved identity, and welcomes it.
+async fn open(
+    hub: &Rc<Hub>,
+    peer: IpAddr,
+    exported: &Exported,
+    mut identity: Identity,
+    is_guest: bool,
+    scram: &[u8],
+) -> Result<(SessionId, Rc<Queue>), Refusal> {
+    let display_name = normalize_display_name(&identity.display_name).map_err(|_| Refusal::Invalid)?;
+    identity.display_name = display_name.as_str().try_into().map_err(|_| Refusal::Invalid)?;
+    let username = identity.username.clone();
+    let mut token = None;
+    if !is_guest {
+        let account = hub.store.account(&username).await.map_err(|_| Refusal::Storage)?.ok_or(Refusal::SignIn)?;
+        let DevicePublic { seal, sign } = identity.device;
+        hub.store.remember_device(account.id, Device { seal, sign }).await.map_err(|_| Refusal::Storage)?;
+        let issued = hub.store.issue_token(account.id, sign, Clock::unix_time_ms()).await;
+        token = Some(issued.map_err(|_| Refusal::Storage)?);
+        hub.logins.borrow_mut().record_success(peer, &username);
+    }
+    if hub.is_stopping.get() {
+        return Err(Refusal::ServerFull);
+    }
+    let now = Clock::now();
+    let session = hub.act(|machine, out| machine.open_session(now, identity, &exported.media, out))?;
+    let queue = hub.open_queue(session);
+    let (username, display_name) = (username.as_str(), display_name.as_str());
+    hub.say(session, &ServerMessage::Welcome { session, username, display_name, scram, token });
+    Ok((session, queue))
+}

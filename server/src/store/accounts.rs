@@ -1,0 +1,159 @@
+//! Accounts: who may sign in, and the device keys they were last seen with.
+
+use std::fmt;
+
+use rusqlite::{OptionalExtension, Row};
+
+use super::{RegisterError, Store, StoreError};
+
+/// What the server keeps of a password (RFC 5802 section 3): enough to check a proof, not enough to make one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Verifier {
+    /// Random, of this account alone.
+    pub salt: [u8; 16],
+    /// Rounds of PBKDF2.
+    pub iterations: u32,
+    /// `H(ClientKey)`.
+    pub stored_key: [u8; 32],
+    /// `HMAC(SaltedPassword, "Server Key")`.
+    pub server_key: [u8; 32],
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("iterations", &self.iterations).finish_non_exhaustive()
+    }
+}
+
+/// Public keys of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// X25519: others seal direct messages and sender keys to it.
+    pub seal: [u8; 32],
+    /// Ed25519: others check signatures with it.
+    pub sign: [u8; 32],
+}
+
+/// An account as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its number, never given again.
+    pub id: i64,
+    /// Login name.
+    pub username: String,
+    /// A label that was never checked; never shown to others.
+    pub email: Option<String>,
+    /// What others see.
+    pub display_name: String,
+    /// What the password is checked with.
+    pub verifier: Verifier,
+    /// The device that signed in last; none before the first time.
+    pub device: Option<Device>,
+    /// **Units:** milliseconds since 1970.
+    pub created_at_ms: u64,
+}
+
+/// An account to be made. The names must be normalized (see [`crate::names`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAccount {
+    /// Login name.
+    pub username: String,
+    /// None unless the person gave one.
+    pub email: Option<String>,
+    /// What others see.
+    pub display_name: String,
+    /// What the password will be checked with.
+    pub verifier: Verifier,
+    /// Now. **Units:** milliseconds since 1970.
+    pub now_ms: u64,
+}
+
+/// The columns that [`from_row`] reads, in its order.
+pub(super) const COLUMNS: &str = "users.id, username, email, display_name, scram_salt, scram_iterations, \
+     scram_stored_key, scram_server_key, device_seal, users.device_sign, users.created_at_ms";
+
+pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Account> {
+    let device = match (row.get(8)?, row.get(9)?) {
+        (Some(seal), Some(sign)) => Some(Device { seal, sign }),
+        _ => None,
+    };
+    Ok(Account {
+        id: row.get(0)?,
+        username: row.get(1)?,
+        email: row.get(2)?,
+        display_name: row.get(3)?,
+        verifier: Verifier {
+            salt: row.get(4)?,
+            iterations: row.get(5)?,
+            stored_key: row.get(6)?,
+            server_key: row.get(7)?,
+        },
+        device,
+        created_at_ms: row.get::<_, i64>(10)?.cast_unsigned(),
+    })
+}
+
+impl Store {
+    /// The account of a normalized login name.
+    ///
+    /// # Errors
+    /// Only if the database fails.
+    pub fn account(&self, username: &str) -> Result<Option<Account>, StoreError> {
+        let query = format!("SELECT {COLUMNS} FROM users WHERE username = ?1");
+        Ok(self.connection.query_row(&query, [username], from_row).optional()?)
+    }
+
+    /// Makes an account, if login name and email are free.
+    ///
+    /// # Errors
+    /// Names what is taken, or that there are too many accounts; nothing is stored then.
+    pub fn register(&mut self, account: &NewAccount) -> Result<Account, RegisterError> {
+        let accounts_max = i64::from(self.limits.accounts_max);
+        let transaction = self.write()?;
+        let exists = |query, value: &str| transaction.prepare(query)?.exists([value]);
+        if exists("SELECT 1 FROM users WHERE username = ?1", &account.username)? {
+            return Err(RegisterError::NameTaken);
+        }
+        if let Some(email) = &account.email
+            && exists("SELECT 1 FROM users WHERE email = ?1", email)?
+        {
+            return Err(RegisterError::EmailTaken);
+        }
+        let count: i64 = transaction.query_one("SELECT count(*) FROM users", [], |row| row.get(0))?;
+        if count >= accounts_max {
+            return Err(RegisterError::Full);
+        }
+        let Verifier { salt, iterations, stored_key, server_key } = &account.verifier;
+        transaction.execute(
+            "INSERT INTO users (username, email, display_name, scram_salt, scram_iterations, scram_stored_key, \
+             scram_server_key, created_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            (
+                &account.username,
+                &account.email,
+                &account.display_name,
+                salt,
+                iterations,
+                stored_key,
+                server_key,
+                account.now_ms.cast_signed(),
+            ),
+        )?;
+        let query = format!("SELECT {COLUMNS} FROM users WHERE id = ?1");
+        let stored = transaction.query_one(&query, [transaction.last_insert_rowid()], from_row)?;
+        transaction.commit()?;
+        Ok(stored)
+    }
+
+    /// Notes the keys of the device that the account signed in with.
+    ///
+    /// # Errors
+    /// Only if the database fails.
+    pub fn remember_device(&mut self, account_id: i64, device: Device) -> Result<(), StoreError> {
+        self.connection.execute(
+            "UPDATE users SET device_seal = ?2, device_sign = ?3 \
+             WHERE id = ?1 AND (device_seal IS NOT ?2 OR device_sign IS NOT ?3)",
+            (account_id, device.seal, device.sign),
+        )?;
+        Ok(())
+    }
+}

@@ -1,0 +1,263 @@
+//! The store for tasks: one thread owns the database, tasks send it jobs and wait without blocking.
+
+use std::io;
+use std::thread;
+
+use async_channel::{Receiver, Sender, bounded};
+
+use super::{
+    Account, Device, Direct, Message, NewAccount, NewDirect, NewEntry, NewMessage, Redeemed, RegisterError, RoomError,
+    RoomRow, Secret, Store, StoreError, StoredMessage,
+};
+
+/// Jobs that may wait; more senders wait at the door.
+const QUEUE_MAX: usize = 1024;
+/// Messages in one transaction.
+const GROUP_MAX: usize = 256;
+
+/// Where the answer to an append goes.
+type Answer = Sender<Result<StoredMessage, StoreError>>;
+
+enum Job {
+    Append(NewEntry, Answer),
+    Run(Box<dyn FnOnce(&mut Store) + Send>),
+}
+
+/// A clonable door to the thread that owns the [`Store`]. Each method does what the method of the same name of
+/// [`Store`] does, in the order in which they were asked, and all that can fail fails with [`StoreError::Closed`] after
+/// [`close`](Self::close). A job goes on if the task that asked for it is dropped.
+///
+/// Messages that wait together are committed together: under load many of them share one wait for the disk.
+#[derive(Clone, Debug)]
+pub struct StoreHandle {
+    jobs: Sender<Job>,
+    ended: Receiver<()>,
+    server_secret: Secret,
+}
+
+impl StoreHandle {
+    /// Starts the thread. It ends when the last handle is dropped or one is closed.
+    ///
+    /// # Errors
+    /// The operating system starts no more threads.
+    pub fn spawn(store: Store) -> io::Result<Self> {
+        let (jobs, queue) = bounded(QUEUE_MAX);
+        let (alive, ended) = bounded(1);
+        let server_secret = store.server_secret;
+        thread::Builder::new().name("store".to_owned()).spawn(move || {
+            run(store, &queue);
+            drop(alive);
+        })?;
+        Ok(Self { jobs, ended, server_secret })
+    }
+
+    /// Takes no more jobs, finishes those that wait and closes the file.
+    pub async fn close(&self) {
+        self.jobs.close();
+        // Nothing is ever sent here: the wait ends when the thread drops its end.
+        let _ = self.ended.recv().await;
+    }
+
+    /// See [`Store::server_secret`].
+    pub fn server_secret(&self) -> [u8; 32] {
+        self.server_secret.0
+    }
+
+    /// See [`Store::account`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn account(&self, username: &str) -> Result<Option<Account>, StoreError> {
+        let username = username.to_owned();
+        self.run(move |store| store.account(&username)).await
+    }
+
+    /// See [`Store::register`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn register(&self, account: NewAccount) -> Result<Account, RegisterError> {
+        self.run(move |store| store.register(&account)).await
+    }
+
+    /// See [`Store::remember_device`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn remember_device(&self, account_id: i64, device: Device) -> Result<(), StoreError> {
+        self.run(move |store| store.remember_device(account_id, device)).await
+    }
+
+    /// See [`Store::issue_token`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn issue_token(
+        &self,
+        account_id: i64,
+        device_sign: [u8; 32],
+        now_ms: u64,
+    ) -> Result<[u8; 32], StoreError> {
+        self.run(move |store| store.issue_token(account_id, &device_sign, now_ms)).await
+    }
+
+    /// See [`Store::redeem_token`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn redeem_token(
+        &self,
+        username: &str,
+        token: [u8; 32],
+        now_ms: u64,
+    ) -> Result<Option<Redeemed>, StoreError> {
+        let username = username.to_owned();
+        self.run(move |store| store.redeem_token(&username, &token, now_ms)).await
+    }
+
+    /// See [`Store::revoke_token`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn revoke_token(&self, token: [u8; 32]) -> Result<(), StoreError> {
+        self.run(move |store| store.revoke_token(&token)).await
+    }
+
+    /// See [`Store::revoke_tokens`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn revoke_tokens(&self, account_id: i64) -> Result<(), StoreError> {
+        self.run(move |store| store.revoke_tokens(account_id)).await
+    }
+
+    /// See [`Store::create_room`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn create_room(&self, name: &str, created_by: &str, now_ms: u64) -> Result<RoomRow, RoomError> {
+        let (name, created_by) = (name.to_owned(), created_by.to_owned());
+        self.run(move |store| store.create_room(&name, &created_by, now_ms)).await
+    }
+
+    /// See [`Store::rooms`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
+        self.run(|store| store.rooms()).await
+    }
+
+    /// See [`Store::append_message`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn append_message(&self, message: NewMessage) -> Result<StoredMessage, StoreError> {
+        self.append(NewEntry::Message(message)).await
+    }
+
+    /// See [`Store::messages_after`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn messages_after(&self, room: u32, after_id: u64, limit: u32) -> Result<Vec<Message>, StoreError> {
+        self.run(move |store| store.messages_after(room, after_id, limit)).await
+    }
+
+    /// See [`Store::latest_message_id`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn latest_message_id(&self, room: u32) -> Result<u64, StoreError> {
+        self.run(move |store| store.latest_message_id(room)).await
+    }
+
+    /// See [`Store::append_direct`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn append_direct(&self, direct: NewDirect) -> Result<StoredMessage, StoreError> {
+        self.append(NewEntry::Direct(direct)).await
+    }
+
+    /// See [`Store::directs_after`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn directs_after(&self, recipient: &str, after_id: u64, limit: u32) -> Result<Vec<Direct>, StoreError> {
+        let recipient = recipient.to_owned();
+        self.run(move |store| store.directs_after(&recipient, after_id, limit)).await
+    }
+
+    /// See [`Store::latest_direct_id`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn latest_direct_id(&self, recipient: &str) -> Result<u64, StoreError> {
+        let recipient = recipient.to_owned();
+        self.run(move |store| store.latest_direct_id(&recipient)).await
+    }
+
+    async fn append(&self, entry: NewEntry) -> Result<StoredMessage, StoreError> {
+        let (answer, answered) = bounded(1);
+        self.jobs.send(Job::Append(entry, answer)).await.map_err(|_| StoreError::Closed)?;
+        answered.recv().await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn run<T, E>(&self, job: impl FnOnce(&mut Store) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (answer, answered) = bounded(1);
+        let job = Box::new(move |store: &mut Store| {
+            // Nobody may be waiting any more; then the answer is not needed.
+            let _ = answer.try_send(job(store));
+        });
+        self.jobs.send(Job::Run(job)).await.map_err(|_| StoreError::Closed)?;
+        answered.recv().await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+fn run(mut store: Store, queue: &Receiver<Job>) {
+    while let Ok(mut job) = queue.recv_blocking() {
+        loop {
+            let next = match job {
+                Job::Run(run) => {
+                    run(&mut store);
+                    None
+                }
+                Job::Append(entry, answer) => append_group(&mut store, entry, answer, queue),
+            };
+            match next {
+                Some(next) => job = next,
+                None => break,
+            }
+        }
+    }
+}
+
+/// Commits the first entry together with those that wait right behind it, then answers all. Returns the job that
+/// ended the group, if there was one.
+fn append_group(store: &mut Store, entry: NewEntry, answer: Answer, queue: &Receiver<Job>) -> Option<Job> {
+    let mut entries = vec![entry];
+    let mut waiting = vec![answer];
+    let mut next = None;
+    while entries.len() < GROUP_MAX {
+        match queue.try_recv() {
+            Ok(Job::Append(entry, answer)) => {
+                entries.push(entry);
+                waiting.push(answer);
+            }
+            Ok(other) => {
+                next = Some(other);
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    for (answer, result) in waiting.iter().zip(store.append_all(&entries)) {
+        let _ = answer.try_send(result);
+    }
+    next
+}

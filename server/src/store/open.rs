@@ -1,0 +1,99 @@
+//! Opening the database file: made whole or not at all, checked before it is trusted, private to its owner.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::schema::{APPLICATION_ID, MIGRATIONS, migrate};
+use super::{Secret, Store, StoreError, StoreLimits};
+use crate::files;
+
+/// Name of the database inside the data directory.
+pub const DATABASE_FILE: &str = "hph-server.db";
+/// How long to wait for another process that writes, such as a backup.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// Opens the database in `data_dir`, making directory and database if there is none.
+    ///
+    /// # Errors
+    /// A damaged, foreign or newer file is refused and left as it is.
+    pub fn open(data_dir: &Path, limits: StoreLimits) -> Result<Self, StoreError> {
+        files::create_directory(data_dir).map_err(|error| StoreError::file(data_dir, &error))?;
+        let path = data_dir.join(DATABASE_FILE);
+        if !path.try_exists().map_err(|error| StoreError::file(&path, &error))? {
+            create(&path)?;
+        }
+        for file in [path.clone(), beside(&path, "-wal"), beside(&path, "-shm")] {
+            files::restrict(&file).map_err(|error| StoreError::file(&file, &error))?;
+        }
+        let mut connection = connect(&path)?;
+        check(&connection)?;
+        migrate(&mut connection, MIGRATIONS)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        let server_secret = connection
+            .query_one("SELECT secret FROM server_secret", [], |row| row.get(0).map(Secret))
+            .map_err(|error| StoreError::Corrupt(format!("no server secret: {error}")))?;
+        Ok(Self { connection, limits, server_secret })
+    }
+}
+
+/// Makes a complete database under another name first: a crash on the way leaves no half of one, so an empty file in
+/// its place is always damage.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let log = beside(path, "-wal");
+    if log.exists() {
+        return Err(StoreError::Corrupt(format!(
+            "{} is missing, but its log {} is there",
+            path.display(),
+            log.display()
+        )));
+    }
+    let draft = path.with_added_extension("new");
+    let failed = |error: std::io::Error| StoreError::file(&draft, &error);
+    for leftover in [draft.clone(), beside(&draft, "-journal")] {
+        match fs::remove_file(leftover) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+    }
+    OpenOptions::new().write(true).create_new(true).mode(files::FILE_MODE).open(&draft).map_err(failed)?;
+    let mut connection = connect(&draft)?;
+    migrate(&mut connection, MIGRATIONS)?;
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|_| StoreError::Entropy)?;
+    connection.execute("INSERT INTO server_secret (id, secret) VALUES (1, ?1)", [secret])?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    connection.close().map_err(|(_, error)| error)?;
+    File::open(&draft).and_then(|file| file.sync_all()).map_err(failed)?;
+    fs::rename(&draft, path).and_then(|()| files::sync_parent(path)).map_err(failed)
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    Ok(connection)
+}
+
+fn check(connection: &Connection) -> Result<(), StoreError> {
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if id != APPLICATION_ID {
+        return Err(StoreError::Corrupt("it is empty, or no database of this server".to_owned()));
+    }
+    let verdict: String = connection.query_one("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict == "ok" { Ok(()) } else { Err(StoreError::Corrupt(verdict)) }
+}
+
+/// SQLite's companions of a file: its name with something behind.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,97 @@
+//! The tables, as the steps that made them. A released step never changes; a new need is a new step.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::StoreError;
+
+/// Marks a SQLite file as a database of this server: "HPH1".
+pub(super) const APPLICATION_ID: i32 = 0x4850_4831;
+
+/// Step n leads from schema version n to n + 1.
+pub(super) const MIGRATIONS: &[&str] = &[ACCOUNTS, ROOMS, DIRECTS];
+
+const ACCOUNTS: &str = "
+    CREATE TABLE server_secret (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        secret BLOB NOT NULL CHECK (length(secret) = 32)
+    ) STRICT;
+    CREATE TABLE users (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        username TEXT NOT NULL UNIQUE,
+        email TEXT UNIQUE,
+        display_name TEXT NOT NULL,
+        scram_salt BLOB NOT NULL CHECK (length(scram_salt) = 16),
+        scram_iterations INTEGER NOT NULL,
+        scram_stored_key BLOB NOT NULL CHECK (length(scram_stored_key) = 32),
+        scram_server_key BLOB NOT NULL CHECK (length(scram_server_key) = 32),
+        device_seal BLOB CHECK (length(device_seal) = 32),
+        device_sign BLOB CHECK (length(device_sign) = 32),
+        created_at_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE tokens (
+        hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+        user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        device_sign BLOB NOT NULL CHECK (length(device_sign) = 32),
+        created_at_ms INTEGER NOT NULL,
+        last_used_at_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX tokens_by_user ON tokens (user_id, last_used_at_ms);
+";
+
+/// Guests write too and have no row in `users`: an author is a name, not a reference.
+const ROOMS: &str = "
+    CREATE TABLE rooms (
+        id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id BETWEEN 1 AND 4294967295),
+        name TEXT NOT NULL,
+        name_key TEXT NOT NULL UNIQUE,
+        created_by TEXT NOT NULL,
+        created_at_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE messages (
+        room_id INTEGER NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+        id INTEGER NOT NULL,
+        author TEXT NOT NULL,
+        author_name TEXT NOT NULL,
+        author_ref INTEGER NOT NULL,
+        time_ms INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        PRIMARY KEY (room_id, id),
+        UNIQUE (room_id, author, author_ref)
+    ) STRICT, WITHOUT ROWID;
+";
+
+const DIRECTS: &str = "
+    CREATE TABLE directs (
+        recipient TEXT NOT NULL,
+        id INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        sender_ref INTEGER NOT NULL,
+        time_ms INTEGER NOT NULL,
+        sealed BLOB NOT NULL,
+        PRIMARY KEY (recipient, id),
+        UNIQUE (recipient, sender, sender_ref)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Brings the database to the version that `migrations` leads to, each step with its version number in one
+/// transaction: an interrupted start goes on where it stopped.
+///
+/// # Errors
+/// [`StoreError::NewerSchema`] if the database is past the last step; it is not touched then.
+pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
+    let known = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    let Ok(done) = usize::try_from(found) else {
+        return Err(StoreError::Corrupt(format!("schema version {found}")));
+    };
+    for (version, step) in (1_i64..).zip(migrations).skip(done) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
