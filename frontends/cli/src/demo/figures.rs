@@ -1,0 +1,206 @@
+//! What the demo measured, and the floors that it must hold.
+
+use std::time::Duration;
+
+use hph_client::core::stats::Histogram;
+use hph_client::core::time::Instant;
+use hph_client::media::Stages;
+use hph_client::platform::clock::Clock;
+use hph_server::RelayFigures;
+
+use super::cast::Line;
+use super::person::Person;
+
+/// One measured value.
+pub struct Figure {
+    name: String,
+    value: f64,
+    unit: &'static str,
+    /// The value must be at least this, or at most this.
+    floor: Option<Floor>,
+}
+
+#[derive(Clone, Copy)]
+enum Floor {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Figure {
+    fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self { name: name.into(), value, unit, floor: None }
+    }
+
+    fn at_least(self, least: f64) -> Self {
+        Self { floor: Some(Floor::AtLeast(least)), ..self }
+    }
+
+    fn at_most(self, most: f64) -> Self {
+        Self { floor: Some(Floor::AtMost(most)), ..self }
+    }
+
+    /// Whether the floor is held; a figure without one always holds.
+    pub fn is_held(&self) -> bool {
+        match self.floor {
+            None => true,
+            Some(Floor::AtLeast(least)) => self.value >= least,
+            Some(Floor::AtMost(most)) => self.value <= most,
+        }
+    }
+
+    /// One JSON object.
+    pub fn json(&self) -> String {
+        let (name, unit) = (&self.name, self.unit);
+        let value = (self.value * 1000.0).round() / 1000.0;
+        let floor = match self.floor {
+            None => String::new(),
+            Some(Floor::AtLeast(least)) => format!(r#","at_least":{least},"held":{}"#, self.is_held()),
+            Some(Floor::AtMost(most)) => format!(r#","at_most":{most},"held":{}"#, self.is_held()),
+        };
+        format!(r#"{{"figure":"{name}","value":{value},"unit":"{unit}"{floor}}}"#)
+    }
+
+    /// One line for people.
+    pub fn line(&self) -> String {
+        let floor = match self.floor {
+            None => String::new(),
+            Some(Floor::AtLeast(least)) => format!("  (at least {least})"),
+            Some(Floor::AtMost(most)) => format!("  (at most {most})"),
+        };
+        let missed = if self.is_held() { "" } else { "  MISSED" };
+        format!("{:<32} {:>12.3} {:<8}{floor}{missed}", self.name, self.value, self.unit)
+    }
+}
+
+/// What was seen while the demo ran.
+pub struct Summary {
+    began: Instant,
+    first_picture: Option<Duration>,
+    /// Chat lines that were said, each for everybody who was in the room by then.
+    chats_expected: u64,
+    chats_heard: u64,
+    chats: Vec<(String, String, Vec<&'static str>)>,
+    end: Option<End>,
+}
+
+struct End {
+    seconds: f64,
+    people: usize,
+    frames: (u64, u64),
+    frames_unsent: u64,
+    broken: u64,
+    overrun: u64,
+    bytes_in: u64,
+    fps_least: f64,
+    stages: Stages,
+    relay: RelayFigures,
+}
+
+impl Summary {
+    pub const fn new(began: Instant) -> Self {
+        Self { began, first_picture: None, chats_expected: 0, chats_heard: 0, chats: Vec::new(), end: None }
+    }
+
+    /// Somebody said something: everybody in that room now must hear it.
+    pub fn chat_sent(&mut self, people: &[Person], line: &Line) {
+        let Some(author) = people.iter().find(|person| person.role.username == line.author) else { return };
+        let Some(room) = author.role.rooms.get(line.room) else { return };
+        let hearers = people.iter().filter(|person| person.is_in(room) && !person.role.is_restless);
+        let names = hearers.map(|person| person.role.username).collect();
+        self.chats.push(((*room).to_owned(), line.text.to_owned(), names));
+    }
+
+    /// Notes when the first remote picture was there.
+    pub fn watch(&mut self, people: &[Person], elapsed: Duration) {
+        let has_picture = |person: &Person| person.stages().decode.total() > 0;
+        if self.first_picture.is_none() && people.iter().any(has_picture) {
+            self.first_picture = Some(elapsed);
+        }
+    }
+
+    /// Takes the last figures, then lets everybody go.
+    pub fn end(&mut self, mut people: Vec<Person>, relay: &RelayFigures) {
+        let elapsed = Duration::from_micros(Clock::now().since(self.began).as_micros());
+        // What was said last is still on its way.
+        Clock::sleep(hph_client::core::time::Duration::from_millis(400));
+        let mut stages = Stages::default();
+        let mut end = End {
+            seconds: elapsed.as_secs_f64(),
+            people: people.len(),
+            frames: (0, 0),
+            frames_unsent: 0,
+            broken: 0,
+            overrun: 0,
+            bytes_in: 0,
+            fps_least: f64::INFINITY,
+            stages: Stages::default(),
+            relay: relay.clone(),
+        };
+        for person in &mut people {
+            person.live(elapsed);
+            let figures = person.figures();
+            stages.merge(&person.stages());
+            end.frames = (end.frames.0 + figures.frames.0, end.frames.1 + figures.frames.1);
+            end.frames_unsent += figures.frames_unsent;
+            end.overrun += person.overrun();
+            end.bytes_in += figures.bytes.1;
+            let received = person.received();
+            let pictures = received.iter().filter(|((_, _, track), _)| !track.is_audio());
+            let frames: u64 = pictures.clone().map(|(_, figures)| figures.frames).sum();
+            end.broken += pictures.map(|(_, figures)| figures.broken).sum::<u64>();
+            if !person.role.is_restless && person.role.rooms.len() == 1 && person.role.username != "alex" {
+                end.fps_least = end.fps_least.min(frames as f64 / end.seconds.max(0.1));
+            }
+        }
+        end.stages = stages;
+        for (room, text, hearers) in &self.chats {
+            for hearer in hearers {
+                let person = people.iter().find(|person| person.role.username == *hearer);
+                let heard = person.and_then(|person| person.heard.get(room));
+                self.chats_expected += 1;
+                self.chats_heard += u64::from(heard.is_some_and(|heard| heard.contains(text)));
+            }
+        }
+        self.end = Some(end);
+        for person in people {
+            person.finish();
+        }
+    }
+
+    /// Every figure, floors included.
+    pub fn figures(&self) -> Vec<Figure> {
+        let Some(end) = &self.end else { return Vec::new() };
+        let (whole, lost) = end.frames;
+        let loss = lost as f64 * 100.0 / (whole + lost).max(1) as f64;
+        let heard = self.chats_heard as f64 * 100.0 / self.chats_expected.max(1) as f64;
+        let mut figures = vec![
+            Figure::new("demo.seconds", end.seconds, "s"),
+            Figure::new("demo.people", end.people as f64, "people").at_least(4.0),
+            Figure::new("demo.first_picture", self.first_picture.map_or(f64::MAX, |at| at.as_secs_f64()), "s")
+                .at_most(3.0),
+            Figure::new("demo.frames", whole as f64, "frames").at_least(1.0),
+            Figure::new("demo.fps_in_least", end.fps_least, "fps").at_least(10.0),
+            Figure::new("demo.frame_loss", loss, "%").at_most(1.0),
+            Figure::new("demo.frames_broken", end.broken as f64, "frames").at_most(0.0),
+            Figure::new("demo.frames_overrun", end.overrun as f64, "frames").at_most(0.0),
+            Figure::new("demo.bitrate_in", end.bytes_in as f64 * 8.0 / 1000.0 / end.seconds.max(0.1), "kbit/s"),
+            Figure::new("demo.chat_heard", heard, "%").at_least(100.0),
+            Figure::new("demo.chat_messages", self.chats.len() as f64, "messages").at_least(1.0),
+            milliseconds("demo.latency_p50", &end.stages.total, 500).at_most(100.0),
+            milliseconds("demo.latency_p99", &end.stages.total, 990),
+        ];
+        for (name, histogram) in end.stages.named() {
+            if name != "total" {
+                figures.push(milliseconds(format!("demo.stage.{name}_p50"), histogram, 500));
+            }
+        }
+        figures.push(milliseconds("demo.stage.relay_p50", &end.relay.forward, 500));
+        figures.push(Figure::new("demo.packets_forwarded", end.relay.forwarded as f64, "packets"));
+        figures
+    }
+}
+
+fn milliseconds(name: impl Into<String>, histogram: &Histogram, permille: u64) -> Figure {
+    let us = histogram.quantile(permille).map_or(0, |span| span.as_micros());
+    Figure::new(name, us as f64 / 1000.0, "ms")
+}

@@ -1,0 +1,254 @@
+//! What the engine tells its frontend.
+
+use std::time::Duration;
+
+use hph_core::id::{CallId, RoomId, Slot};
+use hph_core::limits::TRACKS_MAX;
+use hph_core::wire::control::{CallOutcome, LeaveReason, ParticipantInfo, Refusal, SignInMethods, TrackInfo};
+
+use crate::tls::{Pin, PinMismatch};
+
+/// Somebody in a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Participant {
+    /// Place in the room.
+    pub slot: Slot,
+    /// Number of this membership.
+    pub member: u32,
+    /// Login name.
+    pub username: String,
+    /// Name to show.
+    pub display_name: String,
+    /// Tracks, as the server confirmed them.
+    pub tracks: [TrackInfo; TRACKS_MAX],
+}
+
+impl From<&ParticipantInfo<'_>> for Participant {
+    fn from(info: &ParticipantInfo<'_>) -> Self {
+        Self {
+            slot: info.slot,
+            member: info.member,
+            username: info.username.to_owned(),
+            display_name: info.display_name.to_owned(),
+            tracks: info.tracks,
+        }
+    }
+}
+
+/// Why the engine ended for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The user asked for it.
+    Quit,
+    /// The server could not be reached.
+    Unreachable(String),
+    /// The server has another key than it must have.
+    Pin(PinMismatch),
+    /// The server refused to sign us in.
+    Refused {
+        /// Why.
+        reason: Refusal,
+        /// When to try again, in seconds; 0 if that does not help.
+        retry_after_s: u32,
+        /// How one may sign in there.
+        methods: SignInMethods,
+    },
+    /// The server can't prove that it knows the account, or asks for unsafe rounds of PBKDF2.
+    FalseServer,
+    /// The same person signed in from elsewhere.
+    SignedInElsewhere,
+    /// The server speaks something else.
+    Protocol,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A connection is being made.
+    Connecting {
+        /// 0 for the first.
+        attempt: u32,
+    },
+    /// Signed in.
+    SignedIn {
+        /// Login name.
+        username: String,
+        /// Name to show.
+        display_name: String,
+        /// The server's name.
+        server_name: String,
+        /// The server's key.
+        pin: Pin,
+    },
+    /// The connection is lost; the next attempt follows.
+    Lost {
+        /// Why, for people.
+        why: String,
+        /// When the next attempt begins.
+        retry_in: Duration,
+    },
+    /// The engine ended; no event follows.
+    Ended(EndReason),
+    /// Datagrams go both ways, or no longer.
+    Datagrams {
+        /// Whether they do.
+        is_up: bool,
+    },
+    /// Lobby: a room, or its new count.
+    LobbyRoom {
+        /// Place in the lobby: what was there before is gone.
+        place: u16,
+        /// Its id.
+        room: RoomId,
+        /// Its name.
+        name: String,
+        /// Participants now.
+        people: u16,
+    },
+    /// Lobby: a room is gone.
+    LobbyRoomGone {
+        /// Its place.
+        place: u16,
+    },
+    /// Lobby: somebody is online.
+    LobbyPerson {
+        /// Place in the lobby: who was there before is gone.
+        place: u16,
+        /// Login name.
+        username: String,
+        /// Name to show.
+        display_name: String,
+    },
+    /// Lobby: somebody is gone.
+    LobbyPersonGone {
+        /// Their place.
+        place: u16,
+    },
+    /// Lobby: everything up to now was told.
+    LobbyComplete,
+    /// A room was made.
+    RoomCreated {
+        /// The request.
+        request: u32,
+        /// Its id.
+        room: RoomId,
+    },
+    /// We are in a room; after a reconnect again, with request 0.
+    Joined {
+        /// The request.
+        request: u32,
+        /// Which.
+        room: RoomId,
+        /// Its name.
+        name: String,
+        /// Our place.
+        slot: Slot,
+    },
+    /// We are no longer in a room.
+    Left {
+        /// Which.
+        room: RoomId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// Somebody is in the room, or their tracks changed.
+    Participant {
+        /// Which room.
+        room: RoomId,
+        /// Who.
+        participant: Participant,
+        /// Whether they were not there before.
+        is_new: bool,
+        /// Whether it is us: then this is what the server confirmed.
+        is_me: bool,
+    },
+    /// Somebody left the room.
+    ParticipantGone {
+        /// Which room.
+        room: RoomId,
+        /// Their place.
+        slot: Slot,
+        /// Login name.
+        username: String,
+    },
+    /// The next message of a room.
+    Chat {
+        /// Which room.
+        room: RoomId,
+        /// Its number.
+        id: u64,
+        /// Login name of the author.
+        author: String,
+        /// The author's name to show.
+        display_name: String,
+        /// Milliseconds since 1970.
+        time_ms: u64,
+        /// The text.
+        text: String,
+    },
+    /// Our message is stored.
+    ChatStored {
+        /// Its reference.
+        reference: u64,
+        /// Which room.
+        room: RoomId,
+        /// Its number there.
+        id: u64,
+    },
+    /// The next direct message.
+    Direct {
+        /// Its number.
+        id: u64,
+        /// Login name of the sender.
+        from: String,
+        /// Milliseconds since 1970.
+        time_ms: u64,
+        /// The text; none if this device can't open it.
+        text: Option<String>,
+    },
+    /// Our direct message is stored.
+    DirectStored {
+        /// Its reference.
+        reference: u64,
+        /// Its number at the receiver.
+        id: u64,
+    },
+    /// Our message was refused and is not sent again.
+    MessageFailed {
+        /// Its reference.
+        reference: u64,
+        /// Why.
+        reason: Refusal,
+    },
+    /// A request was refused.
+    Refused {
+        /// The request.
+        request: u32,
+        /// Why.
+        reason: Refusal,
+    },
+    /// Somebody asks us to come to a room.
+    Ringing {
+        /// Number of the call.
+        call: CallId,
+        /// Login name of the caller.
+        from: String,
+        /// The caller's name to show.
+        display_name: String,
+        /// To which room.
+        room: RoomId,
+        /// Its name.
+        name: String,
+        /// Until it stops ringing, in seconds.
+        seconds: u16,
+    },
+    /// A call goes on or is over.
+    CallState {
+        /// Our request; 0 if we are called.
+        request: u32,
+        /// Number of the call.
+        call: CallId,
+        /// What became of it.
+        outcome: CallOutcome,
+    },
+}

@@ -1,0 +1,299 @@
+//! The engine: one thread that keeps a session alive. Commands go in, events come out, frames go both ways.
+
+mod connect;
+mod event;
+mod outbox;
+mod run;
+mod session;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use async_channel::{Receiver, Sender, TrySendError};
+use hph_core::id::{CallId, RoomId, Slot, TrackId};
+use hph_core::time::Instant;
+use hph_core::wire::control::TrackInfo;
+
+pub use event::{EndReason, Event, Participant};
+pub use hph_core::endpoint::client::IncomingFrame;
+
+use crate::media::Stages;
+use crate::tls::Trust;
+
+/// Commands that may wait for the engine.
+const COMMANDS_MAX: usize = 256;
+/// Events that may wait for the frontend; then the engine reads no more control messages until it catches up.
+const EVENTS_MAX: usize = 1024;
+/// Frames that may wait to be sent: about one from every source. Then the newest is dropped.
+const FRAMES_MAX: usize = 16;
+
+/// Who signs in.
+#[derive(Clone)]
+pub enum Account {
+    /// A stored account.
+    Password {
+        /// Login name.
+        username: String,
+        /// The password. It leaves this program only as a proof.
+        password: String,
+        /// Email label of a new account, or nothing.
+        email: String,
+        /// Name to show, or nothing.
+        display_name: String,
+        /// Whether to make an account if the name is not taken.
+        may_register: bool,
+    },
+    /// A guest.
+    Guest {
+        /// Name to show.
+        display_name: String,
+        /// Email label, or nothing.
+        email: String,
+    },
+}
+
+/// What the engine needs to know.
+#[derive(Clone)]
+pub struct EngineConfig {
+    /// Server's name or address.
+    pub host: String,
+    /// Its port, for TCP and UDP.
+    pub port: u16,
+    /// Which key it must have.
+    pub trust: Trust,
+    /// Who we are.
+    pub account: Account,
+    /// The device's secret, from [`crate::device`].
+    pub device_seed: [u8; 32],
+    /// Program name and version.
+    pub agent: String,
+    /// Whether to go on trying if the first connection fails.
+    pub is_patient: bool,
+}
+
+/// What the user wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Push the lobby, or stop.
+    WatchLobby(bool),
+    /// Make a room without entering it.
+    CreateRoom {
+        /// Comes back in the answer.
+        request: u32,
+        /// Its name.
+        name: String,
+    },
+    /// Enter a room by its name.
+    JoinNamed {
+        /// Comes back in the answer.
+        request: u32,
+        /// Its name.
+        name: String,
+        /// Whether to make it if there is none.
+        may_create: bool,
+    },
+    /// Enter a room.
+    Join {
+        /// Comes back in the answer.
+        request: u32,
+        /// Which.
+        room: RoomId,
+    },
+    /// Leave a room.
+    Leave(RoomId),
+    /// Announce a track or switch it.
+    SetTrack {
+        /// In which room.
+        room: RoomId,
+        /// Which.
+        track: TrackId,
+        /// Its state.
+        info: TrackInfo,
+    },
+    /// Want somebody's track, or not.
+    Subscribe {
+        /// In which room.
+        room: RoomId,
+        /// Whose.
+        slot: Slot,
+        /// Which.
+        track: TrackId,
+        /// Whether it is wanted.
+        is_on: bool,
+    },
+    /// Say something in a room.
+    Chat {
+        /// Comes back in [`Event::ChatStored`] or [`Event::MessageFailed`].
+        reference: u64,
+        /// Where.
+        room: RoomId,
+        /// What.
+        text: String,
+    },
+    /// Say something to one person.
+    Direct {
+        /// Comes back in [`Event::DirectStored`] or [`Event::MessageFailed`].
+        reference: u64,
+        /// Login name.
+        to: String,
+        /// What.
+        text: String,
+    },
+    /// Ask somebody to come to a room.
+    Call {
+        /// Comes back in the answer.
+        request: u32,
+        /// Login name.
+        to: String,
+        /// To which room.
+        room: RoomId,
+    },
+    /// Answer a call.
+    AnswerCall {
+        /// Which.
+        call: CallId,
+        /// Whether to come.
+        accept: bool,
+    },
+    /// Hang up.
+    CancelCall(CallId),
+    /// Sign out and end.
+    Quit,
+}
+
+/// A frame of ours on its way to the network.
+#[derive(Clone, Debug)]
+pub struct CapturedFrame {
+    /// In which room.
+    pub room: RoomId,
+    /// Which track.
+    pub track: TrackId,
+    /// Capture time on the media clock.
+    pub timestamp: u32,
+    /// RFC 6464 level; 127 for pictures.
+    pub level: u8,
+    /// The encoded frame.
+    pub bytes: Vec<u8>,
+    /// When it was captured.
+    pub captured_at: Instant,
+    /// When it was encoded.
+    pub encoded_at: Instant,
+}
+
+/// Where captured frames go.
+#[derive(Clone)]
+pub struct FrameSender(Sender<CapturedFrame>);
+
+impl FrameSender {
+    /// Hands a frame to the engine; false if the network can't keep up and the frame was dropped, or the engine ended.
+    pub fn send(&self, frame: CapturedFrame) -> bool {
+        !matches!(self.0.try_send(frame), Err(TrySendError::Full(_) | TrySendError::Closed(_)))
+    }
+}
+
+/// Takes frames of others, on the engine's thread: it must not wait.
+pub type FrameSink = Box<dyn FnMut(&IncomingFrame<'_>) + Send>;
+
+/// Figures of a running engine.
+#[derive(Clone, Debug, Default)]
+pub struct EngineFigures {
+    /// Datagrams sent and received.
+    pub datagrams: (u64, u64),
+    /// Bytes sent and received in datagrams.
+    pub bytes: (u64, u64),
+    /// Frames of others that came whole, and that were lost.
+    pub frames: (u64, u64),
+    /// Own frames that were not sent.
+    pub frames_unsent: u64,
+    /// Smoothed round-trip time. **Units:** microseconds.
+    pub rtt_us: u64,
+    /// Whether datagrams go both ways.
+    pub is_up: bool,
+    /// Dropped datagrams by reason.
+    pub drops: Vec<(&'static str, u64)>,
+}
+
+/// A running engine. Dropping it ends the session.
+pub struct Engine {
+    commands: Sender<Command>,
+    events: Receiver<Event>,
+    frames: FrameSender,
+    stages: Arc<Mutex<Stages>>,
+    figures: Arc<Mutex<EngineFigures>>,
+    thread: Option<JoinHandle<()>>,
+    next_request: u32,
+}
+
+impl Engine {
+    /// Starts the engine. It hands whole frames to `sink` and records into `stages`, where the frontend records its own.
+    ///
+    /// # Errors
+    /// The operating system starts no more threads.
+    pub fn start(config: EngineConfig, sink: FrameSink, stages: Arc<Mutex<Stages>>) -> io::Result<Self> {
+        let (commands, command_queue) = async_channel::bounded(COMMANDS_MAX);
+        let (event_sender, events) = async_channel::bounded(EVENTS_MAX);
+        let (frame_sender, frame_queue) = async_channel::bounded(FRAMES_MAX);
+        let figures = Arc::new(Mutex::new(EngineFigures::default()));
+        let ends = run::Ends {
+            commands: command_queue,
+            events: event_sender,
+            frames: frame_queue,
+            stages: Arc::clone(&stages),
+            figures: Arc::clone(&figures),
+        };
+        let thread = std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(move || smol::block_on(run::run(config, ends, sink)))?;
+        let frames = FrameSender(frame_sender);
+        Ok(Self { commands, events, frames, stages, figures, thread: Some(thread), next_request: 1 })
+    }
+
+    /// Gives a command; false if the engine has ended or can take no more now.
+    pub fn send(&self, command: Command) -> bool {
+        self.commands.try_send(command).is_ok()
+    }
+
+    /// A number for a request.
+    pub fn request(&mut self) -> u32 {
+        self.next_request = self.next_request.wrapping_add(1).max(1);
+        self.next_request
+    }
+
+    /// Events in order; closed after [`Event::Ended`].
+    pub const fn events(&self) -> &Receiver<Event> {
+        &self.events
+    }
+
+    /// Where captured frames go.
+    pub fn frames(&self) -> FrameSender {
+        self.frames.clone()
+    }
+
+    /// How long each stage takes.
+    pub fn stages(&self) -> Arc<Mutex<Stages>> {
+        Arc::clone(&self.stages)
+    }
+
+    /// Figures of at most a quarter of a second ago.
+    pub fn figures(&self) -> EngineFigures {
+        self.figures.lock().map(|figures| figures.clone()).unwrap_or_default()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.commands.try_send(Command::Quit);
+        self.commands.close();
+        self.events.close();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A number for a message: random, so that it is unique among all that its author ever sends.
+pub fn new_reference() -> u64 {
+    // The high bit keeps it apart from request numbers.
+    u64::from_be_bytes(hph_platform::entropy::array()) | 1 << 63
+}

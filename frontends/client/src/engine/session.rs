@@ -1,0 +1,596 @@
+//! One signed-in session: several small loops over one machine, until any of them says that it is over.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
+use async_io::{Async, Timer};
+use async_net::TcpStream;
+use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use futures_lite::{FutureExt, future};
+use futures_rustls::client::TlsStream;
+use hph_core::endpoint::client::{ClientEvent, ClientMachine, ClientOutput, OutgoingFrame};
+use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, DATAGRAM_MAX_BYTES};
+use hph_core::time::Instant;
+use hph_core::wire::control::{
+    ClientMessage, FrameReader, Parsed, ServerMessage, SignOutReason, emit_client, parse_server,
+};
+use hph_platform::clock::Clock;
+use socket2::SockRef;
+
+use super::connect::{Secured, Welcome};
+use super::outbox::Target;
+use super::run::{Ends, Lasting};
+use super::{Command, EngineFigures, Event, FrameSink, Participant};
+use crate::media::Stages;
+
+/// Bytes that the kernel may keep for us: bursts of frames from everybody.
+const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// Datagrams that are handled before the others get their turn.
+const BATCH: usize = 64;
+/// The machine's timers are looked at this often at least.
+const TICK_MAX: Duration = Duration::from_millis(20);
+/// Figures are published this often.
+const FIGURES_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How a session ended.
+pub(crate) enum SessionEnd {
+    Quit,
+    Elsewhere,
+    Lost(String),
+}
+
+/// Keeps a command for when there is a session: what would be lost otherwise.
+pub(crate) fn keep(lasting: &mut Lasting<'_>, command: Command, now: Instant) {
+    match command {
+        Command::Chat { reference, room, text } => {
+            lasting.outbox.push(now, reference, Target::Room(room), text);
+        }
+        Command::SetTrack { room, track, info } => {
+            lasting.machine.set_track(room, track, info, &mut Nowhere);
+        }
+        Command::WatchLobby(is_on) => lasting.machine.watch_lobby(is_on, &mut Nowhere),
+        Command::Leave(room) => lasting.machine.leave(room, &mut Nowhere),
+        Command::JoinNamed { .. } | Command::Join { .. } | Command::CreateRoom { .. } | Command::Direct { .. } => {
+            // Nobody types hundreds of these while waiting for a connection.
+            if lasting.early.len() < 64 {
+                lasting.early.push(command);
+            }
+        }
+        Command::Subscribe { .. }
+        | Command::Call { .. }
+        | Command::AnswerCall { .. }
+        | Command::CancelCall(_)
+        | Command::Quit => {}
+    }
+}
+
+struct Nowhere;
+
+impl ClientOutput for Nowhere {
+    fn control(&mut self, _: &ClientMessage<'_>) {}
+    fn datagram(&mut self, _: &[u8]) {}
+    fn event(&mut self, _: ClientEvent<'_>) {}
+}
+
+/// What the loops share.
+struct Shared<'s, 'm> {
+    state: RefCell<State<'s, 'm>>,
+    socket: Async<UdpSocket>,
+    wake: (Sender<()>, Receiver<()>),
+    ends: &'s Ends,
+}
+
+struct State<'s, 'm> {
+    lasting: &'s mut Lasting<'m>,
+    bytes: Vec<u8>,
+    frame: Vec<u8>,
+    figures: EngineFigures,
+    end: Option<SessionEnd>,
+    next_look_up: u32,
+}
+
+/// Serves the session until it ends.
+pub(crate) async fn serve(
+    ends: &Ends,
+    lasting: &mut Lasting<'_>,
+    secured: Secured,
+    welcome: &Welcome,
+    frames: &mut FrameReader<'_>,
+) -> SessionEnd {
+    let socket = match open_socket(secured.peer) {
+        Ok(socket) => socket,
+        Err(error) => return SessionEnd::Lost(error.to_string()),
+    };
+    let (mut reader, mut writer) = split(secured.stream);
+    let early = std::mem::take(&mut lasting.early);
+    let shared = Shared {
+        state: RefCell::new(State {
+            lasting,
+            bytes: Vec::new(),
+            frame: vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES],
+            figures: EngineFigures::default(),
+            end: None,
+            // Apart from the numbers that frontends choose.
+            next_look_up: 1 << 31,
+        }),
+        socket,
+        wake: async_channel::bounded(1),
+        ends,
+    };
+    let signed_in = Event::SignedIn {
+        username: welcome.username.clone(),
+        display_name: welcome.display_name.clone(),
+        server_name: welcome.server_name.clone(),
+        pin: secured.pin,
+    };
+    let _ = ends.events.send(signed_in).await;
+    let session = welcome.signed_in.session;
+    shared.act(|machine, out| {
+        machine.handle_signed_in(Clock::now(), session, &welcome.username, &secured.media, out);
+    })
+    .await;
+    shared.state.borrow_mut().lasting.outbox.resend(Clock::now(), |target| matches!(target, Target::Person { .. }));
+    for command in early {
+        shared.obey(command).await;
+    }
+    let ended = shared
+        .read(&mut reader, frames)
+        .or(shared.write(&mut writer))
+        .or(shared.receive())
+        .or(shared.send_frames())
+        .or(shared.obey_commands())
+        .or(shared.tick())
+        .or(shared.publish())
+        .await;
+    if matches!(ended, SessionEnd::Quit) {
+        shared.say_goodbye(&mut writer).await;
+    }
+    ended
+}
+
+impl Shared<'_, '_> {
+    /// Runs one input through the machine and passes on what follows.
+    async fn act<R>(&self, input: impl FnOnce(&mut ClientMachine<'_>, &mut Output<'_>) -> R) -> R {
+        let mut events = Vec::new();
+        let result = self.act_now(input, &mut events);
+        for event in events {
+            // A frontend that is behind holds this loop up, not the others.
+            let _ = self.ends.events.send(event).await;
+        }
+        result
+    }
+
+    fn act_now<R>(
+        &self,
+        input: impl FnOnce(&mut ClientMachine<'_>, &mut Output<'_>) -> R,
+        events: &mut Vec<Event>,
+    ) -> R {
+        let state = &mut *self.state.borrow_mut();
+        let Lasting { machine, outbox, sink, .. } = &mut *state.lasting;
+        let mut output = Output {
+            bytes: &mut state.bytes,
+            frame: &mut state.frame,
+            socket: &self.socket,
+            figures: &mut state.figures,
+            sink,
+            stages: &self.ends.stages,
+            events,
+            outbox,
+            end: &mut state.end,
+            keys: Vec::new(),
+        };
+        let result = input(machine, &mut output);
+        let keys = std::mem::take(&mut output.keys);
+        for (request, device) in keys {
+            let Some(waiting) = output.outbox.asked_keys(request) else { continue };
+            let Target::Person { username, .. } = &waiting.target else { continue };
+            let (reference, username, text) = (waiting.reference, username.clone(), waiting.text.clone());
+            if machine.send_direct(reference, &username, &device, &text, &mut output).is_err() {
+                let failed = Event::MessageFailed { reference, reason: hph_core::wire::control::Refusal::Invalid };
+                output.outbox.acknowledge(reference);
+                output.events.push(failed);
+            }
+        }
+        self.send_waiting(machine, &mut output, &mut state.next_look_up);
+        let _ = self.wake.0.try_send(());
+        result
+    }
+
+    /// Sends messages that are due: to rooms that we are in, to people whose keys we ask for.
+    fn send_waiting(&self, machine: &ClientMachine<'_>, output: &mut Output<'_>, next_look_up: &mut u32) {
+        let now = Clock::now();
+        let may_go = |target: &Target| match target {
+            Target::Room(room) => machine.is_joined(*room),
+            Target::Person { .. } => true,
+        };
+        let mut messages = Vec::new();
+        while let Some(message) = output.outbox.next_due(now, may_go) {
+            if let Target::Person { request, .. } = &mut message.target {
+                *next_look_up = next_look_up.wrapping_add(1) | 1 << 31;
+                *request = *next_look_up;
+            }
+            messages.push(message.clone());
+        }
+        for message in messages {
+            match &message.target {
+                Target::Room(room) => {
+                    let (reference, room, text) = (message.reference, *room, message.text.as_str());
+                    output.control(&ClientMessage::SendChat { reference, room, text });
+                }
+                Target::Person { username, request } => {
+                    output.control(&ClientMessage::LookUp { request: *request, username });
+                }
+            }
+        }
+    }
+
+    async fn read(&self, reader: &mut ReadHalf<TlsStream<TcpStream>>, frames: &mut FrameReader<'_>) -> SessionEnd {
+        loop {
+            match frames.next_frame() {
+                Ok(Some(body)) => match parse_server(body) {
+                    Ok(Parsed::Message(message)) => {
+                        self.act(|machine, out| machine.handle_control(Clock::now(), &message, out)).await;
+                        if let Some(end) = self.state.borrow_mut().end.take() {
+                            return end;
+                        }
+                    }
+                    Ok(Parsed::Unknown { .. }) => {}
+                    Err(error) => return SessionEnd::Lost(format!("the server sent nonsense: {}", error.at)),
+                },
+                Ok(None) => match reader.read(frames.space()).await {
+                    Ok(0) => return SessionEnd::Lost("the server closed the connection".to_owned()),
+                    Ok(len) => frames.advance(len),
+                    Err(error) => return SessionEnd::Lost(error.to_string()),
+                },
+                Err(error) => return SessionEnd::Lost(format!("the server sent nonsense: {}", error.at)),
+            }
+        }
+    }
+
+    async fn write(&self, writer: &mut WriteHalf<TlsStream<TcpStream>>) -> SessionEnd {
+        loop {
+            let bytes = std::mem::take(&mut self.state.borrow_mut().bytes);
+            if bytes.is_empty() {
+                let _ = self.wake.1.recv().await;
+                continue;
+            }
+            let written = async {
+                writer.write_all(&bytes).await?;
+                writer.flush().await
+            };
+            if let Err(error) = written.await {
+                return SessionEnd::Lost(error.to_string());
+            }
+        }
+    }
+
+    async fn say_goodbye(&self, writer: &mut WriteHalf<TlsStream<TcpStream>>) {
+        let bytes = std::mem::take(&mut self.state.borrow_mut().bytes);
+        let saying = async {
+            writer.write_all(&bytes).await?;
+            writer.close().await
+        };
+        let too_late = async {
+            Timer::after(Duration::from_millis(500)).await;
+            io::Result::Ok(())
+        };
+        let _ = saying.or(too_late).await;
+    }
+
+    async fn receive(&self) -> SessionEnd {
+        let mut buffer = [0; DATAGRAM_MAX_BYTES + 1];
+        let mut events = Vec::new();
+        loop {
+            if let Err(error) = self.socket.readable().await {
+                return SessionEnd::Lost(error.to_string());
+            }
+            for _ in 0..BATCH {
+                match self.socket.get_ref().recv(&mut buffer) {
+                    Ok(len) => {
+                        let bytes = &mut buffer[..len];
+                        let now = Clock::now();
+                        self.act_now(
+                            |machine, out| {
+                                out.figures.datagrams.1 += 1;
+                                out.figures.bytes.1 += len as u64;
+                                // The reason is counted in the machine.
+                                let _ = machine.handle_datagram(now, bytes, out);
+                            },
+                            &mut events,
+                        );
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    // The server's port is closed for now: pings will tell when it is back.
+                    Err(_) => {}
+                }
+            }
+            for event in events.drain(..) {
+                let _ = self.ends.events.try_send(event);
+            }
+            future::yield_now().await;
+        }
+    }
+
+    async fn send_frames(&self) -> SessionEnd {
+        loop {
+            let Ok(frame) = self.ends.frames.recv().await else { return future::pending().await };
+            let began = Clock::now();
+            let outgoing = OutgoingFrame {
+                track: frame.track,
+                layer: 0,
+                timestamp: frame.timestamp,
+                level: frame.level,
+                bytes: &frame.bytes,
+            };
+            let sent = self
+                .act(|machine, out| {
+                    let sent = machine.send_frame(began, frame.room, &outgoing, out);
+                    out.figures.frames_unsent += u64::from(sent.is_err());
+                    sent
+                })
+                .await;
+            if sent.is_ok() && !frame.track.is_audio() {
+                let ended = Clock::now();
+                Stages::record(&self.ends.stages, |stages| {
+                    stages.encode.record(frame.encoded_at.since(frame.captured_at));
+                    stages.queue.record(began.since(frame.encoded_at));
+                    stages.seal_and_send.record(ended.since(began));
+                });
+            }
+        }
+    }
+
+    async fn obey_commands(&self) -> SessionEnd {
+        loop {
+            match self.ends.commands.recv().await {
+                Ok(Command::Quit) | Err(_) => {
+                    self.act(|_, out| out.control(&ClientMessage::SignOut)).await;
+                    return SessionEnd::Quit;
+                }
+                Ok(command) => self.obey(command).await,
+            }
+        }
+    }
+
+    async fn obey(&self, command: Command) {
+        let now = Clock::now();
+        match command {
+            Command::Chat { reference, room, text } => self.post(now, reference, Target::Room(room), text).await,
+            Command::Direct { reference, to, text } => {
+                self.post(now, reference, Target::Person { username: to, request: 0 }, text).await;
+            }
+            Command::WatchLobby(is_on) => self.act(|machine, out| machine.watch_lobby(is_on, out)).await,
+            Command::Leave(room) => self.act(|machine, out| machine.leave(room, out)).await,
+            Command::SetTrack { room, track, info } => {
+                self.act(|machine, out| machine.set_track(room, track, info, out)).await;
+            }
+            other => self.act(|_, out| out.say(&other)).await,
+        }
+    }
+
+    async fn post(&self, now: Instant, reference: u64, target: Target, text: String) {
+        let is_taken = hph_core::wire::text::is_chat_text(&text)
+            && self.state.borrow_mut().lasting.outbox.push(now, reference, target, text);
+        if is_taken {
+            self.act(|_, _| ()).await;
+        } else {
+            let reason = hph_core::wire::control::Refusal::Invalid;
+            let _ = self.ends.events.send(Event::MessageFailed { reference, reason }).await;
+        }
+    }
+
+    async fn tick(&self) -> SessionEnd {
+        let mut events = Vec::new();
+        loop {
+            let now = Clock::now();
+            self.act_now(|machine, out| machine.handle_timeout(now, out), &mut events);
+            for event in events.drain(..) {
+                let _ = self.ends.events.try_send(event);
+            }
+            let mut state = self.state.borrow_mut();
+            if let Some(end) = state.end.take() {
+                return end;
+            }
+            let due = state.lasting.machine.poll_timeout().since(now).as_micros();
+            drop(state);
+            Timer::after(Duration::from_micros(due).min(TICK_MAX)).await;
+        }
+    }
+
+    async fn publish(&self) -> SessionEnd {
+        loop {
+            Timer::after(FIGURES_INTERVAL).await;
+            let mut state = self.state.borrow_mut();
+            let machine = &state.lasting.machine;
+            let tracks = machine.reassembler().tracks();
+            let frames = tracks.fold((0, 0), |(whole, lost), (_, stats)| {
+                (whole + stats.frames_complete, lost + stats.frames_lost)
+            });
+            let link = machine.link_stats();
+            let drops = machine.drops().iter().map(|(reason, count)| (reason.name(), count)).collect();
+            state.figures.frames = frames;
+            state.figures.drops = drops;
+            if let Some(link) = link {
+                state.figures.is_up = link.is_up;
+                state.figures.rtt_us = link.rtt.as_micros();
+            }
+            if let Ok(mut figures) = self.ends.figures.lock() {
+                figures.clone_from(&state.figures);
+            }
+        }
+    }
+}
+
+/// A socket that only hears the server.
+fn open_socket(peer: SocketAddr) -> io::Result<Async<UdpSocket>> {
+    let any: SocketAddr = match peer {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(any)?;
+    socket.connect(peer)?;
+    let options = SockRef::from(&socket);
+    // The kernel's own limit applies; a smaller buffer works too.
+    let _ = options.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+    let _ = options.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+    Async::new(socket)
+}
+
+/// Where the machine's output goes.
+struct Output<'a> {
+    bytes: &'a mut Vec<u8>,
+    frame: &'a mut [u8],
+    socket: &'a Async<UdpSocket>,
+    figures: &'a mut EngineFigures,
+    sink: &'a mut FrameSink,
+    stages: &'a std::sync::Mutex<Stages>,
+    events: &'a mut Vec<Event>,
+    outbox: &'a mut super::outbox::Outbox,
+    end: &'a mut Option<SessionEnd>,
+    /// Keys that came for direct messages.
+    keys: Vec<(u32, hph_core::wire::control::DevicePublic)>,
+}
+
+impl ClientOutput for Output<'_> {
+    fn control(&mut self, message: &ClientMessage<'_>) {
+        // A message that is too long was refused before it came here.
+        if let Ok(len) = emit_client(message, self.frame) {
+            self.bytes.extend_from_slice(&self.frame[..len]);
+        }
+    }
+
+    fn datagram(&mut self, bytes: &[u8]) {
+        if self.socket.get_ref().send(bytes).is_ok() {
+            self.figures.datagrams.0 += 1;
+            self.figures.bytes.0 += bytes.len() as u64;
+        }
+    }
+
+    fn event(&mut self, event: ClientEvent<'_>) {
+        match event {
+            ClientEvent::Frame(frame) => {
+                if !frame.track.is_audio() {
+                    let span = frame.complete_at.since(frame.first_at);
+                    Stages::record(self.stages, |stages| stages.reassemble.record(span));
+                }
+                (self.sink)(&frame);
+            }
+            ClientEvent::ServerSilent => {
+                *self.end = Some(SessionEnd::Lost("the server is silent".to_owned()));
+            }
+            ClientEvent::Said(message) => self.hear(message),
+            other => self.events.extend(translate(other)),
+        }
+    }
+}
+
+impl Output<'_> {
+    /// Says what needs no state on this side.
+    fn say(&mut self, command: &Command) {
+        let message = match command {
+            Command::CreateRoom { request, name } => ClientMessage::CreateRoom { request: *request, name },
+            Command::JoinNamed { request, name, may_create } => {
+                ClientMessage::JoinNamed { request: *request, name, may_create: *may_create }
+            }
+            Command::Join { request, room } => ClientMessage::JoinRoom { request: *request, room: *room },
+            Command::Subscribe { room, slot, track, is_on } => {
+                ClientMessage::Subscribe { room: *room, slot: *slot, track: *track, is_on: *is_on }
+            }
+            Command::Call { request, to, room } => ClientMessage::Call { request: *request, to, room: *room },
+            Command::AnswerCall { call, accept } => ClientMessage::AnswerCall { call: *call, accept: *accept },
+            Command::CancelCall(call) => ClientMessage::CancelCall { call: *call },
+            Command::WatchLobby(_)
+            | Command::Leave(_)
+            | Command::SetTrack { .. }
+            | Command::Chat { .. }
+            | Command::Direct { .. }
+            | Command::Quit => return,
+        };
+        self.control(&message);
+    }
+
+    fn hear(&mut self, message: &ServerMessage<'_>) {
+        use ServerMessage as M;
+        let event = match *message {
+            M::Refused { request, reason, .. } => {
+                let failed = self.outbox.refuse(Clock::now(), request, reason);
+                match (failed, u32::try_from(request)) {
+                    (Some(reference), _) => Event::MessageFailed { reference, reason },
+                    (None, Ok(request)) => Event::Refused { request, reason },
+                    (None, Err(_)) => return,
+                }
+            }
+            M::SignedOut { reason: SignOutReason::SignedInElsewhere } => {
+                *self.end = Some(SessionEnd::Elsewhere);
+                return;
+            }
+            M::SignedOut { reason } => {
+                *self.end = Some(SessionEnd::Lost(format!("the server ended the session: {reason:?}")));
+                return;
+            }
+            M::ChatStored { reference, room, id, .. } => {
+                self.outbox.acknowledge(reference);
+                Event::ChatStored { reference, room, id }
+            }
+            M::DirectStored { reference, id, .. } => {
+                self.outbox.acknowledge(reference);
+                Event::DirectStored { reference, id }
+            }
+            M::Keys { request, device, .. } => return self.keys.push((request, device)),
+            M::Room { place, room, name, people } => {
+                Event::LobbyRoom { place, room, name: name.to_owned(), people }
+            }
+            M::RoomGone { place } => Event::LobbyRoomGone { place },
+            M::Person { place, username, display_name } => Event::LobbyPerson {
+                place,
+                username: username.to_owned(),
+                display_name: display_name.to_owned(),
+            },
+            M::PersonGone { place } => Event::LobbyPersonGone { place },
+            M::LobbyComplete => Event::LobbyComplete,
+            M::RoomCreated { request, room } => Event::RoomCreated { request, room },
+            M::Ringing { call, from, display_name, room, name, seconds } => Event::Ringing {
+                call,
+                from: from.to_owned(),
+                display_name: display_name.to_owned(),
+                room,
+                name: name.to_owned(),
+                seconds,
+            },
+            M::CallState { request, call, outcome } => Event::CallState { request, call, outcome },
+            _ => return,
+        };
+        self.events.push(event);
+    }
+}
+
+fn translate(event: ClientEvent<'_>) -> Option<Event> {
+    use ClientEvent as C;
+    Some(match event {
+        C::Joined { request, room, name, slot } => Event::Joined { request, room, name: name.to_owned(), slot },
+        C::Left { room, reason } => Event::Left { room, reason },
+        C::Participant { room, ref info, is_new, is_me } => {
+            Event::Participant { room, participant: Participant::from(info), is_new, is_me }
+        }
+        C::ParticipantGone { room, slot, username } => {
+            Event::ParticipantGone { room, slot, username: username.to_owned() }
+        }
+        C::Chat { room, id, author, display_name, time_ms, text } => Event::Chat {
+            room,
+            id,
+            author: author.to_owned(),
+            display_name: display_name.to_owned(),
+            time_ms,
+            text: text.to_owned(),
+        },
+        C::Direct { id, from, time_ms, text } => {
+            Event::Direct { id, from: from.to_owned(), time_ms, text: text.map(ToOwned::to_owned) }
+        }
+        C::DatagramsUp => Event::Datagrams { is_up: true },
+        C::DatagramsLost => Event::Datagrams { is_up: false },
+        C::Frame(_) | C::ServerSilent | C::Said(_) => return None,
+    })
+}

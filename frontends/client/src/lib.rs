@@ -1,0 +1,20 @@
+//! The engine that every frontend shares: commands in, events out, frames both ways.
+//!
+//! - [`engine`]: the thread that keeps a session alive.
+//! - [`media`]: cameras and microphones to the engine, frames of others to pictures and files.
+//! - [`view`]: a snapshot of the meeting, kept up to date from events.
+//! - [`link`], [`pins`], [`tls`], [`device`]: invitations, the servers' keys, and our own.
+//!
+//! Layer: above core and platform, below every frontend. It must not know the server crate.
+#![forbid(unsafe_code)]
+
+pub mod device;
+pub mod engine;
+pub mod link;
+pub mod media;
+pub mod pins;
+pub mod tls;
+pub mod view;
+
+pub use hph_core as core;
+pub use hph_platform as platform;

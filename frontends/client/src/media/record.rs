@@ -1,0 +1,113 @@
+//! Recording: every remote track as it came, so that others can check it.
+//!
+//! **Shape:** a folder per track, `ROOM-SLOT-TRACK`, with pictures as `FRAME.jpg` or sound as `sound.wav`, and
+//! `timeline.jsonl` beside them: one object a frame, in the order of arrival.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use hph_core::id::{RoomId, Slot, TrackId};
+use hph_platform::microphone::BLOCK_SAMPLES;
+use hph_platform::wav::WavWriter;
+
+use super::receive::Received;
+
+/// Silence that is filled in at most for one gap: ten seconds.
+const GAP_BLOCKS_MAX: u32 = 500;
+
+/// Where to record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecorderConfig {
+    /// The folder; made if it is not there.
+    pub folder: PathBuf,
+}
+
+/// Writes what comes.
+pub(crate) struct Recorder {
+    folder: PathBuf,
+    tracks: HashMap<(RoomId, Slot, TrackId), TrackFile>,
+}
+
+struct TrackFile {
+    folder: PathBuf,
+    timeline: BufWriter<File>,
+    sound: Option<WavWriter>,
+    /// Where the next block of sound belongs on the media clock.
+    next_timestamp: Option<u32>,
+}
+
+impl Recorder {
+    pub fn new(config: RecorderConfig) -> io::Result<Self> {
+        fs::create_dir_all(&config.folder)?;
+        Ok(Self { folder: config.folder, tracks: HashMap::new() })
+    }
+
+    pub fn record(&mut self, frame: &Received) -> io::Result<()> {
+        let key = (frame.room, frame.slot, frame.track);
+        if !self.tracks.contains_key(&key) {
+            let folder = self.folder.join(format!("{}-{}-{}", frame.room.0, frame.slot.0, track_name(frame.track)));
+            fs::create_dir_all(&folder)?;
+            let timeline = BufWriter::new(File::create(folder.join("timeline.jsonl"))?);
+            let sound = match frame.track.is_audio() {
+                true => Some(WavWriter::create(&folder.join("sound.wav"))?),
+                false => None,
+            };
+            self.tracks.insert(key, TrackFile { folder, timeline, sound, next_timestamp: None });
+        }
+        self.tracks.get_mut(&key).map_or(Ok(()), |track| track.record(frame))
+    }
+
+    pub fn finish(self) -> io::Result<()> {
+        for (_, mut track) in self.tracks {
+            track.timeline.flush()?;
+            if let Some(sound) = track.sound {
+                sound.finish()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TrackFile {
+    fn record(&mut self, frame: &Received) -> io::Result<()> {
+        writeln!(
+            self.timeline,
+            r#"{{"frame":{},"timestamp":{},"arrived_us":{},"bytes":{},"level":{}}}"#,
+            frame.frame,
+            frame.timestamp,
+            frame.complete_at.as_micros(),
+            frame.bytes.len(),
+            frame.level
+        )?;
+        match self.sound.as_mut() {
+            None => fs::write(self.folder.join(format!("{:08}.jpg", frame.frame)), &frame.bytes),
+            Some(sound) => {
+                let (pairs, _) = frame.bytes.as_chunks::<2>();
+                let samples: Vec<i16> = pairs.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
+                // What is lost is silence of the same length; what comes too late is left out.
+                let gap = self.next_timestamp.map_or(0, |next| frame.timestamp.wrapping_sub(next));
+                if gap > i32::MAX as u32 {
+                    return Ok(());
+                }
+                for _ in 0..(gap / BLOCK_SAMPLES as u32).min(GAP_BLOCKS_MAX) {
+                    sound.write(&[0; BLOCK_SAMPLES])?;
+                }
+                self.next_timestamp = Some(frame.timestamp.wrapping_add(samples.len() as u32));
+                sound.write(&samples)
+            }
+        }
+    }
+}
+
+/// A track's name in files and on the terminal.
+pub(crate) fn track_name(track: TrackId) -> &'static str {
+    match track {
+        TrackId::MICROPHONE => "microphone",
+        TrackId::CAMERA => "camera",
+        TrackId::SCREEN => "screen",
+        TrackId::SCREEN_SOUND => "screen-sound",
+        _ => "track",
+    }
+}

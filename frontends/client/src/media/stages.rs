@@ -1,0 +1,62 @@
+//! How long each stage of a picture's way takes.
+
+use std::sync::Mutex;
+
+use hph_core::stats::Histogram;
+
+/// One histogram per stage, in the order of the way. The relay's stage is the server's to tell.
+#[derive(Clone, Debug, Default)]
+pub struct Stages {
+    /// From capture to an encoded frame.
+    pub encode: Histogram,
+    /// From there until the engine takes it.
+    pub queue: Histogram,
+    /// Cutting, sealing and sending all fragments.
+    pub seal_and_send: Histogram,
+    /// From the first fragment's arrival to the last one's: opening included.
+    pub reassemble: Histogram,
+    /// From the whole frame to the start of decoding.
+    pub hand_over: Histogram,
+    /// Decoding.
+    pub decode: Histogram,
+    /// From capture at the sender to a decoded picture here, by the time code in the picture.
+    pub total: Histogram,
+}
+
+impl Stages {
+    /// Records into shared stages.
+    pub fn record(stages: &Mutex<Self>, record: impl FnOnce(&mut Self)) {
+        if let Ok(mut stages) = stages.lock() {
+            record(&mut stages);
+        }
+    }
+
+    /// Adds what others recorded.
+    pub fn merge(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.encode, &other.encode),
+            (&mut self.queue, &other.queue),
+            (&mut self.seal_and_send, &other.seal_and_send),
+            (&mut self.reassemble, &other.reassemble),
+            (&mut self.hand_over, &other.hand_over),
+            (&mut self.decode, &other.decode),
+            (&mut self.total, &other.total),
+        ];
+        for (mine, theirs) in pairs {
+            mine.merge(theirs);
+        }
+    }
+
+    /// Every stage with its name, in order.
+    pub fn named(&self) -> [(&'static str, &Histogram); 7] {
+        [
+            ("encode", &self.encode),
+            ("queue", &self.queue),
+            ("seal_and_send", &self.seal_and_send),
+            ("reassemble", &self.reassemble),
+            ("hand_over", &self.hand_over),
+            ("decode", &self.decode),
+            ("total", &self.total),
+        ]
+    }
+}

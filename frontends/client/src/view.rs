@@ -1,0 +1,227 @@
+//! A snapshot of the meeting, kept up to date from events: what a frontend draws.
+
+use std::collections::BTreeMap;
+
+use hph_core::id::{CallId, RoomId, Slot};
+
+use crate::engine::{EndReason, Event, Participant};
+
+/// Messages of a room that a view keeps.
+const CHAT_MAX: usize = 500;
+
+/// How the connection is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Connection {
+    /// Being made.
+    #[default]
+    Connecting,
+    /// Signed in.
+    Up,
+    /// Lost; it is being made again.
+    Lost {
+        /// Why, for people.
+        why: String,
+    },
+    /// Over for good.
+    Over(EndReason),
+}
+
+/// A room in the lobby.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LobbyRoom {
+    /// Its id.
+    pub room: RoomId,
+    /// Its name.
+    pub name: String,
+    /// Participants now.
+    pub people: u16,
+}
+
+/// Somebody online.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Login name.
+    pub username: String,
+    /// Name to show.
+    pub display_name: String,
+}
+
+/// A line of chat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatLine {
+    /// Its number.
+    pub id: u64,
+    /// Login name of the author.
+    pub author: String,
+    /// The author's name to show.
+    pub display_name: String,
+    /// Milliseconds since 1970.
+    pub time_ms: u64,
+    /// The text.
+    pub text: String,
+}
+
+/// A room that we are in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoomView {
+    /// Its name.
+    pub name: String,
+    /// Our place.
+    pub my_slot: Option<Slot>,
+    /// Everybody, ourselves included, by place.
+    pub participants: BTreeMap<Slot, Participant>,
+    /// The last messages.
+    pub chat: Vec<ChatLine>,
+}
+
+/// Somebody who calls us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IncomingCall {
+    /// Number of the call.
+    pub call: CallId,
+    /// The caller's name to show.
+    pub display_name: String,
+    /// To which room.
+    pub room: RoomId,
+    /// Its name.
+    pub name: String,
+}
+
+/// The meeting as it is now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MeetingView {
+    /// How the connection is.
+    pub connection: Connection,
+    /// Our login name.
+    pub username: String,
+    /// The server's name.
+    pub server_name: String,
+    /// Whether datagrams go both ways.
+    pub has_datagrams: bool,
+    /// The lobby's rooms by place.
+    pub lobby: BTreeMap<u16, LobbyRoom>,
+    /// Everybody online by place.
+    pub people: BTreeMap<u16, Person>,
+    /// The rooms that we are in.
+    pub rooms: BTreeMap<RoomId, RoomView>,
+    /// Who calls.
+    pub calls: Vec<IncomingCall>,
+}
+
+impl MeetingView {
+    /// Takes one event in.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Connecting { .. } => {}
+            Event::SignedIn { username, server_name, .. } => {
+                self.connection = Connection::Up;
+                self.username.clone_from(username);
+                self.server_name.clone_from(server_name);
+                self.lobby.clear();
+                self.people.clear();
+                self.calls.clear();
+            }
+            Event::Lost { why, .. } => {
+                self.connection = Connection::Lost { why: why.clone() };
+                self.has_datagrams = false;
+            }
+            Event::Ended(reason) => self.connection = Connection::Over(reason.clone()),
+            Event::Datagrams { is_up } => self.has_datagrams = *is_up,
+            Event::LobbyRoom { place, room, name, people } => {
+                self.lobby.insert(*place, LobbyRoom { room: *room, name: name.clone(), people: *people });
+            }
+            Event::LobbyRoomGone { place } => {
+                self.lobby.remove(place);
+            }
+            Event::LobbyPerson { place, username, display_name } => {
+                let person = Person { username: username.clone(), display_name: display_name.clone() };
+                self.people.insert(*place, person);
+            }
+            Event::LobbyPersonGone { place } => {
+                self.people.remove(place);
+            }
+            Event::Joined { room, name, slot, .. } => {
+                let view = self.rooms.entry(*room).or_default();
+                view.name.clone_from(name);
+                view.my_slot = Some(*slot);
+                view.participants.clear();
+            }
+            Event::Left { room, .. } => {
+                self.rooms.remove(room);
+            }
+            Event::Participant { room, participant, .. } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.participants.insert(participant.slot, participant.clone());
+                }
+            }
+            Event::ParticipantGone { room, slot, .. } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.participants.remove(slot);
+                }
+            }
+            Event::Chat { room, id, author, display_name, time_ms, text } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.chat.push(ChatLine {
+                        id: *id,
+                        author: author.clone(),
+                        display_name: display_name.clone(),
+                        time_ms: *time_ms,
+                        text: text.clone(),
+                    });
+                    let excess = view.chat.len().saturating_sub(CHAT_MAX);
+                    view.chat.drain(..excess);
+                }
+            }
+            Event::Ringing { call, display_name, room, name, .. } => self.calls.push(IncomingCall {
+                call: *call,
+                display_name: display_name.clone(),
+                room: *room,
+                name: name.clone(),
+            }),
+            Event::CallState { call, .. } => self.calls.retain(|known| known.call != *call),
+            Event::LobbyComplete
+            | Event::RoomCreated { .. }
+            | Event::ChatStored { .. }
+            | Event::Direct { .. }
+            | Event::DirectStored { .. }
+            | Event::MessageFailed { .. }
+            | Event::Refused { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_the_lobby_holds_what_was_told_last() {
+        let mut view = MeetingView::default();
+        for (room, name) in [(1, "Nhóm 17"), (2, "Seminar")] {
+            view.apply(&Event::LobbyRoom { place: 0, room: RoomId(room), name: name.to_owned(), people: 3 });
+        }
+        assert_eq!(view.lobby.len(), 1);
+        assert_eq!(view.lobby[&0].name, "Seminar");
+        view.apply(&Event::LobbyRoomGone { place: 0 });
+        assert!(view.lobby.is_empty());
+    }
+
+    #[test]
+    fn a_room_after_a_reconnect_shows_only_who_is_there_now() {
+        let mut view = MeetingView::default();
+        let room = RoomId(1);
+        let joined = Event::Joined { request: 0, room, name: "Nhóm 17".to_owned(), slot: Slot(0) };
+        let lan = Participant {
+            slot: Slot(1),
+            member: 2,
+            username: "lan".to_owned(),
+            display_name: "Lan".to_owned(),
+            tracks: Default::default(),
+        };
+        view.apply(&joined);
+        view.apply(&Event::Participant { room, participant: lan, is_new: true, is_me: false });
+        assert_eq!(view.rooms[&room].participants.len(), 1);
+        view.apply(&joined);
+        assert!(view.rooms[&room].participants.is_empty());
+    }
+}
