@@ -3,7 +3,7 @@
 use aes_gcm::aead::{AeadInOut, KeyInit, inout::InOutBuf};
 use aes_gcm::{AesGcm, aead::consts::U12, aes::Aes256Enc};
 
-use crate::limits::TAG_BYTES;
+use crate::limits::{DATAGRAM_MAX_BYTES, TAG_BYTES};
 
 /// Bytes of an AES-256 key.
 pub const KEY_BYTES: usize = 32;
@@ -26,9 +26,12 @@ impl CounterAead {
         Self { cipher: Cipher::new(key.into()), salt }
     }
 
-    /// Seals `body` in place and returns the tag over `aad` and it, or nothing if either is longer than GCM allows
-    /// (2^36 bytes). The caller never passes one `counter` twice.
+    /// Seals `body` in place and returns the tag over `aad` and it, or nothing if `body` fits no datagram: so it is
+    /// certain that the cipher's block counter never ends. The caller never passes one `counter` twice.
     pub fn seal(&self, counter: u64, aad: &[u8], body: &mut [u8]) -> Option<[u8; TAG_BYTES]> {
+        if body.len() > DATAGRAM_MAX_BYTES {
+            return None;
+        }
         let nonce = self.nonce(counter);
         self.cipher.encrypt_inout_detached(&nonce.into(), aad, InOutBuf::from(body)).ok().map(Into::into)
     }
@@ -36,6 +39,9 @@ impl CounterAead {
     /// Opens `body` in place and tells whether the tag fits. If it does not, `body` is untouched.
     #[must_use]
     pub fn is_opened(&self, counter: u64, aad: &[u8], body: &mut [u8], tag: &[u8; TAG_BYTES]) -> bool {
+        if body.len() > DATAGRAM_MAX_BYTES {
+            return false;
+        }
         let nonce = self.nonce(counter);
         self.cipher.decrypt_inout_detached(&nonce.into(), aad, InOutBuf::from(body), tag.into()).is_ok()
     }

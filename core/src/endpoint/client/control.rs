@@ -68,6 +68,10 @@ impl ClientMachine<'_> {
         out: &mut impl ClientOutput,
     ) {
         let (id, name) = room;
+        // A room that was left while we asked to be let back in: to leave it is asked for already.
+        if request >= OWN_REQUEST_MIN && self.room_mut(id).is_none() {
+            return;
+        }
         if self.room_or_new(id).is_err() {
             out.control(&ClientMessage::LeaveRoom { room: id });
             return;

@@ -273,7 +273,7 @@ impl ServerMachine<'_> {
         let membership = self.membership(from, room)?;
         let room = self.room_at(membership.room_index).ok_or(Refusal::NoSuchRoom)?;
         let other = room.participant(slot).filter(|other| member.is_none_or(|member| other.member == member));
-        let other = other.ok_or(Refusal::NoSuchPerson)?;
+        let other = other.filter(|_| slot != membership.slot).ok_or(Refusal::NoSuchPerson)?;
         let to = self.session_at(other.session).ok_or(Refusal::NoSuchPerson)?;
         Ok((to, membership.slot))
     }

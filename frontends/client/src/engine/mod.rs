@@ -204,6 +204,8 @@ pub struct EngineFigures {
     pub bytes: (u64, u64),
     /// Frames of others that came whole, and that were lost.
     pub frames: (u64, u64),
+    /// The same for each track, since its owner came into the room.
+    pub tracks: Vec<((RoomId, Slot, TrackId), (u64, u64))>,
     /// Own frames that were not sent.
     pub frames_unsent: u64,
     /// Smoothed round-trip time. **Units:** microseconds.

@@ -13,7 +13,7 @@ use hph_core::limits::{
 };
 use hph_core::media::reassembly::{DEADLINE_DEFAULT, Reassembler, ReassemblySlot};
 use hph_core::media::track_window::TrackWindow;
-use hph_core::wire::control::FrameReader;
+use hph_core::wire::control::{FrameReader, Refusal};
 use hph_platform::clock::Clock;
 use hph_platform::entropy;
 
@@ -101,6 +101,10 @@ async fn keep_alive(config: &EngineConfig, ends: &Ends, lasting: &mut Lasting<'_
                     SessionEnd::Elsewhere => return EndReason::SignedInElsewhere,
                     SessionEnd::Lost(why) => (why, 0),
                 }
+            }
+            // Whoever was in waits for as long as the server says: after a restart everybody comes back at once.
+            Err(ConnectError::Final(EndReason::Refused { reason: reason @ Refusal::TooFast, retry_after_s, .. })) if was_in => {
+                (reason.code().to_owned(), retry_after_s)
             }
             // The token may be void: once more with the password.
             Err(ConnectError::Final(EndReason::Refused { .. })) if token.take().is_some() => continue,

@@ -12,6 +12,7 @@ use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use futures_lite::{FutureExt, future};
 use futures_rustls::client::TlsStream;
 use hph_core::endpoint::client::{ClientEvent, ClientMachine, ClientOutput, OutgoingFrame};
+use hph_core::id::{RoomId, Slot, TrackId};
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, DATAGRAM_MAX_BYTES};
 use hph_core::time::Instant;
 use hph_core::wire::control::{
@@ -106,12 +107,15 @@ pub(crate) async fn serve(
     };
     let (mut reader, mut writer) = split(secured.stream);
     let early = std::mem::take(&mut lasting.early);
+    // Counts go on where the last connection ended.
+    let figures = ends.figures.lock().map(|figures| figures.clone()).unwrap_or_default();
+    let figures = EngineFigures { is_up: false, ..figures };
     let shared = Shared {
         state: RefCell::new(State {
             lasting,
             bytes: Vec::new(),
             frame: vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES],
-            figures: EngineFigures::default(),
+            figures,
             end: None,
             // Apart from the numbers that frontends choose.
             next_look_up: 1 << 31,
@@ -145,6 +149,7 @@ pub(crate) async fn serve(
         .or(shared.tick())
         .or(shared.publish())
         .await;
+    shared.publish_now();
     if matches!(ended, SessionEnd::Quit) {
         shared.say_goodbye(&mut writer).await;
     }
@@ -403,23 +408,33 @@ impl Shared<'_, '_> {
     async fn publish(&self) -> SessionEnd {
         loop {
             Timer::after(FIGURES_INTERVAL).await;
-            let mut state = self.state.borrow_mut();
-            let machine = &state.lasting.machine;
-            let tracks = machine.reassembler().tracks();
-            let frames = tracks.fold((0, 0), |(whole, lost), (_, stats)| {
-                (whole + stats.frames_complete, lost + stats.frames_lost)
-            });
-            let link = machine.link_stats();
-            let drops = machine.drops().iter().map(|(reason, count)| (reason.name(), count)).collect();
-            state.figures.frames = frames;
-            state.figures.drops = drops;
-            if let Some(link) = link {
-                state.figures.is_up = link.is_up;
-                state.figures.rtt_us = link.rtt.as_micros();
-            }
-            if let Ok(mut figures) = self.ends.figures.lock() {
-                figures.clone_from(&state.figures);
-            }
+            self.publish_now();
+        }
+    }
+
+    fn publish_now(&self) {
+        let mut state = self.state.borrow_mut();
+        let machine = &state.lasting.machine;
+        let tracks: Vec<_> = machine
+            .reassembler()
+            .tracks()
+            .map(|(key, stats)| {
+                let track = (RoomId(key.room), Slot(key.sender), TrackId(key.track));
+                (track, (stats.frames_complete, stats.frames_lost))
+            })
+            .collect();
+        let frames = tracks.iter().fold((0, 0), |sum, (_, (whole, lost))| (sum.0 + whole, sum.1 + lost));
+        let link = machine.link_stats();
+        let drops = machine.drops().iter().map(|(reason, count)| (reason.name(), count)).collect();
+        state.figures.frames = frames;
+        state.figures.tracks = tracks;
+        state.figures.drops = drops;
+        if let Some(link) = link {
+            state.figures.is_up = link.is_up;
+            state.figures.rtt_us = link.rtt.as_micros();
+        }
+        if let Ok(mut figures) = self.ends.figures.lock() {
+            figures.clone_from(&state.figures);
         }
     }
 }

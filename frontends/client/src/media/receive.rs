@@ -118,14 +118,15 @@ impl Receiver {
         self.overrun.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Waits until everything is decoded and recorded. The engine must have ended: it holds the other end.
+    /// Waits until everything is decoded and recorded, and gives the final figures. The engine must have ended: it
+    /// holds the other end.
     ///
     /// # Errors
     /// What went wrong with the recording.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn finish(mut self) -> io::Result<Vec<((RoomId, Slot, TrackId), ReceiverFigures)>> {
         self.queue = None;
         match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(result)) => result,
+            Some(Ok(result)) => result.map(|()| self.figures()),
             _ => Err(io::Error::other("the receiver's thread failed")),
         }
     }
