@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
 use async_io::Async;
-use hph_core::endpoint::server::{RateLimits, ServerEvent, ServerMachine, ServerOutput, ServerStorage};
+use hph_core::endpoint::server::{CallPlace, RateLimits, RoomPlace, ServerEvent, ServerMachine, ServerOutput, ServerStorage, SessionPlace};
 use hph_core::id::SessionId;
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, HOP_PREFIX_BYTES};
 use hph_core::stats::Histogram;
@@ -110,6 +110,11 @@ impl Meeting {
             not_sent: 0,
             forward: Histogram::default(),
         }
+    }
+
+    /// Memory of the tables that [`Self::new`] allocates. **Units:** bytes.
+    pub const fn tables_bytes(sessions_max: usize, rooms_max: usize) -> usize {
+        sessions_max * (size_of::<SessionPlace>() + size_of::<CallPlace>()) + rooms_max * size_of::<RoomPlace>()
     }
 
     /// Runs one input through the machine, then tells everybody what changed. Gives the jobs that follow.

@@ -121,6 +121,11 @@ impl Server {
         self.identity.pin()
     }
 
+    /// Memory that the tables of sessions, rooms and calls will take, whoever comes. **Units:** bytes.
+    pub const fn tables_bytes(&self) -> usize {
+        Meeting::tables_bytes(self.config.sessions_max as usize, self.config.rooms_max as usize)
+    }
+
     /// Where the figures will be.
     pub fn figures(&self) -> FiguresHandle {
         self.figures.clone()

@@ -15,7 +15,7 @@ use hph_platform::picture::Picture;
 
 use super::record::{Recorder, RecorderConfig};
 use super::stages::Stages;
-use crate::engine::{FrameSink, IncomingFrame};
+use crate::engine::{FrameSink, IncomingFrame, RemoteTrack};
 
 /// Frames that may wait to be decoded: two seconds of a full room.
 const QUEUE_MAX: usize = 512;
@@ -44,7 +44,7 @@ pub(crate) struct Received {
     pub is_newest: bool,
 }
 
-type TrackFigures = HashMap<(RoomId, Slot, TrackId), ReceiverFigures>;
+type TrackFigures = HashMap<RemoteTrack, ReceiverFigures>;
 
 /// Takes the frames of an engine, until the engine ends.
 pub struct Receiver {
@@ -108,7 +108,7 @@ impl Receiver {
     }
 
     /// What was received until now, by track.
-    pub fn figures(&self) -> Vec<((RoomId, Slot, TrackId), ReceiverFigures)> {
+    pub fn figures(&self) -> Vec<(RemoteTrack, ReceiverFigures)> {
         let figures = self.figures.lock();
         figures.map(|figures| figures.iter().map(|(track, figures)| (*track, *figures)).collect()).unwrap_or_default()
     }
@@ -123,7 +123,7 @@ impl Receiver {
     ///
     /// # Errors
     /// What went wrong with the recording.
-    pub fn finish(mut self) -> io::Result<Vec<((RoomId, Slot, TrackId), ReceiverFigures)>> {
+    pub fn finish(mut self) -> io::Result<Vec<(RemoteTrack, ReceiverFigures)>> {
         self.queue = None;
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result.map(|()| self.figures()),
