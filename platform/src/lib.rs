@@ -9,6 +9,7 @@
 //! - [`camera`]: sources of pictures: files, folders, a test pattern.
 //! - [`microphone`]: sources of sound: WAV files, tones, something like speech.
 //! - [`level`]: loudness of a block of sound, and whether somebody speaks.
+//! - [`udp`]: datagrams by the hundred, with what the kernel offers for it.
 //! - [`wav`]: recording of sound.
 //!
 //! Layer: above `hph-core`, below server and clients, of which it must not know.
@@ -21,6 +22,7 @@ pub mod level;
 pub mod microphone;
 pub mod pacer;
 pub mod picture;
+pub mod udp;
 pub mod wav;
 
 #[cfg(test)]

@@ -137,7 +137,8 @@ pub(crate) async fn serve(
         machine.handle_signed_in(Clock::now(), session, &welcome.username, &secured.media, out);
     })
     .await;
-    shared.state.borrow_mut().lasting.outbox.resend(Clock::now(), |target| matches!(target, Target::Person { .. }));
+    // Whatever the last connection took with it goes again; to a room once we are back in it.
+    shared.state.borrow_mut().lasting.outbox.resend(Clock::now(), |_| true);
     for command in early {
         shared.obey(command).await;
     }
