@@ -123,8 +123,8 @@ impl SenderKey {
     /// it. Writes the SFrame header to `header_out` and returns its length and the tag.
     ///
     /// # Errors
-    /// [`DropReason::KeyExhausted`] after [`KEY_PACKETS_MAX`] packets, [`DropReason::Length`] for too much metadata.
-    /// The plaintext is then untouched and no counter used up.
+    /// [`DropReason::KeyExhausted`] after [`KEY_PACKETS_MAX`] packets, [`DropReason::Length`] for too much metadata or
+    /// plaintext. The plaintext is then untouched and no counter used up.
     pub fn seal(
         &mut self,
         metadata: &[u8],
@@ -137,8 +137,8 @@ impl SenderKey {
         let header = SframeHeader { kid: self.kid, counter: self.counter };
         let header_len = header.emit(header_out);
         let associated = Associated::new(header_out.get(..header_len).unwrap_or_default(), metadata)?;
-        self.counter = self.counter.saturating_add(1);
         let tag = self.aead.seal(header.counter, associated.as_slice(), plaintext).ok_or(DropReason::Length)?;
+        self.counter = self.counter.saturating_add(1);
         Ok((header_len, tag))
     }
 
