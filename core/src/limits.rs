@@ -78,6 +78,6 @@ const _: () = assert!(FRAGMENT_PAYLOAD_MAX_BYTES >= 1100, "headers eat too much 
 const _: () = assert!(FRAGMENTS_MAX <= u16::MAX as usize);
 const _: () = assert!(KEY_PACKETS_ROTATE < KEY_PACKETS_MAX);
 const _: () = assert!(KEY_PACKETS_MAX <= 1 << 24, "the SFrame counter must fit three bytes");
-const _: () = assert!(REPLAY_WINDOW_PACKETS % 64 == 0);
+const _: () = assert!(REPLAY_WINDOW_PACKETS.is_multiple_of(64));
 const _: () = assert!(DIRECT_SEALED_MAX_BYTES + 64 <= CONTROL_FRAME_MAX_BYTES);
 const _: () = assert!(CONTROL_FRAME_ANONYMOUS_MAX_BYTES <= CONTROL_FRAME_MAX_BYTES);

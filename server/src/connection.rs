@@ -96,7 +96,13 @@ async fn write(hub: &Rc<Hub>, queue: &Queue, writer: &mut Writer) {
             writer.write_all(&bytes).await?;
             writer.flush().await
         };
-        let written = if is_last { within(FAREWELL_MAX, writing).await } else { writing.await };
+        // Whoever does not read is not waited for, once the session is over.
+        let given_up = async {
+            queue.until_closing().await;
+            Timer::after(FAREWELL_MAX).await;
+            Err(io::ErrorKind::TimedOut.into())
+        };
+        let written = writing.or(given_up).await;
         if written.is_err() || is_last {
             let _ = within(FAREWELL_MAX, writer.close()).await;
             return;

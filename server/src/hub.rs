@@ -14,6 +14,7 @@ use crate::config::ServerConfig;
 use crate::meeting::{Meeting, Output, Queue, RelayFigures};
 use crate::store::StoreHandle;
 use crate::throttle::{ConnectionLimits, LoginThrottle};
+use crate::turns::Turns;
 
 /// What all tasks of a server share.
 pub(crate) struct Hub {
@@ -23,6 +24,8 @@ pub(crate) struct Hub {
     pub logins: RefCell<LoginThrottle>,
     pub strangers: ConnectionLimits,
     pub is_stopping: Cell<bool>,
+    /// Messages are told in the order in which they are stored.
+    pub turns: Turns,
     meeting: RefCell<Meeting>,
     executor: Rc<LocalExecutor<'static>>,
 }
@@ -45,6 +48,7 @@ impl Hub {
             logins: RefCell::new(LoginThrottle::new(Clock::now())),
             strangers,
             is_stopping: Cell::new(false),
+            turns: Turns::default(),
             meeting: RefCell::new(meeting),
             executor,
         })

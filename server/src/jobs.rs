@@ -122,7 +122,9 @@ impl Hub {
             time_ms: Clock::unix_time_ms(),
             text: text.clone(),
         };
+        let turn = self.turns.take();
         let stored = self.store.append_message(message).await.map_err(|_| Refusal::Storage)?;
+        turn.come().await;
         let chat = StoredChat {
             reference,
             room,
@@ -156,7 +158,9 @@ impl Hub {
         let time_ms = Clock::unix_time_ms();
         let direct =
             NewDirect { recipient: to.clone(), sender: from.clone(), sender_ref: reference, time_ms, sealed: with_device };
+        let turn = self.turns.take();
         let stored = self.store.append_direct(direct).await.map_err(|_| Refusal::Storage)?;
+        turn.come().await;
         let message =
             ServerMessage::Direct { id: stored.id, from: &from, device, time_ms: stored.time_ms, sealed: &sealed };
         self.act(|machine, out| machine.direct_stored(session, reference, &to, &message, stored.is_new, out));

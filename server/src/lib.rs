@@ -18,6 +18,7 @@ mod meeting;
 mod relay;
 mod run;
 mod signin;
+mod turns;
 
 pub use meeting::RelayFigures;
 pub use run::{FiguresHandle, Server, StartError};

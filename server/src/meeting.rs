@@ -50,6 +50,13 @@ impl Queue {
         }
     }
 
+    /// Waits until nothing more is put into it. Not while somebody else waits in [`Self::take`].
+    pub(crate) async fn until_closing(&self) {
+        while !self.is_closing.get() {
+            let _ = self.wake.1.recv().await;
+        }
+    }
+
     fn wake(&self) {
         let _ = self.wake.0.try_send(());
     }

@@ -82,14 +82,15 @@ impl Room {
     pub fn join(&mut self, session: u16) -> Result<(Slot, u32), Full> {
         let full = Full { what: "participants of a room", max: ROOM_PARTICIPANTS_MAX };
         let start = self.members as usize % ROOM_PARTICIPANTS_MAX;
-        let free = (start..ROOM_PARTICIPANTS_MAX).chain(0..start).find(|&index| {
-            self.places.get(index).is_some_and(|place| place.participant.is_none())
-        });
+        let free = (start..ROOM_PARTICIPANTS_MAX)
+            .chain(0..start)
+            .find(|&index| self.places.get(index).is_some_and(|place| place.participant.is_none()));
         let index = free.ok_or(full)?;
         let member = self.members.wrapping_add(1);
         self.members = member;
         let place = self.places.get_mut(index).ok_or(full)?;
-        place.participant = Some(Participant { session, member, tracks: Default::default(), unwanted: [0; TRACKS_MAX] });
+        place.participant =
+            Some(Participant { session, member, tracks: Default::default(), unwanted: [0; TRACKS_MAX] });
         // A newcomer in this place starts with every track wanted by everybody.
         let bit = !(1u32 << index);
         for other in self.places.iter_mut().filter_map(|place| place.participant.as_mut()) {
@@ -167,9 +168,14 @@ impl Room {
     /// The oldest change after version `seen`. A member who joined at version `joined` was never told of the places
     /// that were free before.
     pub fn change_after(&self, seen: u32, joined: u32) -> Option<Change<'_>> {
-        let place_matters = |place: &Place| place.changed > seen && (place.participant.is_some() || place.changed > joined);
-        let (index, place) =
-            self.places.iter().enumerate().filter(|(_, place)| place_matters(place)).min_by_key(|(_, place)| place.changed)?;
+        let place_matters =
+            |place: &Place| place.changed > seen && (place.participant.is_some() || place.changed > joined);
+        let (index, place) = self
+            .places
+            .iter()
+            .enumerate()
+            .filter(|(_, place)| place_matters(place))
+            .min_by_key(|(_, place)| place.changed)?;
         Some(Change { slot: Slot(index as u16), participant: place.participant.as_ref(), version: place.changed })
     }
 

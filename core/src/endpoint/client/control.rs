@@ -49,9 +49,7 @@ impl ClientMachine<'_> {
                     chat.skip_to(oldest);
                 }
             }
-            M::Direct { id, from, ref device, time_ms, sealed } => {
-                self.handle_direct(now, id, from, device, time_ms, sealed, out);
-            }
+            M::Direct { .. } => self.handle_direct(now, message, out),
             M::DirectFrom { oldest } => self.directs.skip_to(oldest),
             M::Refused { .. } => self.handle_refused(now, message, out),
             _ => out.event(ClientEvent::Said(message)),

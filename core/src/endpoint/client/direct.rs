@@ -5,7 +5,7 @@ use crate::crypto::senderkey::{self, DIRECT_OVERHEAD_BYTES, DeviceKeys};
 use crate::error::Malformed;
 use crate::limits::{CHAT_TEXT_MAX_BYTES, DIRECT_SEALED_MAX_BYTES, USERNAME_MAX_BYTES};
 use crate::time::Instant;
-use crate::wire::control::{ClientMessage, DevicePublic};
+use crate::wire::control::{ClientMessage, DevicePublic, ServerMessage};
 use crate::wire::text;
 
 /// The message's reference stands before its text, inside the seal.
@@ -75,16 +75,8 @@ impl ClientMachine<'_> {
     }
 
     /// Takes the next direct message; asks again if one is missing.
-    pub(super) fn handle_direct(
-        &mut self,
-        now: Instant,
-        id: u64,
-        from: &str,
-        device: &DevicePublic,
-        time_ms: u64,
-        sealed: &[u8],
-        out: &mut impl ClientOutput,
-    ) {
+    pub(super) fn handle_direct(&mut self, now: Instant, message: &ServerMessage<'_>, out: &mut impl ClientOutput) {
+        let ServerMessage::Direct { id, from, ref device, time_ms, sealed } = *message else { return };
         if !self.directs.is_next(now, id) {
             if let Some(after) = self.directs.after_gap(now) {
                 out.control(&ClientMessage::SyncDirect { after });

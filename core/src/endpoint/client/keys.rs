@@ -168,7 +168,13 @@ impl ClientMachine<'_> {
     }
 
     /// Asks for a key that we lack, not too often.
-    pub(super) fn request_key(&mut self, now: Instant, id: RoomId, slot: Slot, out: &mut impl ClientOutput) -> DropReason {
+    pub(super) fn request_key(
+        &mut self,
+        now: Instant,
+        id: RoomId,
+        slot: Slot,
+        out: &mut impl ClientOutput,
+    ) -> DropReason {
         let member = self.room_mut(id).and_then(|room| room.member_mut(slot));
         if let Some(member) = member
             && member.key_asked_at.is_none_or(|at| now.since(at) >= KEY_REQUEST_INTERVAL)

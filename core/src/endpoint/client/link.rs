@@ -80,7 +80,13 @@ impl Link {
     }
 
     /// Seals and sends one of the short datagrams.
-    fn send(&mut self, now: Instant, kind: Kind, body: &mut [u8], out: &mut impl ClientOutput) -> Result<(), DropReason> {
+    fn send(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        body: &mut [u8],
+        out: &mut impl ClientOutput,
+    ) -> Result<(), DropReason> {
         let prefix = self.sealer.seal_body(now, kind as u8, body)?;
         let mut datagram = [0; HOP_PREFIX_BYTES + PING_BODY_BYTES];
         let (head, rest) = datagram.split_at_mut(HOP_PREFIX_BYTES);

@@ -5,9 +5,7 @@ use crate::crypto::hop::HopHeader;
 use crate::crypto::sframe::ReceiverKey;
 use crate::error::DropReason;
 use crate::id::{RoomId, TrackId};
-use crate::limits::{
-    DATAGRAM_MAX_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES, HOP_PREFIX_BYTES, MEDIA_HEADER_BYTES, TAG_BYTES,
-};
+use crate::limits::{DATAGRAM_MAX_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES, HOP_PREFIX_BYTES, MEDIA_HEADER_BYTES, TAG_BYTES};
 use crate::media::fragment::{Fragment, Fragmenter};
 use crate::media::reassembly::Inserted;
 use crate::media::track_window::TrackKey;

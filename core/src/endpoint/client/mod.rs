@@ -315,3 +315,6 @@ impl<'a> ClientMachine<'a> {
         self.drops.count(reason);
     }
 }
+
+#[cfg(test)]
+mod tests;

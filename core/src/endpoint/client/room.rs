@@ -5,11 +5,11 @@ use heapless::String;
 use super::keys::OwnKey;
 use super::remote_keys::RemoteKeys;
 use super::sync::Catcher;
+use super::{ClientEvent, ClientMachine, ClientOutput};
 use crate::crypto::senderkey::DeviceKeys;
 use crate::id::{RoomId, Slot, TrackId};
 use crate::limits::{ROOM_PARTICIPANTS_MAX, TRACKS_MAX, USERNAME_MAX_BYTES};
 use crate::media::reassembly::Reassembler;
-use super::{ClientEvent, ClientMachine, ClientOutput};
 use crate::time::{Duration, Instant};
 use crate::wire::control::{ClientMessage, LeaveReason, Refusal, ServerMessage, TrackInfo};
 
@@ -71,7 +71,7 @@ impl ClientRoom {
             my_tracks: Default::default(),
             own: None,
             generation: 0,
-            members: [const { None }; ROOM_PARTICIPANTS_MAX],
+            members: Default::default(),
             join_asked_at: None,
             chat: None,
         }

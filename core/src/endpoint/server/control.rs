@@ -190,13 +190,7 @@ impl ServerMachine<'_> {
         }
     }
 
-    fn join(
-        &mut self,
-        from: SessionId,
-        request: u32,
-        id: RoomId,
-        out: &mut impl ServerOutput,
-    ) -> Result<(), Refusal> {
+    fn join(&mut self, from: SessionId, request: u32, id: RoomId, out: &mut impl ServerOutput) -> Result<(), Refusal> {
         let session = self.session(from).ok_or(Refusal::OutOfOrder)?;
         if session.membership(id).is_some() {
             return Err(Refusal::OutOfOrder);

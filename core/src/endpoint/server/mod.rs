@@ -256,9 +256,11 @@ impl<'a> ServerMachine<'a> {
         }
         self.next_tick = now + TICK;
         for index in 0..self.sessions.len() {
-            let idle = self.sessions.get(index).and_then(|place| place.session.as_ref()).filter(|session| {
-                now.since(session.last_heard) > SESSION_IDLE_MAX
-            });
+            let idle = self
+                .sessions
+                .get(index)
+                .and_then(|place| place.session.as_ref())
+                .filter(|session| now.since(session.last_heard) > SESSION_IDLE_MAX);
             if let Some(id) = idle.map(|session| session.id) {
                 self.close_session(id, SignOutReason::Idle, out);
             }
@@ -350,3 +352,6 @@ impl<'a> ServerMachine<'a> {
         self.drops.count(reason);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,31 +153,7 @@ impl<'a> ClientSignIn<'a> {
         message: &ServerMessage<'_>,
         mut send: impl FnMut(&ClientMessage<'_>),
     ) -> Result<SignInStep, SignInError> {
-        use ServerMessage as M;
-        let result = match (self.state, *message) {
-            (_, M::Refused { reason, retry_after_s, .. }) => Err(SignInError::Refused { reason, retry_after_s }),
-            (State::AwaitingHello, M::Hello { methods, name, .. }) => {
-                self.methods = methods;
-                self.server_name = String::try_from(name).unwrap_or_default();
-                self.begin(&mut send)
-            }
-            (State::AwaitingChallenge, M::SignInChallenge { scram }) => {
-                let challenge = self.scram()?.handle_server_first(scram).map_err(challenge_error)?;
-                self.salt_password(false, challenge.salt, challenge.iterations)
-            }
-            // A server that does not know the password must not get a new proof of it by claiming that there is no account.
-            (State::AwaitingChallenge, M::RegisterOffer { iterations }) if self.may_register() => {
-                self.salt_password(true, self.salt, iterations)
-            }
-            (State::AwaitingWelcome { is_scram }, M::Welcome { session, token, scram, .. }) => {
-                if is_scram && self.scram()?.verify_server_final(scram).is_err() {
-                    Err(SignInError::FalseServer)
-                } else {
-                    Ok(SignInStep::Done(SignedIn { session, token }))
-                }
-            }
-            _ => Err(SignInError::Unexpected),
-        };
+        let result = self.obey(message, &mut send);
         if !matches!(result, Ok(SignInStep::Wait | SignInStep::SaltPassword { .. })) {
             self.state = State::Over;
         }
@@ -222,6 +198,38 @@ impl<'a> ClientSignIn<'a> {
         }
         self.state = State::AwaitingWelcome { is_scram: !is_new };
         Ok(SignInStep::Wait)
+    }
+
+    fn obey(
+        &mut self,
+        message: &ServerMessage<'_>,
+        send: &mut impl FnMut(&ClientMessage<'_>),
+    ) -> Result<SignInStep, SignInError> {
+        use ServerMessage as M;
+        match (self.state, *message) {
+            (_, M::Refused { reason, retry_after_s, .. }) => Err(SignInError::Refused { reason, retry_after_s }),
+            (State::AwaitingHello, M::Hello { methods, name, .. }) => {
+                self.methods = methods;
+                self.server_name = String::try_from(name).unwrap_or_default();
+                self.begin(send)
+            }
+            (State::AwaitingChallenge, M::SignInChallenge { scram }) => {
+                let challenge = self.scram()?.handle_server_first(scram).map_err(challenge_error)?;
+                self.salt_password(false, challenge.salt, challenge.iterations)
+            }
+            // A server that does not know the password must not get a new proof of it by claiming that there is no account.
+            (State::AwaitingChallenge, M::RegisterOffer { iterations }) if self.may_register() => {
+                self.salt_password(true, self.salt, iterations)
+            }
+            (State::AwaitingWelcome { is_scram }, M::Welcome { session, token, scram, .. }) => {
+                if is_scram && self.scram()?.verify_server_final(scram).is_err() {
+                    Err(SignInError::FalseServer)
+                } else {
+                    Ok(SignInStep::Done(SignedIn { session, token }))
+                }
+            }
+            _ => Err(SignInError::Unexpected),
+        }
     }
 
     fn begin(&mut self, send: &mut impl FnMut(&ClientMessage<'_>)) -> Result<SignInStep, SignInError> {

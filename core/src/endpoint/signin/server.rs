@@ -170,6 +170,9 @@ impl<'a> ServerSignIn<'a> {
 
     /// The driver looked the account up.
     pub fn account_found(&mut self, account: Option<KnownAccount>, out: &mut impl SignInOutput) {
+        if !matches!(self.state, State::FindingAccount { .. }) {
+            return;
+        }
         let State::FindingAccount { mut scram, username, may_register } = mem::replace(&mut self.state, State::Ready)
         else {
             return;
@@ -194,6 +197,9 @@ impl<'a> ServerSignIn<'a> {
 
     /// The driver looked the token up: the name to show if it fits.
     pub fn token_found(&mut self, display_name: Option<&str>, out: &mut impl SignInOutput) {
+        if !matches!(self.state, State::FindingToken { .. }) {
+            return;
+        }
         let State::FindingToken { username, device } = mem::replace(&mut self.state, State::Ready) else { return };
         match display_name.and_then(|name| String::try_from(name).ok()) {
             Some(display_name) => self.prove(Identity { username, display_name, device }, false, &[], out),
@@ -203,6 +209,9 @@ impl<'a> ServerSignIn<'a> {
 
     /// The driver stored the account, or could not.
     pub fn registered(&mut self, result: Result<(), Refusal>, out: &mut impl SignInOutput) {
+        if !matches!(self.state, State::Registering { .. }) {
+            return;
+        }
         let State::Registering { account } = mem::replace(&mut self.state, State::Ready) else { return };
         let NewAccount { username, display_name, device, .. } = account;
         match result {

@@ -1,0 +1,155 @@
+//! Who may say what: every message in every state has one outcome.
+
+use super::*;
+use crate::id::{CallId, Slot, TrackId};
+use crate::wire::control::TrackInfo;
+
+/// Where the speaker is while it speaks about [`ROOM`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    There,
+    Elsewhere,
+    Nowhere,
+}
+
+/// What must follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// Refused for this reason, and nothing else happens.
+    Refused(Refusal),
+    /// The driver is asked for something of this name.
+    Asks(&'static str),
+    /// The speaker is answered.
+    Answered,
+    /// Somebody else is told.
+    Forwarded,
+    /// Nothing is said to anybody now.
+    Quiet,
+}
+
+use Outcome::{Answered, Asks, Forwarded, Quiet};
+const SCRAM: &[u8] = b"x";
+const NOT_IN_ROOM: Outcome = Outcome::Refused(Refusal::NotInRoom);
+const OUT_OF_ORDER: Outcome = Outcome::Refused(Refusal::OutOfOrder);
+const NO_SUCH_CALL: Outcome = Outcome::Refused(Refusal::NoSuchCall);
+
+/// The same in all states.
+const fn always(outcome: Outcome) -> [Outcome; 3] {
+    [outcome; 3]
+}
+
+/// Allowed in the room only.
+const fn inside(outcome: Outcome) -> [Outcome; 3] {
+    [outcome, NOT_IN_ROOM, NOT_IN_ROOM]
+}
+
+/// Every message, and what follows in the room, in another room, in no room. Other people's slot is 0, the stranger
+/// to the room has the first session.
+fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
+    use ClientMessage as M;
+    let (room, slot, track, device) = (ROOM, Slot(0), TrackId::CAMERA, DevicePublic::default());
+    let info = TrackInfo::default();
+    let (salt, key, proof) = ([0; 16], [0; 32], &[0; 64]);
+    vec![
+        (M::Hello { version_min: 1, version_max: 1, agent: "x" }, always(OUT_OF_ORDER)),
+        (M::SignIn { may_register: false, scram: SCRAM }, always(OUT_OF_ORDER)),
+        (M::SignInFinal { scram: SCRAM, device, proof, display_name: "" }, always(OUT_OF_ORDER)),
+        (
+            M::Register {
+                email: "",
+                display_name: "X",
+                salt,
+                iterations: 600_000,
+                stored_key: key,
+                server_key: key,
+                device,
+                proof,
+            },
+            always(OUT_OF_ORDER),
+        ),
+        (M::SignInGuest { display_name: "X", email: "", device, proof }, always(OUT_OF_ORDER)),
+        (M::SignInToken { username: "binh", token: key, device, proof }, always(OUT_OF_ORDER)),
+        (M::WatchLobby { is_on: true }, always(Quiet)),
+        (M::CreateRoom { request: 1, name: "Toán" }, always(Asks("OpenRoom"))),
+        (M::JoinNamed { request: 1, name: "Toán", may_create: true }, always(Asks("OpenRoom"))),
+        (M::JoinRoom { request: 1, room }, [OUT_OF_ORDER, Answered, Answered]),
+        (M::JoinRoom { request: 1, room: NO_ROOM }, always(Outcome::Refused(Refusal::NoSuchRoom))),
+        (M::LeaveRoom { room }, inside(Answered)),
+        (M::LeaveRoom { room: NO_ROOM }, always(NOT_IN_ROOM)),
+        (M::SetTrack { room, track, info }, inside(Quiet)),
+        (M::Subscribe { room, slot, track, is_on: false }, inside(Quiet)),
+        (M::SenderKey { room, slot, member, epoch: 1, wrap: &[0; 80] }, inside(Forwarded)),
+        (
+            M::SenderKey { room, slot, member: member + 1, epoch: 1, wrap: &[0; 80] },
+            inside(Outcome::Refused(Refusal::NoSuchPerson)),
+        ),
+        (M::RequestKey { room, slot }, inside(Forwarded)),
+        (M::RequestKey { room, slot: Slot(20) }, inside(Outcome::Refused(Refusal::NoSuchPerson))),
+        (M::SendChat { reference: 1, room, text: "x" }, inside(Asks("StoreChat"))),
+        (M::SyncChat { room, after: 0 }, inside(Asks("SyncChat"))),
+        (M::SendDirect { reference: 1, to: "an.", sealed: &[0; 99] }, always(Asks("StoreDirect"))),
+        (M::SyncDirect { after: 0 }, always(Asks("SyncDirect"))),
+        (M::LookUp { request: 1, username: "an." }, always(Answered)),
+        (M::LookUp { request: 1, username: "offline" }, always(Asks("LookUp"))),
+        (M::Call { request: 1, to: "an.", room }, inside(Forwarded)),
+        (M::Call { request: 1, to: "offline", room }, inside(Outcome::Refused(Refusal::NoSuchPerson))),
+        (M::AnswerCall { call: CallId(5), accept: true }, always(NO_SUCH_CALL)),
+        (M::CancelCall { call: CallId(5) }, always(NO_SUCH_CALL)),
+        (M::KeepAlive, always(Answered)),
+        (M::SignOut, always(Asks("Closed"))),
+    ]
+}
+
+fn outcome(bench: &mut Bench, speaker: SessionId, message: &ClientMessage<'_>) -> Outcome {
+    bench.deeds = Deeds::default();
+    bench.say(speaker, message);
+    let heard = bench.heard(speaker);
+    let is_anybody_told = !bench.deeds.controls.is_empty();
+    let events = bench.events();
+    match (heard.as_slice(), events.as_slice()) {
+        ([ServerMessage::Refused { reason, .. }], []) if !is_anybody_told => Outcome::Refused(*reason),
+        (_, [event]) => {
+            let name = event.split(' ').next().unwrap_or_default();
+            let names = ["OpenRoom", "StoreChat", "SyncChat", "StoreDirect", "SyncDirect", "LookUp", "Closed"];
+            Asks(names.into_iter().find(|known| *known == name).expect("a known event"))
+        }
+        (_, []) if is_anybody_told => Forwarded,
+        ([], []) => Quiet,
+        (_, []) => Answered,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_message_in_every_state_has_its_outcome_and_no_other() {
+    let count = table(1).len();
+    for (which, state) in [State::There, State::Elsewhere, State::Nowhere].into_iter().enumerate() {
+        for row in 0..count {
+            let mut bench = Bench::new(SIZE);
+            let an = bench.join("an.");
+            assert_eq!(an.slot, Slot(0));
+            let speaker = match state {
+                State::There => bench.join("binh").id,
+                State::Elsewhere | State::Nowhere => bench.sign_in("binh").id,
+            };
+            if state == State::Elsewhere {
+                bench.say(speaker, &ClientMessage::JoinRoom { request: 1, room: OTHER_ROOM });
+            }
+            bench.tell();
+            let (message, expected) = table(an.member).swap_remove(row);
+            assert_eq!(outcome(&mut bench, speaker, &message), expected[which], "{message:?} {state:?}");
+            let may_be_there = state == State::There || matches!(message, ClientMessage::JoinRoom { .. });
+            assert!(may_be_there || !bench.machine.is_in_room(speaker, ROOM), "{message:?} let it in");
+        }
+    }
+}
+
+#[test]
+fn nobody_gives_a_key_to_itself() {
+    let mut bench = Bench::new(SIZE);
+    let an = bench.join("an.");
+    let own = ClientMessage::SenderKey { room: ROOM, slot: an.slot, member: an.member, epoch: 1, wrap: &[0; 80] };
+    assert_eq!(bench.refusal(an.id, &own), Some(Refusal::NoSuchPerson));
+    let request = ClientMessage::RequestKey { room: ROOM, slot: an.slot };
+    assert_eq!(bench.refusal(an.id, &request), Some(Refusal::NoSuchPerson));
+}
