@@ -1,0 +1,268 @@
+//! Every function that a packet can reach, as far as the proof goes.
+
+use core::hint::black_box;
+use core::net::SocketAddr;
+
+use hph_core::crypto::hop::{HopHeader, HopOpener, HopSealer, Opened};
+use hph_core::crypto::replay::ReplayWindow;
+use hph_core::crypto::sframe::{ReceiverKey, SFRAME_HEADER_BYTES_MAX, SenderKey, SframeHeader};
+use hph_core::endpoint::client::{ClientEvent, ClientMachine, ClientOutput, OutgoingFrame};
+use hph_core::endpoint::server::{ServerEvent, ServerMachine, ServerOutput};
+use hph_core::error::{DropReason, Full, Malformed};
+use hph_core::id::{RoomId, SessionId, Slot, TrackId};
+use hph_core::limits::{HOP_PREFIX_BYTES, TAG_BYTES};
+use hph_core::media::fragment::{Fragment, Fragmenter};
+use hph_core::media::reassembly::{FrameRef, Reassembler};
+use hph_core::media::track_window::TrackKey;
+use hph_core::rate::TokenBucket;
+use hph_core::room::Room;
+use hph_core::stats::{DropCounters, Histogram};
+use hph_core::time::{Duration, Instant};
+use hph_core::wire::control::{
+    ClientMessage, FrameReader, ServerMessage, TrackInfo, emit_client, emit_server, parse_client, parse_server,
+};
+use hph_core::wire::media::{MediaHeader, MediaLayout};
+use hph_core::wire::{datagram, text};
+
+/// An output of which nothing is known.
+struct Unknown;
+
+impl ServerOutput for Unknown {
+    fn control(&mut self, to: SessionId, message: &ServerMessage<'_>) {
+        black_box((to, message));
+    }
+
+    fn datagram(&mut self, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
+        black_box((to, prefix, payload));
+    }
+
+    fn event(&mut self, event: ServerEvent<'_>) {
+        black_box(event);
+    }
+}
+
+impl ClientOutput for Unknown {
+    fn control(&mut self, message: &ClientMessage<'_>) {
+        black_box(message);
+    }
+
+    fn datagram(&mut self, bytes: &[u8]) {
+        black_box(bytes);
+    }
+
+    fn event(&mut self, event: ClientEvent<'_>) {
+        black_box(event);
+    }
+}
+
+/// Pointers to all of them.
+pub fn entries() -> [*const (); 28] {
+    [
+        server_datagram as *const (),
+        server_control as *const (),
+        server_tells as *const (),
+        server_timeout as *const (),
+        client_datagram as *const (),
+        client_frame as *const (),
+        hop_seals as *const (),
+        hop_opens_clear as *const (),
+        hop_opens_body as *const (),
+        end_to_end_seals as *const (),
+        end_to_end_opens as *const (),
+        replay as *const (),
+        parses as *const (),
+        media_header_emit as *const (),
+        sframe_header_emit as *const (),
+        fragments as *const (),
+        reassembly_insert as *const (),
+        reassembly_frame as *const (),
+        reassembly_release as *const (),
+        reassembly_timeout as *const (),
+        reassembly_forget as *const (),
+        room_changes as *const (),
+        room_reads as *const (),
+        rate as *const (),
+        stats as *const (),
+        control_frames as *const (),
+        control_parses as *const (),
+        control_emits as *const (),
+    ]
+}
+
+type Handled = Result<(), DropReason>;
+
+fn server_datagram(server: &mut ServerMachine<'_>, now: Instant, from: SocketAddr, bytes: &mut [u8]) -> Handled {
+    server.handle_datagram(now, from, bytes, &mut Unknown)
+}
+
+fn server_control(server: &mut ServerMachine<'_>, now: Instant, from: SessionId, message: &ClientMessage<'_>) {
+    server.handle_control(now, from, message, &mut Unknown);
+}
+
+fn server_tells(server: &mut ServerMachine<'_>, session: SessionId) -> bool {
+    server.poll_control(session, &mut Unknown)
+}
+
+fn server_timeout(server: &mut ServerMachine<'_>, now: Instant) -> Instant {
+    server.handle_timeout(now, &mut Unknown);
+    server.poll_timeout()
+}
+
+fn client_datagram(client: &mut ClientMachine<'_>, now: Instant, bytes: &mut [u8]) -> Handled {
+    client.handle_datagram(now, bytes, &mut Unknown)
+}
+
+fn client_frame(
+    client: &mut ClientMachine<'_>,
+    now: Instant,
+    room: RoomId,
+    frame: &OutgoingFrame<'_>,
+) -> Result<u16, DropReason> {
+    client.send_frame(now, room, frame, &mut Unknown)
+}
+
+fn hop_seals(sealer: &mut HopSealer, now: Instant, kind: u8, clear: &[u8], body: &mut [u8]) -> Handled {
+    black_box(sealer.seal_clear(now, kind, clear)?);
+    black_box(sealer.seal_body(now, kind, body)?);
+    Ok(())
+}
+
+fn hop_opens_clear(
+    opener: &mut HopOpener,
+    now: Instant,
+    header: &HopHeader,
+    tag: &[u8; TAG_BYTES],
+    clear: &[u8],
+) -> Result<Opened, DropReason> {
+    opener.open_clear(now, header, tag, clear)
+}
+
+fn hop_opens_body(
+    opener: &mut HopOpener,
+    now: Instant,
+    header: &HopHeader,
+    tag: &[u8; TAG_BYTES],
+    body: &mut [u8],
+) -> Result<Opened, DropReason> {
+    opener.open_body(now, header, tag, body)
+}
+
+fn end_to_end_seals(
+    key: &mut SenderKey,
+    metadata: &[u8],
+    body: &mut [u8],
+    header: &mut [u8; SFRAME_HEADER_BYTES_MAX],
+) -> Result<(usize, [u8; TAG_BYTES]), DropReason> {
+    key.seal(metadata, body, header)
+}
+
+fn end_to_end_opens(
+    key: &mut ReceiverKey,
+    header: &SframeHeader,
+    bytes: &[u8],
+    metadata: &[u8],
+    tag: &[u8; TAG_BYTES],
+    body: &mut [u8],
+) -> Handled {
+    key.open(header, bytes, metadata, tag, body)
+}
+
+fn replay(window: &mut ReplayWindow, counter: u64) -> Handled {
+    black_box(window.is_newest(counter));
+    window.commit(counter);
+    window.check(counter)
+}
+
+fn parses(bytes: &[u8]) -> Handled {
+    black_box(HopHeader::parse(bytes)).ok();
+    black_box(MediaHeader::parse(bytes)).ok();
+    black_box(MediaLayout::parse(bytes)).ok();
+    black_box(SframeHeader::parse(bytes)).ok();
+    black_box(datagram::parse_clocks(bytes)).ok();
+    datagram::Kind::parse(*bytes.first().ok_or(DropReason::Length)?).map(|kind| _ = black_box(kind))
+}
+
+fn media_header_emit(header: &MediaHeader) -> [u8; 28] {
+    header.emit()
+}
+
+fn sframe_header_emit(header: &SframeHeader, out: &mut [u8; SFRAME_HEADER_BYTES_MAX]) -> usize {
+    header.emit(out)
+}
+
+fn fragments(len: usize, index: u16) {
+    let Ok(cut) = Fragmenter::new(len) else { return };
+    black_box((cut.count(), cut.size(), cut.fragment(index)));
+    for fragment in cut.fragments() {
+        black_box(fragment);
+    }
+}
+
+fn reassembly_insert(
+    reassembler: &mut Reassembler<'_>,
+    now: Instant,
+    key: TrackKey,
+    fragment: &Fragment<'_>,
+) -> Handled {
+    reassembler.insert(now, key, fragment).map(|inserted| _ = black_box(inserted))
+}
+
+fn reassembly_frame(reassembler: &Reassembler<'_>, frame: &FrameRef) {
+    black_box(reassembler.frame(frame));
+}
+
+fn reassembly_release(reassembler: &mut Reassembler<'_>, frame: FrameRef) {
+    reassembler.release(frame);
+}
+
+fn reassembly_timeout(reassembler: &mut Reassembler<'_>, now: Instant) -> Option<Instant> {
+    reassembler.handle_timeout(now);
+    reassembler.poll_timeout()
+}
+
+fn reassembly_forget(reassembler: &mut Reassembler<'_>, room: u32, sender: u16) {
+    reassembler.forget(room, sender);
+}
+
+fn room_changes(room: &mut Room, session: u16, slot: Slot, other: Slot, track: TrackId, info: TrackInfo, is_on: bool) {
+    black_box(room.join(session)).ok();
+    room.set_track(slot, track, info);
+    room.subscribe(slot, other, track, is_on);
+    room.leave(slot);
+}
+
+fn room_reads(room: &Room, sender: Slot, track: TrackId, seen: u32, joined: u32) -> bool {
+    for receiver in room.receivers(sender, track) {
+        black_box(receiver);
+    }
+    black_box(room.change_after(seen, joined));
+    room.is_publishing(sender, track)
+}
+
+fn rate(bucket: &mut TokenBucket, now: Instant) -> bool {
+    bucket.take(now)
+}
+
+fn stats(drops: &mut DropCounters, reason: DropReason, spans: &mut Histogram, span: Duration, permille: u64) -> u64 {
+    drops.count(reason);
+    spans.record(span);
+    black_box(spans.quantile(permille));
+    drops.of(reason).wrapping_add(drops.total())
+}
+
+fn control_frames(reader: &mut FrameReader<'_>, received: usize) -> Result<bool, Malformed> {
+    black_box(reader.space());
+    reader.advance(received);
+    reader.next_frame().map(|frame| black_box(frame).is_some())
+}
+
+fn control_parses(body: &[u8], label: &str) -> bool {
+    black_box(parse_client(body)).ok();
+    black_box(parse_server(body)).ok();
+    text::is_room_name(label) && text::is_chat_text(label)
+}
+
+fn control_emits(up: &ClientMessage<'_>, down: &ServerMessage<'_>, out: &mut [u8]) -> Result<usize, Full> {
+    emit_client(up, out)?;
+    emit_server(down, out)
+}
