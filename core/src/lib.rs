@@ -6,13 +6,13 @@
 #![forbid(unsafe_code)]
 
 pub mod crypto;
+pub mod endpoint;
 pub mod error;
+pub mod id;
 pub mod limits;
 pub mod media;
-pub mod time;
-pub mod endpoint;
-pub mod id;
 pub mod rate;
 pub mod room;
 pub mod stats;
+pub mod time;
 pub mod wire;

@@ -21,7 +21,7 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
-pub use encoder::JpegEncoder;
+pub use encoder::{JpegEncoder, QUALITY_MIN};
 pub use probe::{JpegInfo, jpeg_len_bytes, probe};
 
 use crate::picture::Picture;

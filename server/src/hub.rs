@@ -37,10 +37,8 @@ impl Hub {
         meeting: Meeting,
         executor: Rc<LocalExecutor<'static>>,
     ) -> Rc<Self> {
-        let strangers = ConnectionLimits::new(
-            config.unauthenticated_max as usize,
-            config.unauthenticated_per_source_max as usize,
-        );
+        let strangers =
+            ConnectionLimits::new(config.unauthenticated_max as usize, config.unauthenticated_per_source_max as usize);
         Rc::new(Self {
             secret: store.server_secret(),
             config,
@@ -55,10 +53,7 @@ impl Hub {
     }
 
     /// Runs one input through the machine and starts the jobs that follow.
-    pub fn act<R>(
-        self: &Rc<Self>,
-        input: impl FnOnce(&mut ServerMachine<'static>, &mut Output<'_>) -> R,
-    ) -> R {
+    pub fn act<R>(self: &Rc<Self>, input: impl FnOnce(&mut ServerMachine<'static>, &mut Output<'_>) -> R) -> R {
         let (result, jobs) = self.meeting.borrow_mut().act(input);
         for job in jobs {
             self.spawn(Rc::clone(self).run_job(job));

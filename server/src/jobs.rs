@@ -87,7 +87,13 @@ impl Hub {
         }
     }
 
-    async fn open_room(self: &Rc<Self>, session: SessionId, request: u32, name: &str, how: OpenRoom) -> Result<(), Refusal> {
+    async fn open_room(
+        self: &Rc<Self>,
+        session: SessionId,
+        request: u32,
+        name: &str,
+        how: OpenRoom,
+    ) -> Result<(), Refusal> {
         let name = normalize_room_name(name).map_err(|_| Refusal::Invalid)?;
         let creator = self.username(session).ok_or(Refusal::OutOfOrder)?;
         let made = if how == OpenRoom::Join {
@@ -112,7 +118,13 @@ impl Hub {
         Ok(())
     }
 
-    async fn store_chat(self: &Rc<Self>, session: SessionId, reference: u64, room: RoomId, text: String) -> Result<(), Refusal> {
+    async fn store_chat(
+        self: &Rc<Self>,
+        session: SessionId,
+        reference: u64,
+        room: RoomId,
+        text: String,
+    ) -> Result<(), Refusal> {
         let (author, author_name) = self.names(session).ok_or(Refusal::OutOfOrder)?;
         let message = NewMessage {
             room: room.0,
@@ -149,15 +161,19 @@ impl Hub {
     ) -> Result<(), Refusal> {
         let (from, _) = self.names(session).ok_or(Refusal::OutOfOrder)?;
         let device = self.device(session).ok_or(Refusal::OutOfOrder)?;
-        let is_known = self.is_online(&to)
-            || self.store.account(&to).await.map_err(|_| Refusal::Storage)?.is_some();
+        let is_known = self.is_online(&to) || self.store.account(&to).await.map_err(|_| Refusal::Storage)?.is_some();
         if !is_known {
             return Err(Refusal::NoSuchPerson);
         }
         let with_device = [&device.seal[..], &device.sign, &sealed].concat();
         let time_ms = Clock::unix_time_ms();
-        let direct =
-            NewDirect { recipient: to.clone(), sender: from.clone(), sender_ref: reference, time_ms, sealed: with_device };
+        let direct = NewDirect {
+            recipient: to.clone(),
+            sender: from.clone(),
+            sender_ref: reference,
+            time_ms,
+            sealed: with_device,
+        };
         let turn = self.turns.take();
         let stored = self.store.append_direct(direct).await.map_err(|_| Refusal::Storage)?;
         turn.come().await;

@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
 use async_io::Async;
-use hph_core::endpoint::server::{CallPlace, RateLimits, RoomPlace, ServerEvent, ServerMachine, ServerOutput, ServerStorage, SessionPlace};
+use hph_core::endpoint::server::{
+    CallPlace, RateLimits, RoomPlace, ServerEvent, ServerMachine, ServerOutput, ServerStorage, SessionPlace,
+};
 use hph_core::id::SessionId;
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, HOP_PREFIX_BYTES};
 use hph_core::stats::Histogram;
@@ -188,7 +190,9 @@ impl Output<'_> {
         let calm: Vec<SessionId> =
             self.queues.iter().filter(|(_, queue)| queue.is_calm()).map(|(session, _)| *session).collect();
         for session in calm {
-            while self.queues.get(&session).is_some_and(|queue| queue.is_calm()) && machine.poll_control(session, self) {}
+            while self.queues.get(&session).is_some_and(|queue| queue.is_calm()) && machine.poll_control(session, self)
+            {
+            }
         }
     }
 }

@@ -83,8 +83,36 @@ impl MediaHeader {
     /// [`DropReason::Length`] if it is too short; [`DropReason::MediaHeader`] if a field is out of bounds.
     pub fn parse(bytes: &[u8]) -> Result<Self, DropReason> {
         let h = bytes.first_chunk::<MEDIA_HEADER_BYTES>().ok_or(DropReason::Length)?;
-        let [r0, r1, r2, r3, s0, s1, track, _, q0, q1, q2, q3, t0, t1, t2, t3, f0, f1, f2, f3, i0, i1, c0, c1, layer, level, _, _] =
-            *h;
+        let [
+            r0,
+            r1,
+            r2,
+            r3,
+            s0,
+            s1,
+            track,
+            _,
+            q0,
+            q1,
+            q2,
+            q3,
+            t0,
+            t1,
+            t2,
+            t3,
+            f0,
+            f1,
+            f2,
+            f3,
+            i0,
+            i1,
+            c0,
+            c1,
+            layer,
+            level,
+            _,
+            _,
+        ] = *h;
         let header = Self {
             room: RoomId(u32::from_be_bytes([r0, r1, r2, r3])),
             sender: Slot(u16::from_be_bytes([s0, s1])),

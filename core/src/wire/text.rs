@@ -13,9 +13,8 @@ pub fn is_username(text: &str) -> bool {
 
 /// An email label: printable ASCII with one `@` that has something on both sides, or nothing at all.
 pub fn is_email(text: &str) -> bool {
-    let has_one_at = text.split_once('@').is_some_and(|(name, host)| {
-        !name.is_empty() && !host.is_empty() && !host.contains('@')
-    });
+    let has_one_at =
+        text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
     text.is_empty() || text.len() <= EMAIL_MAX_BYTES && has_one_at && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
@@ -69,7 +68,18 @@ mod tests {
     #[test]
     fn a_name_that_deceives_is_refused() {
         let too_long = std::vec![b'x'; 97];
-        for name in ["", " a", "a ", "a\nbob: hi", "a\u{202e}b", "a\u{200b}b", "\u{feff}", "a\u{7}b", "a\u{2028}b", std::str::from_utf8(&too_long).unwrap()] {
+        for name in [
+            "",
+            " a",
+            "a ",
+            "a\nbob: hi",
+            "a\u{202e}b",
+            "a\u{200b}b",
+            "\u{feff}",
+            "a\u{7}b",
+            "a\u{2028}b",
+            std::str::from_utf8(&too_long).unwrap(),
+        ] {
             assert!(!is_display_name(name), "{name:?}");
         }
     }

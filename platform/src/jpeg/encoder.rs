@@ -8,6 +8,9 @@ use mozjpeg::{ColorSpace, Compress};
 use super::JpegError;
 use crate::picture::{Picture, check_size};
 
+/// Below this the quantisation tables need 16 bits, and the JPEG would not be baseline.
+pub const QUALITY_MIN: u8 = 25;
+
 /// Makes baseline JPEGs in 4:2:0 with the standard Huffman tables.
 #[derive(Debug, Default)]
 pub struct JpegEncoder {
@@ -21,7 +24,7 @@ impl JpegEncoder {
         Self { spare: Vec::new() }
     }
 
-    /// Encodes `picture` with `quality` (1 to 100, others are taken as the nearest) and puts the JPEG in `out`, in place
+    /// Encodes `picture` with `quality` ([`QUALITY_MIN`] to 100, others are taken as the nearest) and puts the JPEG in `out`, in place
     /// of what was there.
     ///
     /// # Errors
@@ -62,7 +65,7 @@ fn compress(picture: &Picture, quality: u8, memory: Vec<u8>) -> std::io::Result<
     // First of all: it resets the other settings. The defaults are thirty times slower.
     compress.set_fastest_defaults();
     compress.set_size(picture.width.into(), picture.height.into());
-    compress.set_quality(quality.clamp(1, 100).into());
+    compress.set_quality(quality.clamp(QUALITY_MIN, 100).into());
     compress.set_optimize_coding(false);
     compress.set_chroma_sampling_pixel_sizes((2, 2), (2, 2));
     let mut started = compress.start_compress(memory)?;

@@ -53,6 +53,16 @@ fn the_gate_reads_what_the_encoder_writes() {
 }
 
 #[test]
+fn every_quality_makes_a_jpeg_that_passes_the_gate() {
+    let picture = Picture::black(64, 48);
+    let mut jpeg = Vec::new();
+    for quality in 0..=u8::MAX {
+        JpegEncoder::new().encode(&picture, quality, &mut jpeg).unwrap();
+        assert!(probe(&jpeg).is_ok_and(|info| info.is_baseline), "quality {quality}");
+    }
+}
+
+#[test]
 fn quality_changes_the_length_and_buffers_are_reused() {
     let mut encoder = JpegEncoder::new();
     let (mut small, mut large) = (b"old".to_vec(), Vec::new());

@@ -3,7 +3,7 @@
 use heapless::String;
 
 use super::guest_username;
-use crate::crypto::scram::{ClientScram, ScramError, SCRAM_MESSAGE_MAX_BYTES, Verifier};
+use crate::crypto::scram::{ClientScram, SCRAM_MESSAGE_MAX_BYTES, ScramError, Verifier};
 use crate::crypto::senderkey::{DeviceSecret, proof};
 use crate::id::SessionId;
 use crate::limits::{DISPLAY_NAME_MAX_BYTES, PBKDF2_ITERATIONS_MAX, PBKDF2_ITERATIONS_MIN, PROTOCOL_VERSION};

@@ -8,9 +8,7 @@ use super::{GUEST_PREFIX, guest_username};
 use crate::crypto::scram::{SCRAM_MESSAGE_MAX_BYTES, ServerScram, Verifier};
 use crate::crypto::senderkey::verify_proof;
 use crate::endpoint::server::Identity;
-use crate::limits::{
-    DISPLAY_NAME_MAX_BYTES, EMAIL_MAX_BYTES, PBKDF2_ITERATIONS, PROTOCOL_VERSION, USERNAME_MAX_BYTES,
-};
+use crate::limits::{DISPLAY_NAME_MAX_BYTES, EMAIL_MAX_BYTES, PBKDF2_ITERATIONS, PROTOCOL_VERSION, USERNAME_MAX_BYTES};
 use crate::wire::control::{ClientMessage, DevicePublic, Refusal, ServerMessage, SignInMethods};
 use crate::wire::text;
 

@@ -191,7 +191,12 @@ fn a_guest_is_the_same_person_on_the_same_device() {
 
 #[test]
 fn an_account_can_not_have_a_guest_s_name() {
-    let username = run(ALL, Credentials::Guest { display_name: "Khách", email: "" }, "", BINDING, None).0.proved.unwrap().0.username;
+    let username = run(ALL, Credentials::Guest { display_name: "Khách", email: "" }, "", BINDING, None)
+        .0
+        .proved
+        .unwrap()
+        .0
+        .username;
     let thief = Credentials::Password { username: &username, email: "", display_name: "", may_register: true };
     let (driver, result) = run(ALL, thief, "mật khẩu dài", BINDING, None);
     assert_eq!(result, Err(SignInError::Refused { reason: Refusal::Invalid, retry_after_s: 0 }));

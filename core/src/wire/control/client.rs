@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::parts::{DevicePublic, TrackInfo};
 use crate::id::{CallId, RoomId, Slot, TrackId};
-use crate::limits::{DIRECT_SEALED_MAX_BYTES, PBKDF2_ITERATIONS_MIN, PBKDF2_ITERATIONS_MAX, TRACKS_MAX, ROOM_PARTICIPANTS_MAX};
+use crate::limits::{
+    DIRECT_SEALED_MAX_BYTES, PBKDF2_ITERATIONS_MAX, PBKDF2_ITERATIONS_MIN, ROOM_PARTICIPANTS_MAX, TRACKS_MAX,
+};
 use crate::wire::text;
 
 /// A message from client to server. `request` numbers are echoed in the answer; `reference` numbers make a resend
@@ -225,7 +227,9 @@ impl ClientMessage<'_> {
             }
             Self::SignIn { scram, .. } => scram.len() <= 512,
             Self::SignInFinal { scram, proof, display_name, .. } => {
-                scram.len() <= 512 && proof.len() == 64 && (display_name.is_empty() || text::is_display_name(display_name))
+                scram.len() <= 512
+                    && proof.len() == 64
+                    && (display_name.is_empty() || text::is_display_name(display_name))
             }
             Self::Register { email, display_name, iterations, proof, .. } => {
                 text::is_email(email)

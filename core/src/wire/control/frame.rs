@@ -139,7 +139,8 @@ mod tests {
     use super::*;
     use crate::id::RoomId;
 
-    const CHAT: ClientMessage<'static> = ClientMessage::SendChat { reference: 7, room: RoomId(3), text: "Chào Hường" };
+    const CHAT: ClientMessage<'static> =
+        ClientMessage::SendChat { reference: 7, room: RoomId(3), text: "Chào Hường" };
 
     #[test]
     fn the_number_of_kinds_is_that_of_the_last_message() {

@@ -256,9 +256,7 @@ impl ServerMessage<'_> {
             Self::Welcome { username, display_name, scram, .. } => {
                 text::is_username(username) && text::is_display_name(display_name) && scram.len() <= 512
             }
-            Self::Room { name, people, .. } => {
-                text::is_room_name(name) && usize::from(people) <= ROOM_PARTICIPANTS_MAX
-            }
+            Self::Room { name, people, .. } => text::is_room_name(name) && usize::from(people) <= ROOM_PARTICIPANTS_MAX,
             Self::Person { username, display_name, .. } => {
                 text::is_username(username) && text::is_display_name(display_name)
             }

@@ -65,7 +65,10 @@ pub fn run(args: &Args) -> io::Result<bool> {
     let serving = thread::Builder::new().name("server".to_owned()).spawn(move || server.run(&stopping))?;
     eprintln!("A meeting on {address}, fingerprint {}", fingerprint(&pin));
     eprintln!("Join it from another terminal:");
-    eprintln!("  hph join '{}' --video test --audio tone", invitation_link("127.0.0.1", address.port(), &pin, Some(CAST[0].rooms[0])));
+    eprintln!(
+        "  hph join '{}' --video test --audio tone",
+        invitation_link("127.0.0.1", address.port(), &pin, Some(CAST[0].rooms[0]))
+    );
 
     let mut people = Vec::new();
     for role in &CAST {
@@ -132,9 +135,5 @@ impl Show<'_> {
 
 fn print_figure(figure: &Figure, is_json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    if is_json {
-        writeln!(out, "{}", figure.json())
-    } else {
-        writeln!(out, "{}", figure.line())
-    }
+    if is_json { writeln!(out, "{}", figure.json()) } else { writeln!(out, "{}", figure.line()) }
 }

@@ -16,7 +16,10 @@ const RETRY_AFTER: Duration = Duration::from_millis(1100);
 pub(crate) enum Target {
     Room(RoomId),
     /// A person, and the number under which their keys were asked for.
-    Person { username: String, request: u32 },
+    Person {
+        username: String,
+        request: u32,
+    },
 }
 
 /// A message that is not acknowledged.

@@ -22,9 +22,9 @@ use hph_platform::clock::Clock;
 use socket2::SockRef;
 
 use super::connect::{self, Secured, Welcome};
+use super::event::translate;
 use super::outbox::Target;
 use super::run::{Ends, Lasting};
-use super::event::translate;
 use super::{Command, EngineFigures, Event, FrameSink};
 use crate::media::Stages;
 
@@ -133,10 +133,11 @@ pub(crate) async fn serve(
     };
     let _ = ends.events.send(signed_in).await;
     let session = welcome.signed_in.session;
-    shared.act(|machine, out| {
-        machine.handle_signed_in(Clock::now(), session, &welcome.username, &secured.media, out);
-    })
-    .await;
+    shared
+        .act(|machine, out| {
+            machine.handle_signed_in(Clock::now(), session, &welcome.username, &secured.media, out);
+        })
+        .await;
     // Whatever the last connection took with it goes again; to a room once we are back in it.
     shared.state.borrow_mut().lasting.outbox.resend(Clock::now(), |_| true);
     for command in early {
@@ -558,15 +559,11 @@ impl Output<'_> {
                 Event::DirectStored { reference, id }
             }
             M::Keys { request, device, .. } => return self.keys.push((request, device)),
-            M::Room { place, room, name, people } => {
-                Event::LobbyRoom { place, room, name: name.to_owned(), people }
-            }
+            M::Room { place, room, name, people } => Event::LobbyRoom { place, room, name: name.to_owned(), people },
             M::RoomGone { place } => Event::LobbyRoomGone { place },
-            M::Person { place, username, display_name } => Event::LobbyPerson {
-                place,
-                username: username.to_owned(),
-                display_name: display_name.to_owned(),
-            },
+            M::Person { place, username, display_name } => {
+                Event::LobbyPerson { place, username: username.to_owned(), display_name: display_name.to_owned() }
+            }
             M::PersonGone { place } => Event::LobbyPersonGone { place },
             M::LobbyComplete => Event::LobbyComplete,
             M::RoomCreated { request, room } => Event::RoomCreated { request, room },

@@ -115,21 +115,26 @@ impl Capture {
         let CameraFormat { width, height, .. } = source.format();
         let info = TrackInfo { is_on: true, codec: Codec::Jpeg, width, height };
         let mut encoder = JpegEncoder::new();
-        Self::spawn("camera", info, move |_| {
-            let Some(captured) = source.next_frame()? else { return Ok(None) };
-            let bytes = match captured.image {
-                // The camera's own JPEG goes out as it is.
-                CapturedImage::Jpeg(bytes) => bytes,
-                CapturedImage::Picture(picture) => {
-                    let mut bytes = Vec::new();
-                    encoder.encode(&picture, JPEG_QUALITY, &mut bytes).map_err(io::Error::other)?;
-                    bytes
-                }
-            };
-            let (captured_at, timestamp) = (captured.at, picture_clock(captured.at));
-            let encoded_at = Clock::now();
-            Ok(Some(CapturedFrame { room, track, timestamp, level: NO_LEVEL, bytes, captured_at, encoded_at }))
-        }, frames)
+        Self::spawn(
+            "camera",
+            info,
+            move |_| {
+                let Some(captured) = source.next_frame()? else { return Ok(None) };
+                let bytes = match captured.image {
+                    // The camera's own JPEG goes out as it is.
+                    CapturedImage::Jpeg(bytes) => bytes,
+                    CapturedImage::Picture(picture) => {
+                        let mut bytes = Vec::new();
+                        encoder.encode(&picture, JPEG_QUALITY, &mut bytes).map_err(io::Error::other)?;
+                        bytes
+                    }
+                };
+                let (captured_at, timestamp) = (captured.at, picture_clock(captured.at));
+                let encoded_at = Clock::now();
+                Ok(Some(CapturedFrame { room, track, timestamp, level: NO_LEVEL, bytes, captured_at, encoded_at }))
+            },
+            frames,
+        )
     }
 
     /// Opens a microphone and sends its sound to a room.
@@ -155,18 +160,23 @@ impl Capture {
         let info = TrackInfo { is_on: true, codec: Codec::Pcm16k, width: 0, height: 0 };
         let track = TrackId::MICROPHONE;
         let mut detector = VoiceDetector::new();
-        Self::spawn("microphone", info, move |count| {
-            let mut block = [0i16; BLOCK_SAMPLES];
-            if source.next_block(&mut block)?.is_none() {
-                return Ok(None);
-            }
-            let (level, is_voice) = detector.handle_block(&block);
-            let level = level & 0x7f | u8::from(is_voice) << 7;
-            let bytes = block.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-            let timestamp = (count as u32).wrapping_mul(BLOCK_SAMPLES as u32);
-            let now = Clock::now();
-            Ok(Some(CapturedFrame { room, track, timestamp, level, bytes, captured_at: now, encoded_at: now }))
-        }, frames)
+        Self::spawn(
+            "microphone",
+            info,
+            move |count| {
+                let mut block = [0i16; BLOCK_SAMPLES];
+                if source.next_block(&mut block)?.is_none() {
+                    return Ok(None);
+                }
+                let (level, is_voice) = detector.handle_block(&block);
+                let level = level & 0x7f | u8::from(is_voice) << 7;
+                let bytes = block.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+                let timestamp = (count as u32).wrapping_mul(BLOCK_SAMPLES as u32);
+                let now = Clock::now();
+                Ok(Some(CapturedFrame { room, track, timestamp, level, bytes, captured_at: now, encoded_at: now }))
+            },
+            frames,
+        )
     }
 
     /// Lets a held device begin; does nothing the second time.
