@@ -6,5 +6,6 @@
 //! a chat text is never copied or queued here, and nothing can overflow. `poll_timeout` says when to call again.
 
 pub mod client;
+pub mod relay;
 pub mod server;
 pub mod signin;
