@@ -15,9 +15,11 @@ mod connection;
 mod hub;
 mod jobs;
 mod meeting;
+mod memory;
 mod relay;
 mod run;
 mod signin;
 
-pub use meeting::RelayFigures;
+pub use memory::MemoryBill;
+pub use relay::RelayFigures;
 pub use run::{FiguresHandle, Server, StartError};
