@@ -12,12 +12,7 @@ impl ServerMachine<'_> {
     }
 
     /// Tells the next change of one of its rooms, or of the `only` room that matters.
-    pub(super) fn tell_room_change(
-        &mut self,
-        id: SessionId,
-        only: Option<RoomId>,
-        out: &mut impl ServerOutput,
-    ) -> bool {
+    pub(super) fn tell_room_change(&mut self, id: SessionId, only: Option<RoomId>, out: &mut impl ServerOutput) -> bool {
         let Some(session) = self.session(id) else { return false };
         for (which, membership) in session.memberships.iter().enumerate() {
             let Some(membership) = membership else { continue };
