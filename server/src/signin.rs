@@ -85,6 +85,8 @@ pub(crate) async fn run(
     };
     let mut machine = ServerSignIn::new(policy, exported.binding);
     let mut attempts = 0;
+    // Whether the attempt that is going on stands with the failures until it succeeds.
+    let mut is_counted = false;
     loop {
         let Some(body) = frames.next_frame().map_err(|_| io::ErrorKind::InvalidData)? else {
             match reader.read(frames.space()).await? {
@@ -99,14 +101,21 @@ pub(crate) async fn run(
         while let Some(asked) = output.asked.take() {
             match asked {
                 Asked::Proved { identity, is_guest, scram } => {
-                    let opened = open(hub, peer, exported, *identity, is_guest, &scram).await;
+                    let username = identity.username.clone();
+                    let opened = open(hub, exported, *identity, is_guest, &scram).await;
                     match opened {
-                        Ok(opened) => return Ok(opened),
+                        Ok(opened) => {
+                            if is_counted {
+                                hub.logins.borrow_mut().record_success(Clock::now(), peer, &username);
+                            }
+                            return Ok(opened);
+                        }
                         Err(reason) => machine.give_up(reason, 0, &mut output),
                     }
                 }
                 asked => {
                     attempts += 1;
+                    is_counted = !matches!(asked, Asked::Token { .. });
                     answer(hub, peer, &mut machine, asked, &mut output).await;
                 }
             }
@@ -132,8 +141,8 @@ async fn answer(hub: &Rc<Hub>, peer: IpAddr, machine: &mut ServerSignIn<'_>, ask
             }
         }
         Asked::Token { username, token, device } => {
-            if let Err(wait) = begin_attempt(hub, peer, &username) {
-                return machine.give_up(Refusal::TooFast, wait, out);
+            if let Err(wait) = hub.logins.borrow_mut().check_token(Clock::now()) {
+                return machine.give_up(Refusal::TooFast, wait.seconds.max(1), out);
             }
             match hub.store.redeem_token(&username, token, Clock::unix_time_ms()).await {
                 Ok(redeemed) => {
@@ -199,7 +208,6 @@ async fn register(hub: &Rc<Hub>, account: &NewAccount) -> Result<(), Refusal> {
 /// Opens the session of a proved identity, and welcomes it.
 async fn open(
     hub: &Rc<Hub>,
-    peer: IpAddr,
     exported: &Exported,
     mut identity: Identity,
     is_guest: bool,
@@ -215,7 +223,6 @@ async fn open(
         hub.store.remember_device(account.id, Device { seal, sign }).await.map_err(|_| Refusal::Storage)?;
         let issued = hub.store.issue_token(account.id, sign, Clock::unix_time_ms()).await;
         token = Some(issued.map_err(|_| Refusal::Storage)?);
-        hub.logins.borrow_mut().record_success(peer, &username);
     }
     if hub.is_stopping.get() {
         return Err(Refusal::ServerFull);

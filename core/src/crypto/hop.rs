@@ -14,11 +14,10 @@
 //! A generation is one key and its counter from 1 on; the wire's phase is its lowest byte. The whole generation goes
 //! into the key: with the byte alone, the 257th key would be the first again and repeat its nonces.
 
-use hkdf::Hkdf;
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::aead::{CounterAead, KEY_BYTES, SALT_BYTES};
+use super::aead::CounterAead;
+use super::kdf::expand_sha256;
 use super::replay::ReplayWindow;
 use crate::error::DropReason;
 use crate::limits::{HOP_HEADER_BYTES, HOP_PREFIX_BYTES, KEY_PACKETS_MAX, KEY_PACKETS_ROTATE, TAG_BYTES};
@@ -109,20 +108,13 @@ impl KeySource {
     }
 
     fn key(&self, generation: u32) -> CounterAead {
-        let mut key = Zeroizing::new([0; KEY_BYTES]);
-        let mut salt = [0; SALT_BYTES];
-        self.expand(b" key", generation, key.as_mut_slice());
-        self.expand(b" salt", generation, &mut salt);
-        CounterAead::new(&key, salt)
+        CounterAead::new(&self.expand(b" key", generation), *self.expand(b" salt", generation))
     }
 
-    fn expand(&self, what: &[u8], generation: u32, out: &mut [u8]) {
+    fn expand<const N: usize>(&self, what: &[u8], generation: u32) -> Zeroizing<[u8; N]> {
         let (connection, generation) = (self.connection.to_be_bytes(), generation.to_be_bytes());
         let info = [b"hph/1 hop ", self.direction.label(), what, connection.as_slice(), generation.as_slice()];
-        Hkdf::<Sha256>::from_prk(self.exporter.as_slice())
-            .expect("a secret as long as the hash is long enough")
-            .expand_multi_info(&info, out)
-            .expect("32 bytes are within HKDF's limit");
+        expand_sha256(&self.exporter, &info)
     }
 }
 

@@ -7,6 +7,7 @@
 mod aead;
 pub mod drbg;
 pub mod hop;
+mod kdf;
 pub mod replay;
 pub mod scram;
 pub mod senderkey;

@@ -5,7 +5,6 @@
 //! recipient make up messages; so direct messages carry an Ed25519 signature inside as well.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use hkdf::Hkdf;
 use hpke::aead::{AeadTag, AesGcm256};
 use hpke::inout::InOutBuf;
 use hpke::kdf::HkdfSha256;
@@ -15,6 +14,7 @@ use rand_core::CryptoRng;
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::kdf::expand_sha256;
 use crate::limits::{CHAT_TEXT_MAX_BYTES, DIRECT_SEALED_MAX_BYTES, TAG_BYTES};
 
 type SealSecret = <X25519HkdfSha256 as Kem>::PrivateKey;
@@ -76,8 +76,8 @@ impl DeviceSecret {
     /// (RFC 9180 section 7.1.3), `HKDF-Expand-SHA256(seed, "hph/1 device sign")` the Ed25519 seed (RFC 8032).
     /// `seed` must hold 256 bits of entropy; the caller wipes its own copy.
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        let seal_seed = expand(seed, b"hph/1 device seal");
-        let sign_seed = expand(seed, b"hph/1 device sign");
+        let seal_seed: Zeroizing<[u8; 32]> = expand_sha256(seed, &[b"hph/1 device seal"]);
+        let sign_seed = expand_sha256(seed, &[b"hph/1 device sign"]);
         let (seal, seal_public) = X25519HkdfSha256::derive_keypair(seal_seed.as_slice());
         Self { seal, seal_public, sign: SigningKey::from_bytes(&sign_seed) }
     }
@@ -124,7 +124,7 @@ pub fn unwrap(
 
 /// The next base key, for when somebody joins: whoever gets only it cannot open what was sealed before.
 pub fn ratchet(base_key: &[u8; 32]) -> [u8; 32] {
-    *expand(base_key, b"hph/1 ratchet")
+    *expand_sha256(base_key, &[b"hph/1 ratchet"])
 }
 
 /// Signs `text` (at most [`CHAT_TEXT_MAX_BYTES`]) and seals it for one device, into the front of `out`. Returns how
@@ -241,15 +241,6 @@ fn direct_parts<'a>(
     text: &'a [u8],
 ) -> [&'a [u8]; 4] {
     [&sender.seal, recipient_seal, info, text]
-}
-
-fn expand(secret: &[u8; 32], label: &[u8]) -> Zeroizing<[u8; 32]> {
-    let mut out = Zeroizing::new([0; 32]);
-    Hkdf::<Sha256>::from_prk(secret)
-        .expect("a secret as long as the hash is long enough")
-        .expand(label, out.as_mut_slice())
-        .expect("32 bytes are within HKDF's limit");
-    out
 }
 
 /// Signs SHA-512 over label and parts, each after its length, so that no two lists of parts read the same.

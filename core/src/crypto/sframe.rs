@@ -3,11 +3,8 @@
 //! Per packet and not per frame, so that nothing unauthenticated is ever reassembled. The seal is symmetric: it
 //! proves that *a* holder of the key sealed, not which one (RFC 9605 section 7.2).
 
-use hkdf::Hkdf;
-use sha2::Sha512;
-use zeroize::Zeroizing;
-
-use super::aead::{CounterAead, KEY_BYTES, SALT_BYTES};
+use super::aead::CounterAead;
+use super::kdf::{expand_sha512, extract_sha512};
 use super::replay::ReplayWindow;
 use crate::error::DropReason;
 use crate::limits::{KEY_PACKETS_MAX, TAG_BYTES};
@@ -80,15 +77,10 @@ fn parse_number(nibble: u8, bytes: &[u8]) -> Result<(u64, &[u8]), DropReason> {
 
 /// Derives key and salt of `kid` (RFC 9605 section 4.4.2).
 fn derive(base_key: &[u8], kid: u64) -> CounterAead {
-    let secret = Hkdf::<Sha512>::new(None, base_key);
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
-    let mut salt = [0; SALT_BYTES];
+    let secret = extract_sha512(base_key);
     let (kid, suite) = (kid.to_be_bytes(), CIPHER_SUITE.to_be_bytes());
-    secret
-        .expand_multi_info(&[b"SFrame 1.0 Secret key ", &kid, &suite], key.as_mut_slice())
-        .and_then(|()| secret.expand_multi_info(&[b"SFrame 1.0 Secret salt ", &kid, &suite], &mut salt))
-        .expect("32 bytes are within HKDF's limit");
-    CounterAead::new(&key, salt)
+    let key = expand_sha512(&secret, &[b"SFrame 1.0 Secret key ", &kid, &suite]);
+    CounterAead::new(&key, *expand_sha512(&secret, &[b"SFrame 1.0 Secret salt ", &kid, &suite]))
 }
 
 /// Header and metadata in one piece, as associated data (RFC 9605 section 4.4.3).
@@ -309,12 +301,11 @@ mod tests {
     #[test]
     fn the_key_derivation_is_the_rfc_s() {
         let base_key: [u8; 16] = hex(BASE_KEY);
-        let (secret, _) = Hkdf::<Sha512>::extract(None, &base_key);
         let known: [u8; 64] = hex(concat!(
             "0fc3ea6de6aac97a35f194cf9bed94d4b5230f1cb45a785c9fe5dce9c188938a",
             "b6ba005bc4c0a19181599e9d1bcf7b74aca48b60bf5e254e546d809313e083a3"
         ));
-        assert_eq!(secret.as_slice(), &known);
+        assert_eq!(*extract_sha512(&base_key), known);
         let derived = derive(&base_key, KID);
         assert_eq!(derived.nonce(0), hex("84991c167b8cd23c93708ec7"));
         assert_eq!(derived.nonce(COUNTER), hex("84991c167b8cd23c9370cba0"));

@@ -56,7 +56,8 @@ impl Fragmenter {
         if len > FRAME_MAX_BYTES {
             return Err(FrameLengthError::TooLong);
         }
-        let count = len.div_ceil(FRAGMENT_PAYLOAD_MAX_BYTES);
+        // As `div_ceil`, in a form that shows that it is not zero.
+        let count = len.saturating_sub(1).wrapping_div(FRAGMENT_PAYLOAD_MAX_BYTES).saturating_add(1);
         Ok(Self { len, size: len.div_ceil(count), count: count as u16 })
     }
 

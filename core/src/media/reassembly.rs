@@ -179,13 +179,9 @@ impl ReassemblySlot {
 
     /// Moves a last fragment that came first from the end of the slot to its place, before anything else is stored.
     fn settle_last(&mut self, memory: &mut [u8]) -> Option<()> {
-        let to = self.last_begin();
-        let end = to.checked_add(self.last_len)?;
-        let from = memory.len().checked_sub(self.last_len)?;
-        if end > memory.len() {
-            return None;
-        }
-        memory.copy_within(from.., to);
+        let rest = memory.get_mut(self.last_begin()..)?;
+        let from = rest.len().checked_sub(self.last_len)?;
+        rest.copy_within(from.., 0);
         Some(())
     }
 }

@@ -1,2 +1,185 @@
-//! Stub.
-fn main() {}
+//! `hph`: the command line. A full participant, a server, a demo.
+//!
+//! Layer: a frontend. It turns arguments and typed lines into commands for the engine of `hph-client`, and its events
+//! into rows and JSON objects. `hph serve` and `hph demo` also run the server of `hph-server`.
+//!
+//! - [`exit`], [`output`], [`lang`], [`text`], [`terminal`], [`signals`]: manners.
+//! - [`identity`], [`keys`]: who we are, whom we trust.
+//! - [`session`]: events, lines, signals and time as one stream; [`object`], [`show`], [`refusal`] put them into words.
+//! - [`join`], [`lobby`], [`chat`], [`serve`], [`demo`]: the commands.
+#![forbid(unsafe_code)]
+
+mod addresses;
+mod chat;
+mod demo;
+mod exit;
+mod identity;
+mod join;
+mod keys;
+mod lang;
+mod lobby;
+mod object;
+mod output;
+mod refusal;
+mod serve;
+mod session;
+mod show;
+mod signals;
+mod sources;
+mod terminal;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use serde_json::json;
+
+use exit::{Exit, Failure};
+use lobby::Subject;
+use output::Output;
+
+/// Self-hosted meetings from the command line.
+#[derive(Parser, Debug)]
+#[command(name = "hph", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    manners: Manners,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Manners")]
+struct Manners {
+    /// Data as JSON, one object a line
+    #[arg(long, global = true)]
+    json: bool,
+    /// No talk on standard error but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// More talk
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// Ask nothing and read no lines
+    #[arg(long, global = true)]
+    no_input: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run a server in the foreground
+    Serve(Box<serve::ConfigArgs>),
+    /// Check or show the server's configuration
+    #[command(subcommand)]
+    Config(serve::ConfigCommand),
+    /// Take part in a meeting
+    Join(Box<join::Args>),
+    /// List the rooms of a server
+    Rooms(Box<lobby::Args>),
+    /// List who is online
+    People(Box<lobby::Args>),
+    /// Say something in a room, or read along
+    Chat(Box<chat::ChatArgs>),
+    /// Send a direct message, sealed end to end
+    Msg(Box<chat::MsgArgs>),
+    /// Ask somebody to come to a room
+    Call(Box<chat::CallArgs>),
+    /// Show a living meeting on this machine: a server and four people
+    Demo(demo::Args),
+    /// Forget the key of a server
+    Forget(keys::ForgetArgs),
+    /// Explain an invitation link
+    Link(keys::LinkArgs),
+    /// Say which version this is
+    Version,
+}
+
+fn main() -> ExitCode {
+    let matches = Cli::command().after_help(Exit::table()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let Manners { json, quiet, verbose, no_input } = cli.manners;
+    let is_typing = !no_input && terminal::is_interactive() && cli.command.takes_lines();
+    let verbosity = if quiet { -1 } else { i8::try_from(verbose).unwrap_or(i8::MAX) };
+    let out = Output::new(json, verbosity, is_typing);
+    match run(&cli.command, !no_input, &out) {
+        Ok(exit) => {
+            out.progress("");
+            exit.into()
+        }
+        Err(failure) => {
+            out.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure> {
+    let has_lines = has_input && command.takes_lines() && terminal::has_lines();
+    match command {
+        Command::Serve(args) => serve::serve(args, out),
+        Command::Config(command) => serve::config(command, out),
+        Command::Join(args) => smol::block_on(join::run(args, has_lines, has_input, out)),
+        Command::Rooms(args) => smol::block_on(lobby::run(args, Subject::Rooms, has_input, out)),
+        Command::People(args) => smol::block_on(lobby::run(args, Subject::People, has_input, out)),
+        Command::Chat(args) => smol::block_on(chat::chat(args, has_lines, has_input, out)),
+        Command::Msg(args) => smol::block_on(chat::msg(args, has_input, out)),
+        Command::Call(args) => smol::block_on(chat::call(args, has_input, out)),
+        Command::Demo(args) => {
+            let args = demo::Args { json: args.json || out.is_json(), ..args.clone() };
+            let is_held = demo::run(&args).map_err(|error| Failure::new(Exit::Failed, "E-DEMO-01", error))?;
+            Ok(if is_held { Exit::Ok } else { Exit::Failed })
+        }
+        Command::Forget(args) => keys::forget(args, out),
+        Command::Link(args) => keys::link(args, out),
+        Command::Version => {
+            let version = env!("CARGO_PKG_VERSION");
+            let protocol = hph_client::core::limits::PROTOCOL_VERSION;
+            let object = || object::object("version", json!({"version": version, "protocol": protocol}));
+            out.data(object, || format!("hph {version} (protocol {protocol})"));
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+impl Command {
+    /// Whether it takes typed lines.
+    const fn takes_lines(&self) -> bool {
+        matches!(self, Self::Join(_) | Self::Chat(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_whole_meeting_fits_on_one_line() {
+        let line = "hph join hph://127.0.0.1:7400/ --room A --room B --video test:320x240@10 --audio tone --record r \
+                    --for 30s --muted --camera-off --chat hi --name Lan --json -v --no-input";
+        let cli = Cli::try_parse_from(line.split_whitespace()).expect("parses");
+        assert!(cli.manners.json && cli.manners.no_input && cli.manners.verbose == 1);
+        assert!(matches!(cli.command, Command::Join(_)));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_the_number_for_wrong_usage() {
+        for line in [
+            "hph",
+            "hph fly",
+            "hph join",
+            "hph join a b:0",
+            "hph join a --for soon",
+            "hph demo --seconds x",
+            "hph join a -q -v",
+        ] {
+            let error = Cli::try_parse_from(line.split_whitespace()).expect_err(line);
+            assert_eq!(error.exit_code(), i32::from(Exit::Usage.code()), "{line}");
+        }
+    }
+}

@@ -116,11 +116,6 @@ impl Output {
         if self.has_colour { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    /// A remark in grey, where there is colour.
-    pub fn dim(&self, text: &str) -> String {
-        if self.has_colour { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }
-    }
-
     fn say(&self, row: &str) {
         let progress = self.erased();
         let _ = writeln!(io::stderr().lock(), "{row}");

@@ -22,7 +22,8 @@ pub fn one_row(text: &str) -> String {
 }
 
 fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 /// A person by both names: the one to read, and the one that nobody else has.
@@ -46,7 +47,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let seconds: f64 = number.parse::<f64>().unwrap_or(0.0) * factor;
     let is_time = seconds > 0.0 && seconds <= 365.0 * 86400.0;
-    if is_time { Ok(Duration::from_secs_f64(seconds)) } else { Err("a time looks like 30s, 5m, 2h or 250ms".to_owned()) }
+    if is_time {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("a time looks like 30s, 5m, 2h or 250ms".to_owned())
+    }
 }
 
 #[cfg(test)]

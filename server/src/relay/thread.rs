@@ -14,14 +14,13 @@ use hph_platform::doorbell::Doorbell;
 use hph_platform::udp::{Received, SendQueue};
 
 use super::figures::ShardFigures;
+use super::COMMANDS_MAX;
 use super::ring::{Crossing, Inbound, Outbound};
 
 /// Figures are shown this often.
 const PUBLISH_INTERVAL: Duration = Duration::from_millis(200);
 /// After an error of the socket itself, before it is tried again.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
-/// Commands that are taken before datagrams get their turn again.
-const COMMANDS_A_TURN: usize = 256;
 
 /// All that the thread owns.
 pub(super) struct Shard {
@@ -185,13 +184,14 @@ impl Shard {
     }
 }
 
+/// Applies all that waited when this was called; more may have come since.
 fn apply_commands(commands: &Receiver<RelayCommand>, machine: &mut RelayMachine<'static>) -> Option<usize> {
-    for count in 0..COMMANDS_A_TURN {
+    for count in 0..COMMANDS_MAX {
         match commands.try_recv() {
             Ok(command) => machine.apply(&command),
             Err(TryRecvError::Empty) => return Some(count),
             Err(TryRecvError::Disconnected) => return None,
         }
     }
-    Some(COMMANDS_A_TURN)
+    Some(COMMANDS_MAX)
 }

@@ -75,7 +75,7 @@ impl LoginThrottle {
         if let Some(failures) = self.sources.find(now, source) {
             RetryAfter::until(failures.due, now)?;
         }
-        if self.attempts.take(now) { Ok(()) } else { Err(RetryAfter { seconds: 1 }) }
+        self.check_token(now)
     }
 
     /// The attempt failed: wrong password, or no such account.
@@ -85,11 +85,23 @@ impl LoginThrottle {
         self.sources.find_or_insert(now, source).record(now);
     }
 
-    /// The attempt succeeded: the account's failures from there are forgotten. Those of the source stay, or an
-    /// attacker could clear them with an account of his own.
-    pub fn record_success(&mut self, source: IpAddr, account: &str) {
-        let (account, _) = self.keys(source, account);
+    /// Asks before a token is looked at. Nobody guesses 256 random bits: it may come from a source that guessed
+    /// passwords, and many may come at once, when a school is back after a restart. Only the sum is bounded.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_token(&mut self, now: Instant) -> Result<(), RetryAfter> {
+        if self.attempts.take(now) { Ok(()) } else { Err(RetryAfter { seconds: 1 }) }
+    }
+
+    /// The attempt succeeded: the account's failures from there are forgotten. Of those of the source only this attempt
+    /// is taken back, or an attacker could clear them with an account of his own.
+    pub fn record_success(&mut self, now: Instant, source: IpAddr, account: &str) {
+        let (account, source) = self.keys(source, account);
         self.accounts.remove(account);
+        if let Some(failures) = self.sources.find(now, source) {
+            failures.take_back();
+        }
     }
 
     /// Keyed hashes instead of names: of fixed size, and nobody can choose names that collide.
@@ -140,8 +152,15 @@ impl SourceFailures {
         }
         let is_recent = |failure: &Option<Instant>| failure.is_some_and(|earlier| now.since(earlier) < SOURCE_WINDOW);
         if self.failed_at.iter().all(is_recent) {
-            self.failed_at = Default::default();
             self.due = now + SOURCE_WAIT;
+        }
+    }
+
+    /// The newest one was none. If it was what turned the source away, the source may come back.
+    fn take_back(&mut self) {
+        if let Some(newest) = self.failed_at.iter_mut().max() {
+            *newest = None;
+            self.due = Instant::default();
         }
     }
 }
@@ -255,13 +274,41 @@ mod tests {
         for _ in 0..7 {
             throttle.record_failure(at(0), HERE, "lan");
         }
-        throttle.record_success(HERE, "lan");
+        throttle.record_success(at(0), HERE, "lan");
         assert_eq!(throttle.check(at(0), HERE, "lan"), Ok(()));
-        for _ in 0..3 {
+        for _ in 0..4 {
             throttle.record_failure(at(1), HERE, "other");
         }
         assert_eq!(throttle.check(at(1), HERE, "lan"), Err(RetryAfter { seconds: 300 }));
         assert_eq!(throttle.check(at(301), HERE, "lan"), Ok(()));
+    }
+
+    #[test]
+    fn a_class_that_signs_in_from_one_address_is_not_taken_for_a_guesser() {
+        let mut throttle = LoginThrottle::new(at(0));
+        for second in 0..100 {
+            let name = format!("student{second}");
+            assert_eq!(throttle.check(at(second), HERE, &name), Ok(()));
+            throttle.record_failure(at(second), HERE, &name);
+            throttle.record_success(at(second), HERE, &name);
+        }
+        // Ten at the same time turn the others away only until the first of them is in.
+        for student in 0..10 {
+            throttle.record_failure(at(100), HERE, &format!("student{student}"));
+        }
+        assert!(throttle.check(at(101), HERE, "lan").is_err());
+        throttle.record_success(at(101), HERE, "student0");
+        assert_eq!(throttle.check(at(101), HERE, "lan"), Ok(()));
+    }
+
+    #[test]
+    fn a_token_waits_for_nobody_who_guesses() {
+        let mut throttle = LoginThrottle::new(at(0));
+        for second in 0..20 {
+            throttle.record_failure(at(second), HERE, "lan");
+        }
+        assert!(throttle.check(at(20), HERE, "lan").is_err());
+        assert_eq!(throttle.check_token(at(20)), Ok(()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::room::{Member, OWN_REQUEST_MIN};
 use super::sync::Catcher;
 use super::{ClientEvent, ClientMachine, ClientOutput};
 use crate::crypto::senderkey::DeviceKeys;
-use crate::id::{RoomId, Slot, TrackId};
+use crate::id::{RoomId, Slot};
 use crate::time::Instant;
 use crate::wire::control::{ClientMessage, ParticipantInfo, ServerMessage};
 
@@ -53,7 +53,7 @@ impl ClientMachine<'_> {
                 self.handle_direct(now, id, from, device, time_ms, sealed, out);
             }
             M::DirectFrom { oldest } => self.directs.skip_to(oldest),
-            M::Refused { .. } => self.handle_refused(message, out),
+            M::Refused { .. } => self.handle_refused(now, message, out),
             _ => out.event(ClientEvent::Said(message)),
         }
     }
@@ -87,9 +87,7 @@ impl ClientMachine<'_> {
         let mut chat = Catcher::new(last, chat_latest);
         let request = if request < OWN_REQUEST_MIN { request } else { 0 };
         out.event(ClientEvent::Joined { request, room: id, name, slot: place.0 });
-        for (track, mine) in (0u8..).zip(room.my_tracks).filter(|(_, mine)| mine.info != Default::default()) {
-            out.control(&ClientMessage::SetTrack { room: id, track: TrackId(track), info: mine.info });
-        }
+        room.announce_tracks(out);
         if chat_latest > last {
             out.control(&ClientMessage::SyncChat { room: id, after: chat.ask_at(now) });
         }

@@ -164,6 +164,7 @@ pub struct ClientMachine<'a> {
     username: String<USERNAME_MAX_BYTES>,
     link: Option<Link>,
     is_lobby_wanted: bool,
+    announce_at: Option<Instant>,
     directs: Catcher,
     direct_seen: direct::SeenReferences,
     drops: DropCounters,
@@ -180,6 +181,7 @@ impl<'a> ClientMachine<'a> {
             username: String::new(),
             link: None,
             is_lobby_wanted: false,
+            announce_at: None,
             directs: Catcher::default(),
             direct_seen: direct::SeenReferences::default(),
             drops: DropCounters::default(),
@@ -223,6 +225,7 @@ impl<'a> ClientMachine<'a> {
         self.drive_link(now, out);
         self.drive_keys(now, out);
         self.drive_joins(now, out);
+        self.drive_announcements(now, out);
         self.drive_sync(now, out);
     }
 

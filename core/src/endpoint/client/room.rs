@@ -6,7 +6,7 @@ use super::keys::OwnKey;
 use super::remote_keys::RemoteKeys;
 use super::sync::Catcher;
 use crate::crypto::senderkey::DeviceKeys;
-use crate::id::{RoomId, Slot};
+use crate::id::{RoomId, Slot, TrackId};
 use crate::limits::{ROOM_PARTICIPANTS_MAX, TRACKS_MAX, USERNAME_MAX_BYTES};
 use crate::media::reassembly::Reassembler;
 use super::{ClientEvent, ClientMachine, ClientOutput};
@@ -17,6 +17,8 @@ use crate::wire::control::{ClientMessage, LeaveReason, Refusal, ServerMessage, T
 pub const OWN_REQUEST_MIN: u32 = 0xffff_0000;
 /// A room that we are wanted back in but did not get into is asked for this often.
 const JOIN_INTERVAL: Duration = Duration::from_secs(2);
+/// What was refused because we said too much is said again after this long.
+const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
 
 /// One place in a client's table of rooms.
 #[derive(Default)]
@@ -79,6 +81,13 @@ impl ClientRoom {
         self.joined.is_some()
     }
 
+    /// Says which tracks we have, if any.
+    pub fn announce_tracks(&self, out: &mut impl ClientOutput) {
+        for (track, mine) in (0u8..).zip(&self.my_tracks).filter(|(_, mine)| mine.info != TrackInfo::default()) {
+            out.control(&ClientMessage::SetTrack { room: self.id, track: TrackId(track), info: mine.info });
+        }
+    }
+
     /// Forgets everybody: the connection is gone, and with it what the server told.
     pub fn forget_members(&mut self, reassembler: &mut Reassembler<'_>) {
         self.joined = None;
@@ -116,9 +125,25 @@ impl ClientMachine<'_> {
         }
     }
 
+    /// Says again what matters and was perhaps refused: our tracks, and that we watch the lobby.
+    pub(super) fn drive_announcements(&mut self, now: Instant, out: &mut impl ClientOutput) {
+        if self.link.is_none() || self.announce_at.take_if(|at| now >= *at).is_none() {
+            return;
+        }
+        if self.is_lobby_wanted {
+            out.control(&ClientMessage::WatchLobby { is_on: true });
+        }
+        for room in self.rooms.iter().filter_map(|place| place.0.as_ref()).filter(|room| room.is_joined()) {
+            room.announce_tracks(out);
+        }
+    }
+
     /// A request was refused. A room of ours that is gone is left; one that is full is asked for again.
-    pub(super) fn handle_refused(&mut self, message: &ServerMessage<'_>, out: &mut impl ClientOutput) {
+    pub(super) fn handle_refused(&mut self, now: Instant, message: &ServerMessage<'_>, out: &mut impl ClientOutput) {
         let ServerMessage::Refused { request, reason, .. } = *message else { return };
+        if request == 0 && reason == Refusal::TooFast {
+            self.announce_at = self.announce_at.or(Some(now + ANNOUNCE_AFTER));
+        }
         let own = u32::try_from(request).ok().and_then(|request| request.checked_sub(OWN_REQUEST_MIN));
         let Some(own) = own else { return out.event(ClientEvent::Said(message)) };
         let room = self.rooms.get(own as usize).and_then(|place| place.0.as_ref()).filter(|room| !room.is_joined());

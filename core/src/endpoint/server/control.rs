@@ -41,7 +41,7 @@ impl ServerMachine<'_> {
         session.last_heard = now;
         let request = request_number(message);
         let is_chat = matches!(message, ClientMessage::SendChat { .. } | ClientMessage::SendDirect { .. });
-        let may_go_on = session.controls.take(now) && (!is_chat || session.chats.take(now));
+        let may_go_on = session.controls.take(now) && (!is_chat || session.chats.take(now)) || ends_something(message);
         let result = if may_go_on { self.obey(now, from, message, out) } else { Err(Refusal::TooFast) };
         if let Err(reason) = result {
             let retry_after_s = u32::from(reason == Refusal::TooFast);
@@ -267,6 +267,15 @@ impl ServerMachine<'_> {
 
     pub(super) fn session_at(&self, index: u16) -> Option<SessionId> {
         Some(self.sessions.get(usize::from(index))?.session.as_ref()?.id)
+    }
+}
+
+/// What takes a client out of somewhere is never too much: who thinks that it has left must have.
+const fn ends_something(message: &ClientMessage<'_>) -> bool {
+    match message {
+        ClientMessage::SignOut | ClientMessage::LeaveRoom { .. } => true,
+        ClientMessage::SetTrack { info, .. } => !info.is_on,
+        _ => false,
     }
 }
 

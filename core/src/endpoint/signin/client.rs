@@ -165,7 +165,8 @@ impl<'a> ClientSignIn<'a> {
                 let challenge = self.scram()?.handle_server_first(scram).map_err(challenge_error)?;
                 self.salt_password(false, challenge.salt, challenge.iterations)
             }
-            (State::AwaitingChallenge, M::RegisterOffer { iterations }) => {
+            // A server that does not know the password must not get a new proof of it by claiming that there is no account.
+            (State::AwaitingChallenge, M::RegisterOffer { iterations }) if self.may_register() => {
                 self.salt_password(true, self.salt, iterations)
             }
             (State::AwaitingWelcome { is_scram }, M::Welcome { session, token, scram, .. }) => {
@@ -259,6 +260,10 @@ impl<'a> ClientSignIn<'a> {
     fn scram(&mut self) -> Result<&mut ClientScram, SignInError> {
         let reason = Refusal::Invalid;
         self.scram.as_mut().ok_or(SignInError::Refused { reason, retry_after_s: 0 })
+    }
+
+    const fn may_register(&self) -> bool {
+        matches!(self.credentials, Credentials::Password { may_register: true, .. })
     }
 
     fn device_public(&self) -> DevicePublic {

@@ -115,8 +115,10 @@ impl<'a> FrameReader<'a> {
     /// [`Malformed`] if the length prefix is zero or more than is allowed: the stream can't be read any further.
     pub fn next_frame(&mut self) -> Result<Option<&[u8]>, Malformed> {
         if self.taken > 0 {
-            self.buffer.copy_within(self.taken..self.filled, 0);
-            self.filled = self.filled.saturating_sub(self.taken);
+            let received = self.buffer.get_mut(..self.filled).unwrap_or_default();
+            let taken = self.taken.min(received.len());
+            received.copy_within(taken.., 0);
+            self.filled = self.filled.saturating_sub(taken);
             self.taken = 0;
         }
         let received = self.buffer.get(..self.filled).unwrap_or_default();

@@ -89,6 +89,7 @@ struct End {
     frames: (u64, u64),
     frames_unsent: u64,
     broken: u64,
+    skipped: u64,
     overrun: u64,
     bytes_in: u64,
     fps_least: f64,
@@ -130,6 +131,7 @@ impl Summary {
             frames: (0, 0),
             frames_unsent: 0,
             broken: 0,
+            skipped: 0,
             overrun: 0,
             bytes_in: 0,
             fps_least: f64::INFINITY,
@@ -147,6 +149,7 @@ impl Summary {
             let received = person.received();
             let pictures = received.iter().filter(|((_, _, track), _)| !track.is_audio());
             let frames: u64 = pictures.clone().map(|(_, figures)| figures.frames).sum();
+            end.skipped += pictures.clone().map(|(_, figures)| figures.skipped).sum::<u64>();
             end.broken += pictures.map(|(_, figures)| figures.broken).sum::<u64>();
             if !person.role.is_restless && person.role.rooms.len() == 1 && person.role.username != "alex" {
                 end.fps_least = end.fps_least.min(frames as f64 / end.seconds.max(0.1));
@@ -182,6 +185,8 @@ impl Summary {
             Figure::new("demo.fps_in_least", end.fps_least, "fps").at_least(10.0),
             Figure::new("demo.frame_loss", loss, "%").at_most(1.0),
             Figure::new("demo.frames_broken", end.broken as f64, "frames").at_most(0.0),
+            Figure::new("demo.frames_skipped", end.skipped as f64, "frames"),
+            Figure::new("demo.frames_unsent", end.frames_unsent as f64, "frames"),
             Figure::new("demo.frames_overrun", end.overrun as f64, "frames").at_most(0.0),
             Figure::new("demo.bitrate_in", end.bytes_in as f64 * 8.0 / 1000.0 / end.seconds.max(0.1), "kbit/s"),
             Figure::new("demo.chat_heard", heard, "%").at_least(100.0),

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use hph_client::core::id::{RoomId, Slot, TrackId};
-use hph_client::engine::{Account, Command, Engine, EngineConfig, EngineFigures, Event, new_reference};
+use hph_client::engine::{Account, Command, Engine, EngineConfig, EngineFigures, Event, Participant, new_reference};
 use hph_client::media::{CameraSpec, Capture, MicrophoneSpec, Receiver, ReceiverFigures, Stages};
 use hph_client::platform::camera::CameraFormat;
 use hph_client::platform::entropy;
@@ -96,6 +96,7 @@ impl Person {
                 }
                 self.joined.insert(name, room);
             }
+            Event::Participant { participant, is_me: true, .. } => self.begin(&participant),
             Event::Chat { room, text, .. } => {
                 if let Some(name) = self.joined.iter().find(|(_, id)| **id == room).map(|(name, _)| name.clone()) {
                     self.heard.entry(name).or_default().push(text);
@@ -122,12 +123,22 @@ impl Person {
         self.switch_off();
         let camera = CameraSpec::Test { format: self.format, name: self.role.drawn.to_owned() };
         let seed = self.role.username.bytes().map(u64::from).sum();
-        self.camera = Capture::camera(&camera, TrackId::CAMERA, room, self.engine.frames()).ok();
-        self.microphone = Capture::microphone(&MicrophoneSpec::Test { seed }, room, self.engine.frames()).ok();
+        self.camera = Capture::camera_held(&camera, TrackId::CAMERA, room, self.engine.frames()).ok();
+        self.microphone = Capture::microphone_held(&MicrophoneSpec::Test { seed }, room, self.engine.frames()).ok();
         let tracks = [(TrackId::CAMERA, &self.camera), (TrackId::MICROPHONE, &self.microphone)];
         for (track, capture) in tracks {
             if let Some(capture) = capture {
                 self.engine.send(Command::SetTrack { room, track, info: capture.info() });
+            }
+        }
+    }
+
+    /// Lets the devices run that the server knows to be on.
+    fn begin(&mut self, me: &Participant) {
+        for (track, capture) in [(TrackId::CAMERA, &mut self.camera), (TrackId::MICROPHONE, &mut self.microphone)] {
+            let is_confirmed = me.tracks.get(usize::from(track.0)).is_some_and(|info| info.is_on);
+            if let (Some(capture), true) = (capture, is_confirmed) {
+                capture.begin();
             }
         }
     }

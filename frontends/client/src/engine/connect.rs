@@ -57,9 +57,24 @@ impl From<io::Error> for ConnectError {
     fn from(error: io::Error) -> Self {
         match tls::pin_mismatch(&error) {
             Some(mismatch) => Self::Final(EndReason::Pin(mismatch)),
-            None => Self::Transient { why: error.to_string(), retry_after_s: 0 },
+            None => Self::Transient { why: why(&error), retry_after_s: 0 },
         }
     }
+}
+
+/// What an error of the connection means, for people.
+pub(crate) fn why(error: &io::Error) -> String {
+    use io::ErrorKind as K;
+    let text = match error.kind() {
+        K::UnexpectedEof | K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe => {
+            "the server closed the connection"
+        }
+        K::ConnectionRefused => "no server listens there",
+        K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown => "there is no way to that network",
+        K::TimedOut => "no answer in time",
+        _ => return error.to_string(),
+    };
+    text.to_owned()
 }
 
 /// Connects and shakes hands; the server's key is checked.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hph_core::endpoint::client::ClientEvent;
 use hph_core::id::{CallId, RoomId, Slot};
 use hph_core::limits::TRACKS_MAX;
 use hph_core::wire::control::{CallOutcome, LeaveReason, ParticipantInfo, Refusal, SignInMethods, TrackInfo};
@@ -251,4 +252,33 @@ pub enum Event {
         /// What became of it.
         outcome: CallOutcome,
     },
+}
+
+/// What the machine says, as the frontend gets it; none if it is the driver's matter or goes another way.
+pub(crate) fn translate(event: ClientEvent<'_>) -> Option<Event> {
+    use ClientEvent as C;
+    Some(match event {
+        C::Joined { request, room, name, slot } => Event::Joined { request, room, name: name.to_owned(), slot },
+        C::Left { room, reason } => Event::Left { room, reason },
+        C::Participant { room, ref info, is_new, is_me } => {
+            Event::Participant { room, participant: Participant::from(info), is_new, is_me }
+        }
+        C::ParticipantGone { room, slot, username } => {
+            Event::ParticipantGone { room, slot, username: username.to_owned() }
+        }
+        C::Chat { room, id, author, display_name, time_ms, text } => Event::Chat {
+            room,
+            id,
+            author: author.to_owned(),
+            display_name: display_name.to_owned(),
+            time_ms,
+            text: text.to_owned(),
+        },
+        C::Direct { id, from, time_ms, text } => {
+            Event::Direct { id, from: from.to_owned(), time_ms, text: text.map(ToOwned::to_owned) }
+        }
+        C::DatagramsUp => Event::Datagrams { is_up: true },
+        C::DatagramsLost => Event::Datagrams { is_up: false },
+        C::Frame(_) | C::ServerSilent | C::Said(_) => return None,
+    })
 }

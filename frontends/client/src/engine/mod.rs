@@ -195,6 +195,9 @@ impl FrameSender {
 /// Takes frames of others, on the engine's thread: it must not wait.
 pub type FrameSink = Box<dyn FnMut(&IncomingFrame<'_>) + Send>;
 
+/// A track of somebody: in which room, whose, which.
+pub type RemoteTrack = (RoomId, Slot, TrackId);
+
 /// Figures of a running engine.
 #[derive(Clone, Debug, Default)]
 pub struct EngineFigures {
@@ -205,7 +208,7 @@ pub struct EngineFigures {
     /// Frames of others that came whole, and that were lost.
     pub frames: (u64, u64),
     /// The same for each track, since its owner came into the room.
-    pub tracks: Vec<((RoomId, Slot, TrackId), (u64, u64))>,
+    pub tracks: Vec<(RemoteTrack, (u64, u64))>,
     /// Own frames that were not sent.
     pub frames_unsent: u64,
     /// Smoothed round-trip time. **Units:** microseconds.

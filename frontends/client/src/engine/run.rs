@@ -103,8 +103,8 @@ async fn keep_alive(config: &EngineConfig, ends: &Ends, lasting: &mut Lasting<'_
                 }
             }
             // Whoever was in waits for as long as the server says: after a restart everybody comes back at once.
-            Err(ConnectError::Final(EndReason::Refused { reason: reason @ Refusal::TooFast, retry_after_s, .. })) if was_in => {
-                (reason.code().to_owned(), retry_after_s)
+            Err(ConnectError::Final(EndReason::Refused { reason: Refusal::TooFast, retry_after_s, .. })) if was_in => {
+                (Refusal::TooFast.code().to_owned(), retry_after_s)
             }
             // The token may be void: once more with the password.
             Err(ConnectError::Final(EndReason::Refused { .. })) if token.take().is_some() => continue,

@@ -21,10 +21,11 @@ use hph_core::wire::control::{
 use hph_platform::clock::Clock;
 use socket2::SockRef;
 
-use super::connect::{Secured, Welcome};
+use super::connect::{self, Secured, Welcome};
 use super::outbox::Target;
 use super::run::{Ends, Lasting};
-use super::{Command, EngineFigures, Event, FrameSink, Participant};
+use super::event::translate;
+use super::{Command, EngineFigures, Event, FrameSink};
 use crate::media::Stages;
 
 /// Bytes that the kernel may keep for us: bursts of frames from everybody.
@@ -136,7 +137,8 @@ pub(crate) async fn serve(
         machine.handle_signed_in(Clock::now(), session, &welcome.username, &secured.media, out);
     })
     .await;
-    shared.state.borrow_mut().lasting.outbox.resend(Clock::now(), |target| matches!(target, Target::Person { .. }));
+    // Whatever the last connection took with it goes again; to a room once we are back in it.
+    shared.state.borrow_mut().lasting.outbox.resend(Clock::now(), |_| true);
     for command in early {
         shared.obey(command).await;
     }
@@ -248,7 +250,7 @@ impl Shared<'_, '_> {
                 Ok(None) => match reader.read(frames.space()).await {
                     Ok(0) => return SessionEnd::Lost("the server closed the connection".to_owned()),
                     Ok(len) => frames.advance(len),
-                    Err(error) => return SessionEnd::Lost(error.to_string()),
+                    Err(error) => return SessionEnd::Lost(connect::why(&error)),
                 },
                 Err(error) => return SessionEnd::Lost(format!("the server sent nonsense: {}", error.at)),
             }
@@ -267,7 +269,7 @@ impl Shared<'_, '_> {
                 writer.flush().await
             };
             if let Err(error) = written.await {
-                return SessionEnd::Lost(error.to_string());
+                return SessionEnd::Lost(connect::why(&error));
             }
         }
     }
@@ -395,12 +397,13 @@ impl Shared<'_, '_> {
             for event in events.drain(..) {
                 let _ = self.ends.events.try_send(event);
             }
-            let mut state = self.state.borrow_mut();
-            if let Some(end) = state.end.take() {
+            let (end, due) = {
+                let mut state = self.state.borrow_mut();
+                (state.end.take(), state.lasting.machine.poll_timeout().since(now).as_micros())
+            };
+            if let Some(end) = end {
                 return end;
             }
-            let due = state.lasting.machine.poll_timeout().since(now).as_micros();
-            drop(state);
             Timer::after(Duration::from_micros(due).min(TICK_MAX)).await;
         }
     }
@@ -580,32 +583,4 @@ impl Output<'_> {
         };
         self.events.push(event);
     }
-}
-
-fn translate(event: ClientEvent<'_>) -> Option<Event> {
-    use ClientEvent as C;
-    Some(match event {
-        C::Joined { request, room, name, slot } => Event::Joined { request, room, name: name.to_owned(), slot },
-        C::Left { room, reason } => Event::Left { room, reason },
-        C::Participant { room, ref info, is_new, is_me } => {
-            Event::Participant { room, participant: Participant::from(info), is_new, is_me }
-        }
-        C::ParticipantGone { room, slot, username } => {
-            Event::ParticipantGone { room, slot, username: username.to_owned() }
-        }
-        C::Chat { room, id, author, display_name, time_ms, text } => Event::Chat {
-            room,
-            id,
-            author: author.to_owned(),
-            display_name: display_name.to_owned(),
-            time_ms,
-            text: text.to_owned(),
-        },
-        C::Direct { id, from, time_ms, text } => {
-            Event::Direct { id, from: from.to_owned(), time_ms, text: text.map(ToOwned::to_owned) }
-        }
-        C::DatagramsUp => Event::Datagrams { is_up: true },
-        C::DatagramsLost => Event::Datagrams { is_up: false },
-        C::Frame(_) | C::ServerSilent | C::Said(_) => return None,
-    })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
+use async_channel::Sender;
 use hph_core::id::{RoomId, TrackId};
 use hph_core::time::Instant;
 use hph_core::wire::control::{Codec, TrackInfo};
@@ -82,6 +83,8 @@ pub struct Capture {
     stop: Arc<AtomicBool>,
     figures: Arc<CaptureFigures>,
     info: TrackInfo,
+    /// Dropped to let the thread begin.
+    hold: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -91,6 +94,17 @@ impl Capture {
     /// # Errors
     /// What the device or file says.
     pub fn camera(spec: &CameraSpec, track: TrackId, room: RoomId, frames: FrameSender) -> io::Result<Self> {
+        let mut capture = Self::camera_held(spec, track, room, frames)?;
+        capture.begin();
+        Ok(capture)
+    }
+
+    /// Opens a camera that takes its first picture after [`Self::begin`]. The relay drops what comes before the track
+    /// is on: whoever waits for the server's confirmation loses no picture of a file.
+    ///
+    /// # Errors
+    /// What the device or file says.
+    pub fn camera_held(spec: &CameraSpec, track: TrackId, room: RoomId, frames: FrameSender) -> io::Result<Self> {
         let mut source: Box<dyn CameraSource> = match spec {
             CameraSpec::Test { format, name } => Box::new(TestPattern::new(*format, name, Pacing::RealTime)),
             CameraSpec::File { path, fps, is_looped } => {
@@ -123,6 +137,16 @@ impl Capture {
     /// # Errors
     /// What the device or file says.
     pub fn microphone(spec: &MicrophoneSpec, room: RoomId, frames: FrameSender) -> io::Result<Self> {
+        let mut capture = Self::microphone_held(spec, room, frames)?;
+        capture.begin();
+        Ok(capture)
+    }
+
+    /// Opens a microphone that takes its first sound after [`Self::begin`], as [`Self::camera_held`].
+    ///
+    /// # Errors
+    /// What the device or file says.
+    pub fn microphone_held(spec: &MicrophoneSpec, room: RoomId, frames: FrameSender) -> io::Result<Self> {
         let mut source: Box<dyn MicrophoneSource> = match spec {
             MicrophoneSpec::Tone { frequency_hz } => Box::new(ToneSource::new(*frequency_hz, 0.5, Pacing::RealTime)),
             MicrophoneSpec::Test { seed } => Box::new(SpeechSource::new(*seed, Pacing::RealTime)),
@@ -145,6 +169,11 @@ impl Capture {
         }, frames)
     }
 
+    /// Lets a held device begin; does nothing the second time.
+    pub fn begin(&mut self) {
+        self.hold = None;
+    }
+
     /// What the track is, to announce it.
     pub const fn info(&self) -> TrackInfo {
         self.info
@@ -164,7 +193,10 @@ impl Capture {
         let stop = Arc::new(AtomicBool::new(false));
         let figures = Arc::new(CaptureFigures::default());
         let (is_stopped, counted) = (Arc::clone(&stop), Arc::clone(&figures));
+        let (hold, held) = async_channel::bounded::<()>(1);
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            // Nothing is ever sent: the channel closes when the wait is over.
+            let _ = held.recv_blocking();
             let mut count = 0;
             while !is_stopped.load(Ordering::Relaxed) {
                 // A device that fails is over, like a file that ends; the frontend sees it and may open it again.
@@ -176,13 +208,14 @@ impl Capture {
             }
             counted.is_over.store(true, Ordering::Relaxed);
         })?;
-        Ok(Self { stop, figures, info, thread: Some(thread) })
+        Ok(Self { stop, figures, info, hold: Some(hold), thread: Some(thread) })
     }
 }
 
 impl Drop for Capture {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.begin();
         if let Some(thread) = self.thread.take() {
             // At most one frame interval: the device is closed when this returns.
             let _ = thread.join();

@@ -15,7 +15,7 @@ use hph_platform::picture::Picture;
 
 use super::record::{Recorder, RecorderConfig};
 use super::stages::Stages;
-use crate::engine::{FrameSink, IncomingFrame};
+use crate::engine::{FrameSink, IncomingFrame, RemoteTrack};
 
 /// Frames that may wait to be decoded: two seconds of a full room.
 const QUEUE_MAX: usize = 512;
@@ -29,6 +29,8 @@ pub struct ReceiverFigures {
     pub bytes: u64,
     /// Frames that did not decode.
     pub broken: u64,
+    /// Pictures that were not decoded, because a newer one was there already.
+    pub skipped: u64,
 }
 
 /// A frame that waits.
@@ -44,7 +46,7 @@ pub(crate) struct Received {
     pub is_newest: bool,
 }
 
-type TrackFigures = HashMap<(RoomId, Slot, TrackId), ReceiverFigures>;
+type TrackFigures = HashMap<RemoteTrack, ReceiverFigures>;
 
 /// Takes the frames of an engine, until the engine ends.
 pub struct Receiver {
@@ -66,17 +68,24 @@ impl Receiver {
         let counted = Arc::clone(&figures);
         let thread = std::thread::Builder::new().name("receiver".to_owned()).spawn(move || {
             let mut picture = Picture::default();
-            while let Ok(frame) = frames.recv_blocking() {
-                if let Some(recorder) = recorder.as_mut() {
-                    recorder.record(&frame)?;
+            let mut waiting = Vec::new();
+            while let Ok(first) = frames.recv_blocking() {
+                waiting.push(first);
+                waiting.extend(std::iter::from_fn(|| frames.try_recv().ok()));
+                for (index, frame) in waiting.iter().enumerate() {
+                    if let Some(recorder) = recorder.as_mut() {
+                        recorder.record(frame)?;
+                    }
+                    let shown = if is_overtaken(frame, waiting.get(index + 1..).unwrap_or_default()) {
+                        Shown::Skipped
+                    } else if frame.track.is_audio() || show(frame, &mut picture, &stages) {
+                        Shown::Whole
+                    } else {
+                        Shown::Broken
+                    };
+                    count(&counted, frame, shown);
                 }
-                let is_broken = !frame.track.is_audio() && !show(&frame, &mut picture, &stages);
-                if let Ok(mut figures) = counted.lock() {
-                    let track = figures.entry((frame.room, frame.slot, frame.track)).or_default();
-                    track.frames += 1;
-                    track.bytes += frame.bytes.len() as u64;
-                    track.broken += u64::from(is_broken);
-                }
+                waiting.clear();
             }
             recorder.map_or(Ok(()), Recorder::finish)
         })?;
@@ -108,7 +117,7 @@ impl Receiver {
     }
 
     /// What was received until now, by track.
-    pub fn figures(&self) -> Vec<((RoomId, Slot, TrackId), ReceiverFigures)> {
+    pub fn figures(&self) -> Vec<(RemoteTrack, ReceiverFigures)> {
         let figures = self.figures.lock();
         figures.map(|figures| figures.iter().map(|(track, figures)| (*track, *figures)).collect()).unwrap_or_default()
     }
@@ -123,12 +132,36 @@ impl Receiver {
     ///
     /// # Errors
     /// What went wrong with the recording.
-    pub fn finish(mut self) -> io::Result<Vec<((RoomId, Slot, TrackId), ReceiverFigures)>> {
+    pub fn finish(mut self) -> io::Result<Vec<(RemoteTrack, ReceiverFigures)>> {
         self.queue = None;
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result.map(|()| self.figures()),
             _ => Err(io::Error::other("the receiver's thread failed")),
         }
+    }
+}
+
+/// What became of a frame after it was recorded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Whole,
+    Broken,
+    Skipped,
+}
+
+/// Whether a newer picture of the same track waits already: then nobody would see this one.
+fn is_overtaken(frame: &Received, later: &[Received]) -> bool {
+    let track = |frame: &Received| (frame.room, frame.slot, frame.track);
+    !frame.track.is_audio() && later.iter().any(|other| other.is_newest && track(other) == track(frame))
+}
+
+fn count(figures: &Mutex<TrackFigures>, frame: &Received, shown: Shown) {
+    if let Ok(mut figures) = figures.lock() {
+        let track = figures.entry((frame.room, frame.slot, frame.track)).or_default();
+        track.frames += 1;
+        track.bytes += frame.bytes.len() as u64;
+        track.broken += u64::from(shown == Shown::Broken);
+        track.skipped += u64::from(shown == Shown::Skipped);
     }
 }
 

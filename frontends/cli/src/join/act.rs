@@ -1,0 +1,239 @@
+//! What typed lines do.
+
+use hph_client::core::id::{CallId, RoomId, TrackId};
+use hph_client::core::wire::text::is_chat_text;
+use hph_client::engine::{Command, new_reference};
+use hph_client::view::MeetingView;
+
+use super::line::{COMMANDS, Line};
+use super::{Meeting, Wanted};
+use crate::exit::Exit;
+use crate::lang::{self, Phrase};
+use crate::object::track_name;
+use crate::show;
+use crate::text::{one_row, person};
+
+impl Meeting<'_> {
+    /// Does what a line says; how to end if it says so.
+    pub(super) fn obey(&mut self, text: &str) -> Option<Exit> {
+        match Line::parse(text)? {
+            Line::Quit => return Some(Exit::Ok),
+            Line::Say(text) => {
+                if let Some(room) = self.current_or_say() {
+                    self.say(room, text);
+                }
+            }
+            Line::Mic(is_on) => self.switch(TrackId::MICROPHONE, is_on),
+            Line::Camera(is_on) => self.switch(TrackId::CAMERA, is_on),
+            Line::Direct { to, text } => {
+                if let Some(to) = self.resolve(&to) {
+                    self.post(text, |reference, text| Command::Direct { reference, to, text });
+                }
+            }
+            Line::Call(to) => {
+                if let (Some(room), Some(to)) = (self.current_or_say(), self.resolve(&to)) {
+                    let request = self.session.engine.request();
+                    self.session.send(Command::Call { request, to, room });
+                }
+            }
+            Line::HangUp => match self.my_calls.last() {
+                Some(call) => self.session.send(Command::CancelCall(*call)),
+                None => self.tell(&lang::NO_CALL),
+            },
+            Line::Accept => match self.session.view.calls.last() {
+                Some(call) => self.accept(call.call, call.room),
+                None => self.tell(&lang::NO_CALL),
+            },
+            Line::Decline => match self.session.view.calls.last() {
+                Some(call) => self.session.send(Command::AnswerCall { call: call.call, accept: false }),
+                None => self.tell(&lang::NO_CALL),
+            },
+            Line::People => self.list_people(),
+            Line::Rooms => self.list_rooms(),
+            Line::Join(name) => self.join(name),
+            Line::Leave => {
+                if let Some(room) = self.current_or_say() {
+                    self.close(room, TrackId::CAMERA);
+                    self.close(room, TrackId::MICROPHONE);
+                    self.session.send(Command::Leave(room));
+                }
+            }
+            Line::Stats => self.list_stats(),
+            Line::Help => {
+                let out = self.session.out;
+                out.talk(out.lang.text(&lang::HELP));
+                out.talk(&format!("  {}", COMMANDS.join("  ")));
+            }
+            Line::Incomplete(usage) => self.tell_filled(&lang::COMMAND_USAGE, usage),
+            Line::Unknown(name) => self.tell_filled(&lang::UNKNOWN_COMMAND, &name),
+        }
+        None
+    }
+
+    /// Says something in a room.
+    pub(super) fn say(&mut self, room: RoomId, text: String) {
+        self.post(text, |reference, text| Command::Chat { reference, room, text });
+    }
+
+    fn post(&mut self, text: String, command: impl FnOnce(u64, String) -> Command) {
+        if !is_chat_text(&text) {
+            return self.tell(&lang::TOO_LONG);
+        }
+        let reference = new_reference();
+        if self.session.engine.send(command(reference, text)) {
+            self.pending.insert(reference);
+        } else {
+            self.tell(&lang::BUSY);
+        }
+    }
+
+    /// Takes a call and goes where it leads.
+    pub(super) fn accept(&mut self, call: CallId, room: RoomId) {
+        self.session.send(Command::AnswerCall { call, accept: true });
+        if self.devices.contains_key(&room) {
+            self.current = Some(room);
+        } else {
+            let request = self.session.engine.request();
+            self.session.send(Command::Join { request, room });
+        }
+    }
+
+    fn join(&mut self, name: String) {
+        let known = self.session.view.rooms.iter().find(|(_, view)| view.name.to_lowercase() == name.to_lowercase());
+        if let Some((room, view)) = known {
+            self.current = Some(*room);
+            return self.tell_filled(&lang::YOU_ARE_IN, &one_row(&view.name));
+        }
+        let request = self.session.engine.request();
+        // Camera and microphone stay where they are: nobody is heard in a second room by accident.
+        self.wanted.push(Wanted { name: name.clone(), request: Some(request), has_devices: false });
+        self.session.send(Command::JoinNamed { request, name, may_create: !self.args.no_create });
+    }
+
+    fn switch(&mut self, track: TrackId, is_on: bool) {
+        let Some(room) = self.current_or_say() else { return };
+        if !is_on {
+            return self.close(room, track);
+        }
+        let (source, missing) = match track {
+            TrackId::CAMERA => (self.sources.camera.is_some(), &lang::NO_CAMERA),
+            _ => (self.sources.microphone.is_some(), &lang::NO_MIC),
+        };
+        if !source {
+            return self.tell(missing);
+        }
+        if let Err(error) = self.open(room, track) {
+            self.session.out.talk(&self.session.out.lang.fill(&lang::E_SOURCE, &[&track_name(track), &error]));
+        }
+    }
+
+    /// Opens a device, if there is one, and announces it.
+    pub(super) fn open(&mut self, room: RoomId, track: TrackId) -> std::io::Result<()> {
+        let frames = self.session.engine.frames();
+        let Some(devices) = self.devices.get_mut(&room) else { return Ok(()) };
+        if let Some(info) = devices.open(track, &self.sources, room, frames)? {
+            self.session.send(Command::SetTrack { room, track, info });
+        }
+        Ok(())
+    }
+
+    /// Closes a device, and announces that.
+    pub(super) fn close(&mut self, room: RoomId, track: TrackId) {
+        if let Some(info) = self.devices.get_mut(&room).and_then(|devices| devices.close(track)) {
+            let _ = self.session.engine.send(Command::SetTrack { room, track, info });
+        }
+    }
+
+    /// The current room, or a remark that there is none.
+    fn current_or_say(&self) -> Option<RoomId> {
+        if self.current.is_none() {
+            self.tell(&lang::NO_ROOM);
+        }
+        self.current
+    }
+
+    /// The login name of whoever is meant, or a remark that several are.
+    fn resolve(&self, name: &str) -> Option<String> {
+        let found = find_person(&self.session.view, name);
+        if found.is_none() {
+            self.tell_filled(&lang::NOT_ALONE, name);
+        }
+        found
+    }
+
+    fn list_people(&self) {
+        let (view, out) = (&self.session.view, self.session.out);
+        for (id, room) in &view.rooms {
+            let mark = if Some(*id) == self.current { "#" } else { " " };
+            for who in room.participants.values() {
+                let name = person(&who.display_name, &who.username);
+                out.print(&format!("{mark} {}\t{name}\t{}", one_row(&room.name), show::tracks(&who.tracks, out.lang)));
+            }
+        }
+        let is_in_room = |name: &str| {
+            view.rooms.values().flat_map(|room| room.participants.values()).any(|who| who.username == name)
+        };
+        for who in view.people.values().filter(|who| !is_in_room(&who.username)) {
+            out.print(&format!("  -\t{}", person(&who.display_name, &who.username)));
+        }
+    }
+
+    fn list_rooms(&self) {
+        for room in self.session.view.lobby.values() {
+            let mark = if Some(room.room) == self.current { "#" } else { " " };
+            self.session.out.print(&format!("{mark} {}\t{}", one_row(&room.name), room.people));
+        }
+    }
+
+    fn list_stats(&mut self) {
+        let figures = self.session.engine.figures();
+        self.totals.take(&figures, &self.session.view);
+        for row in self.totals.rows(&figures) {
+            self.session.out.print(&row);
+        }
+    }
+
+    fn tell(&self, phrase: &Phrase) {
+        self.session.out.talk(self.session.out.lang.text(phrase));
+    }
+
+    fn tell_filled(&self, phrase: &Phrase, value: &str) {
+        self.session.out.talk(&self.session.out.lang.fill(phrase, &[&value]));
+    }
+}
+
+/// The login name of whoever is online under a login name or a name to show; what was typed if nobody is known by it;
+/// none if several are.
+pub fn find_person(view: &MeetingView, name: &str) -> Option<String> {
+    let is_username = view.people.values().any(|person| person.username == name);
+    let shown: Vec<_> =
+        view.people.values().filter(|person| person.display_name.to_lowercase() == name.to_lowercase()).collect();
+    match shown.as_slice() {
+        _ if is_username => Some(name.to_owned()),
+        [] => Some(name.to_owned()),
+        [one] => Some(one.username.clone()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hph_client::view::Person;
+
+    use super::*;
+
+    #[test]
+    fn a_person_is_found_by_either_name_unless_two_share_it() {
+        let mut view = MeetingView::default();
+        let people = [("lan", "Ngọc Lan"), ("guest-a", "Hường"), ("guest-b", "Hường"), ("dat", "lan")];
+        for (place, (username, display_name)) in (0..).zip(people) {
+            let person = Person { username: username.to_owned(), display_name: display_name.to_owned() };
+            view.people.insert(place, person);
+        }
+        assert_eq!(find_person(&view, "ngọc lan").as_deref(), Some("lan"));
+        assert_eq!(find_person(&view, "lan").as_deref(), Some("lan"), "a login name goes first");
+        assert_eq!(find_person(&view, "Hường"), None);
+        assert_eq!(find_person(&view, "guest-b").as_deref(), Some("guest-b"));
+        assert_eq!(find_person(&view, "nobody").as_deref(), Some("nobody"));
+    }
+}

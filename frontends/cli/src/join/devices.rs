@@ -1,0 +1,124 @@
+//! Our camera and microphone in one room. Off means closed: no thread, no open file, nothing to send.
+
+use std::sync::atomic::Ordering;
+
+use hph_client::core::id::{RoomId, TrackId};
+use hph_client::core::limits::TRACKS_MAX;
+use hph_client::core::wire::control::TrackInfo;
+use hph_client::engine::FrameSender;
+use hph_client::media::{CameraSpec, Capture, MicrophoneSpec};
+
+/// What one device has sent, switched on and off as it may have been.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Frames handed to the engine.
+    pub frames: u64,
+    /// Frames that it could not take.
+    pub dropped: u64,
+}
+
+/// One device.
+#[derive(Default)]
+struct Device {
+    capture: Option<Capture>,
+    sent_before: Sent,
+}
+
+/// The devices of one room.
+#[derive(Default)]
+pub struct Devices {
+    camera: Device,
+    microphone: Device,
+}
+
+/// What can be opened.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The camera.
+    pub camera: Option<CameraSpec>,
+    /// The microphone.
+    pub microphone: Option<MicrophoneSpec>,
+}
+
+impl Devices {
+    /// Opens a device; it begins when the server has confirmed it. Gives what to announce; none if there is no such
+    /// device or it is open.
+    ///
+    /// # Errors
+    /// What the device or file says.
+    pub fn open(
+        &mut self,
+        track: TrackId,
+        sources: &Sources,
+        room: RoomId,
+        frames: FrameSender,
+    ) -> std::io::Result<Option<TrackInfo>> {
+        let Some(device) = self.device(track).filter(|device| device.capture.is_none()) else { return Ok(None) };
+        let capture = if track == TrackId::CAMERA {
+            sources.camera.as_ref().map(|spec| Capture::camera_held(spec, track, room, frames)).transpose()?
+        } else {
+            sources.microphone.as_ref().map(|spec| Capture::microphone_held(spec, room, frames)).transpose()?
+        };
+        let info = capture.as_ref().map(Capture::info);
+        device.capture = capture;
+        Ok(info)
+    }
+
+    /// What the server says of our tracks: those that are on may begin.
+    pub fn confirmed(&mut self, tracks: &[TrackInfo; TRACKS_MAX]) {
+        for (track, _) in (0u8..).zip(tracks).filter(|(_, info)| info.is_on) {
+            if let Some(capture) = self.device(TrackId(track)).and_then(|device| device.capture.as_mut()) {
+                capture.begin();
+            }
+        }
+    }
+
+    /// Closes a device. Gives what to announce; none if it was closed.
+    pub fn close(&mut self, track: TrackId) -> Option<TrackInfo> {
+        let device = self.device(track)?;
+        let capture = device.capture.take()?;
+        let info = TrackInfo { is_on: false, ..capture.info() };
+        let figures = capture.figures();
+        drop(capture);
+        device.sent_before.frames += figures.sent.load(Ordering::Relaxed);
+        device.sent_before.dropped += figures.dropped.load(Ordering::Relaxed);
+        Some(info)
+    }
+
+    /// Devices whose source has ended by itself.
+    pub fn over(&self) -> impl Iterator<Item = TrackId> + '_ {
+        let is_over = |device: &Device| {
+            device.capture.as_ref().is_some_and(|capture| capture.figures().is_over.load(Ordering::Relaxed))
+        };
+        self.both().into_iter().filter(move |(_, device)| is_over(device)).map(|(track, _)| track)
+    }
+
+    /// What was sent until now, of devices that were ever open.
+    pub fn sent(&self) -> impl Iterator<Item = (TrackId, Sent)> + '_ {
+        let sum = |device: &Device| {
+            let Sent { frames, dropped } = device.sent_before;
+            let now = device.capture.as_ref().map(Capture::figures);
+            let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+            Sent {
+                frames: frames + now.as_ref().map_or(0, |now| load(&now.sent)),
+                dropped: dropped + now.as_ref().map_or(0, |now| load(&now.dropped)),
+            }
+        };
+        self.both()
+            .into_iter()
+            .map(move |(track, device)| (track, sum(device)))
+            .filter(|(_, sent)| *sent != Sent::default())
+    }
+
+    fn device(&mut self, track: TrackId) -> Option<&mut Device> {
+        match track {
+            TrackId::CAMERA => Some(&mut self.camera),
+            TrackId::MICROPHONE => Some(&mut self.microphone),
+            _ => None,
+        }
+    }
+
+    const fn both(&self) -> [(TrackId, &Device); 2] {
+        [(TrackId::CAMERA, &self.camera), (TrackId::MICROPHONE, &self.microphone)]
+    }
+}

@@ -1,0 +1,163 @@
+//! Typed lines: chat, or a command after a slash.
+
+/// What a line means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A message to the current room.
+    Say(String),
+    /// Switch the microphone.
+    Mic(bool),
+    /// Switch the camera.
+    Camera(bool),
+    /// A direct message.
+    Direct {
+        /// Login name or name to show.
+        to: String,
+        /// The text.
+        text: String,
+    },
+    /// Ask somebody to come.
+    Call(String),
+    /// Stop ringing.
+    HangUp,
+    /// Take the call.
+    Accept,
+    /// Do not take the call.
+    Decline,
+    /// Who is here.
+    People,
+    /// Which rooms there are.
+    Rooms,
+    /// Enter a room, or make it the current one.
+    Join(String),
+    /// Leave the current room.
+    Leave,
+    /// Figures.
+    Stats,
+    /// Leave everything.
+    Quit,
+    /// All commands.
+    Help,
+    /// A command without its argument: how it is used.
+    Incomplete(&'static str),
+    /// No such command.
+    Unknown(String),
+}
+
+/// Every command with its arguments.
+pub const COMMANDS: [&str; 14] = [
+    "/mic on|off",
+    "/cam on|off",
+    "/msg USER TEXT",
+    "/call USER",
+    "/hangup",
+    "/accept",
+    "/decline",
+    "/people",
+    "/rooms",
+    "/join ROOM",
+    "/leave",
+    "/stats",
+    "/help",
+    "/quit",
+];
+
+impl Line {
+    /// Reads a line; none if it is empty. Two slashes begin a message with one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        let Some(command) = text.strip_prefix('/') else { return Some(Self::Say(text.to_owned())) };
+        if command.starts_with('/') {
+            return Some(Self::Say(command.to_owned()));
+        }
+        let (name, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
+        let rest = rest.trim();
+        Some(match name.to_lowercase().as_str() {
+            "mic" | "m" => switch(rest).map_or(Self::Incomplete("/mic on|off"), Self::Mic),
+            "cam" | "camera" | "v" => switch(rest).map_or(Self::Incomplete("/cam on|off"), Self::Camera),
+            "msg" | "dm" => direct(rest).unwrap_or(Self::Incomplete("/msg USER TEXT")),
+            "call" => named(rest, Self::Call, "/call USER"),
+            "hangup" => Self::HangUp,
+            "accept" => Self::Accept,
+            "decline" => Self::Decline,
+            "people" | "who" => Self::People,
+            "rooms" => Self::Rooms,
+            "join" | "room" => named(rest, Self::Join, "/join ROOM"),
+            "leave" => Self::Leave,
+            "stats" => Self::Stats,
+            "quit" | "exit" | "q" => Self::Quit,
+            "help" | "?" => Self::Help,
+            _ => Self::Unknown(format!("/{name}")),
+        })
+    }
+}
+
+fn switch(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "on" | "bật" => Some(true),
+        "off" | "tắt" => Some(false),
+        _ => None,
+    }
+}
+
+fn named(rest: &str, make: impl Fn(String) -> Line, usage: &'static str) -> Line {
+    if rest.is_empty() { Line::Incomplete(usage) } else { make(rest.to_owned()) }
+}
+
+/// A person and a text; a name to show that has spaces stands in quotes.
+fn direct(rest: &str) -> Option<Line> {
+    let (to, text) = match rest.strip_prefix('"') {
+        Some(rest) => rest.split_once('"')?,
+        None => rest.split_once(char::is_whitespace)?,
+    };
+    let (to, text) = (to.trim(), text.trim());
+    let is_whole = !to.is_empty() && !text.is_empty();
+    is_whole.then(|| Line::Direct { to: to.to_owned(), text: text.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_lines_are_messages_and_slashes_are_commands() {
+        let say = |text: &str| Some(Line::Say(text.to_owned()));
+        assert_eq!(Line::parse("  Chào cả lớp! "), say("Chào cả lớp!"));
+        assert_eq!(Line::parse("//etc/hosts"), say("/etc/hosts"));
+        assert_eq!(Line::parse("1/2"), say("1/2"));
+        assert_eq!(Line::parse("   "), None);
+        assert_eq!(Line::parse("/mic off"), Some(Line::Mic(false)));
+        assert_eq!(Line::parse("/MIC  ON"), Some(Line::Mic(true)));
+        assert_eq!(Line::parse("/cam on"), Some(Line::Camera(true)));
+        assert_eq!(Line::parse("/join Nhóm 17"), Some(Line::Join("Nhóm 17".to_owned())));
+        assert_eq!(Line::parse("/quit"), Some(Line::Quit));
+    }
+
+    #[test]
+    fn a_direct_message_names_its_receiver_and_has_a_text() {
+        let direct = |to: &str, text: &str| Some(Line::Direct { to: to.to_owned(), text: text.to_owned() });
+        assert_eq!(Line::parse("/msg lan chào bạn"), direct("lan", "chào bạn"));
+        assert_eq!(Line::parse("/msg \"Ngọc Lan\" chào"), direct("Ngọc Lan", "chào"));
+        for text in ["/msg", "/msg lan", "/msg \"lan chào", "/msg \"\" a"] {
+            assert_eq!(Line::parse(text), Some(Line::Incomplete("/msg USER TEXT")), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_incomplete_or_unknown_is_not_sent_as_a_message() {
+        assert_eq!(Line::parse("/mic"), Some(Line::Incomplete("/mic on|off")));
+        assert_eq!(Line::parse("/call"), Some(Line::Incomplete("/call USER")));
+        assert_eq!(Line::parse("/quti"), Some(Line::Unknown("/quti".to_owned())));
+    }
+
+    #[test]
+    fn every_command_in_the_help_is_understood() {
+        for usage in COMMANDS {
+            let name = usage.split(' ').next().expect("a name");
+            assert!(!matches!(Line::parse(name), Some(Line::Unknown(_)) | None), "{usage}");
+        }
+    }
+}

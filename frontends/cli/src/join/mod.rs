@@ -1,0 +1,348 @@
+//! `hph join`: a participant. It sends a camera and a microphone, shows and records what others send, and takes typed
+//! lines as chat and commands.
+
+mod act;
+mod devices;
+mod line;
+mod summary;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hph_client::core::id::{CallId, RoomId, TrackId};
+use hph_client::core::time::Instant;
+use hph_client::core::wire::control::{CallOutcome, LeaveReason};
+use hph_client::engine::{Command, Event};
+use hph_client::link::Invitation;
+use hph_client::platform::clock::Clock;
+use serde_json::json;
+
+use crate::exit::{Exit, Failure};
+use crate::identity::{Who, parse_target};
+use crate::lang;
+use crate::object::{object, track_name};
+use crate::output::Output;
+use crate::refusal::{not_joined, refused};
+use crate::session::{Input, Session, Wishes};
+use crate::sources::{Audio, Video, source_failure};
+use crate::text::parse_duration;
+pub use act::find_person;
+use devices::{Devices, Sources};
+use summary::{Counts, Totals};
+
+/// Getting in takes no longer than this.
+const ENTER_MAX: Duration = Duration::from_secs(30);
+/// Messages that are still on their way when we leave get this long.
+const FLUSH_MAX: Duration = Duration::from_secs(3);
+/// While so many messages are not acknowledged, no more lines are read.
+const PENDING_MAX: usize = 32;
+
+/// What `hph join` can be told.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// Invitation link, or HOST[:PORT]
+    #[arg(value_name = "LINK", value_parser = parse_target)]
+    link: Invitation,
+    /// Room to enter; several may be given. The first one gets camera and microphone [default: the link's]
+    #[arg(long = "room", value_name = "ROOM")]
+    rooms: Vec<String>,
+    /// Fail if the room does not exist, instead of making it
+    #[arg(long)]
+    no_create: bool,
+    /// Camera: MJPEG or Y4M file, folder of JPEGs, or test[:WxH@FPS]
+    #[arg(long, value_name = "FILE|DIR|test")]
+    video: Option<Video>,
+    /// Microphone: WAV file, tone[:HZ], or test
+    #[arg(long, value_name = "FILE|tone|test")]
+    audio: Option<Audio>,
+    /// Pictures a second of files that do not say
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=60))]
+    fps: u16,
+    /// Play files once instead of over and over
+    #[arg(long)]
+    once: bool,
+    /// Play files over and over: the default
+    #[arg(long = "loop", conflicts_with = "once")]
+    is_looped: bool,
+    /// Begin with the microphone off
+    #[arg(long)]
+    muted: bool,
+    /// Begin with the camera off
+    #[arg(long)]
+    camera_off: bool,
+    /// Record what others send: pictures, sound and a timeline
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// Leave after this time in the room
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    time: Option<Duration>,
+    /// Say this when in the room; several may be given
+    #[arg(long, value_name = "TEXT")]
+    chat: Vec<String>,
+    /// Take every call
+    #[arg(long)]
+    auto_accept: bool,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// A room that we asked for and are not in yet.
+struct Wanted {
+    name: String,
+    request: Option<u32>,
+    /// Whether camera and microphone go on there.
+    has_devices: bool,
+}
+
+struct Meeting<'a> {
+    session: Session<'a>,
+    args: &'a Args,
+    sources: Sources,
+    wanted: Vec<Wanted>,
+    devices: BTreeMap<RoomId, Devices>,
+    /// Where typed messages go.
+    current: Option<RoomId>,
+    /// Messages that are not acknowledged.
+    pending: HashSet<u64>,
+    my_calls: Vec<CallId>,
+    has_entered: bool,
+    totals: Totals,
+    counts: Counts,
+    began: Instant,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Any [`Failure`].
+pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> Result<Exit, Failure> {
+    let mut rooms = args.rooms.clone();
+    rooms.extend(args.link.room.clone().filter(|_| args.rooms.is_empty()));
+    if rooms.is_empty() {
+        return Err(Failure::usage("which room? --room ROOM"));
+    }
+    args.video.as_ref().map_or(Ok(()), |video| video.check(out))?;
+    args.audio.as_ref().map_or(Ok(()), |audio| audio.check(out))?;
+    let wishes = Wishes {
+        lines: has_lines,
+        rooms: true,
+        recording: args.record.clone(),
+        may_ask,
+        limit: Some(ENTER_MAX),
+        ..Wishes::default()
+    };
+    let session = Session::start(&args.who, &args.link, wishes, out)?;
+    let name = args.who.name.as_deref().or(args.who.user.as_deref()).unwrap_or("hph");
+    let sources = Sources {
+        camera: args.video.as_ref().map(|video| video.spec(name, args.fps, !args.once)),
+        microphone: args.audio.as_ref().map(|audio| audio.spec(name, !args.once)),
+    };
+    let wanted = (0..).zip(rooms).map(|(index, name)| Wanted { name, request: None, has_devices: index == 0 });
+    let meeting = Meeting {
+        session,
+        args,
+        sources,
+        wanted: wanted.collect(),
+        devices: BTreeMap::new(),
+        current: None,
+        pending: HashSet::new(),
+        my_calls: Vec::new(),
+        has_entered: false,
+        totals: Totals::default(),
+        counts: Counts::default(),
+        began: Clock::now(),
+    };
+    meeting.live(has_lines).await
+}
+
+impl Meeting<'_> {
+    async fn live(mut self, has_lines: bool) -> Result<Exit, Failure> {
+        // Typed before there is a room to say it in: it waits.
+        self.session.takes_lines = false;
+        if has_lines {
+            self.session.send(Command::WatchLobby(true));
+        }
+        let lived = loop {
+            match self.step().await {
+                Ok(None) => {}
+                Ok(Some(exit)) => break Ok(exit),
+                Err(failure) => break Err(failure),
+            }
+        };
+        self.leave(lived).await
+    }
+
+    /// One input; how to end if it is the last.
+    async fn step(&mut self) -> Result<Option<Exit>, Failure> {
+        match self.session.next().await? {
+            Input::Event(event) => self.take(&event)?,
+            Input::Line(text) => return Ok(self.obey(&text)),
+            // Somebody who types and presses Ctrl-D leaves; a pipe that ends has said all that it had to say.
+            Input::LinesEnd if crate::terminal::is_interactive() => return Ok(Some(Exit::Ok)),
+            Input::LinesEnd => {}
+            Input::Stop(exit) => return Ok(Some(exit)),
+            Input::TimeUp if self.has_entered => return Ok(Some(Exit::Ok)),
+            Input::TimeUp => return Err(timed_out(ENTER_MAX, self.session.out)),
+            Input::Tick => self.tick(),
+        }
+        self.session.takes_lines = self.has_entered && self.pending.len() < PENDING_MAX;
+        Ok(None)
+    }
+
+    fn take(&mut self, event: &Event) -> Result<(), Failure> {
+        match event {
+            Event::SignedIn { .. } => {
+                self.counts.connections += 1;
+                self.ask_in();
+            }
+            Event::Joined { request, room, .. } => self.entered(*request, *room)?,
+            Event::Left { room, reason } => {
+                self.devices.remove(room);
+                if self.current == Some(*room) {
+                    self.current = self.devices.keys().next().copied();
+                }
+                if *reason == LeaveReason::RoomClosed && self.devices.is_empty() && self.wanted.is_empty() {
+                    return Err(refused(hph_client::core::wire::control::Refusal::NoSuchRoom, self.session.out));
+                }
+            }
+            Event::Refused { request, reason } => {
+                let index = self.wanted.iter().position(|wanted| wanted.request == Some(*request));
+                if let Some(wanted) = index.map(|index| self.wanted.remove(index))
+                    && self.devices.is_empty()
+                    && self.wanted.is_empty()
+                {
+                    return Err(not_joined(&wanted.name, *reason, self.session.out));
+                }
+            }
+            Event::Participant { room, participant, is_me: true, .. } => {
+                if let Some(devices) = self.devices.get_mut(room) {
+                    devices.confirmed(&participant.tracks);
+                }
+            }
+            Event::Chat { .. } => self.counts.chats_received += 1,
+            Event::ChatStored { reference, .. } | Event::DirectStored { reference, .. } => {
+                self.counts.chats_stored += u64::from(self.pending.remove(reference));
+            }
+            Event::MessageFailed { reference, .. } => {
+                self.counts.chats_failed += u64::from(self.pending.remove(reference));
+            }
+            Event::Ringing { call, room, .. } if self.args.auto_accept => self.accept(*call, *room),
+            Event::CallState { request, call, outcome } if *request != 0 => {
+                self.my_calls.retain(|known| known != call);
+                if *outcome == CallOutcome::Ringing {
+                    self.my_calls.push(*call);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Asks to be let into the rooms that are still wanted.
+    fn ask_in(&mut self) {
+        for wanted in &mut self.wanted {
+            let request = self.session.engine.request();
+            wanted.request = Some(request);
+            let name = wanted.name.clone();
+            self.session.send(Command::JoinNamed { request, name, may_create: !self.args.no_create });
+        }
+    }
+
+    fn entered(&mut self, request: u32, room: RoomId) -> Result<(), Failure> {
+        // After a reconnect the engine has announced our tracks already, as they were.
+        if self.devices.contains_key(&room) {
+            return Ok(());
+        }
+        self.devices.insert(room, Devices::default());
+        let index = self.wanted.iter().position(|wanted| wanted.request == Some(request));
+        let wanted = index.map(|index| self.wanted.remove(index));
+        let has_devices = wanted.is_some_and(|wanted| wanted.has_devices);
+        if has_devices || self.current.is_none() || self.has_entered {
+            self.current = Some(room);
+        }
+        if has_devices {
+            for (track, is_off) in [(TrackId::MICROPHONE, self.args.muted), (TrackId::CAMERA, self.args.camera_off)] {
+                if !is_off {
+                    self.open(room, track)
+                        .map_err(|error| source_failure(&track_name(track), &error, self.session.out))?;
+                }
+            }
+            for text in &self.args.chat {
+                self.say(room, text.clone());
+            }
+        }
+        if !self.has_entered && self.wanted.is_empty() {
+            self.has_entered = true;
+            self.began = Clock::now();
+            self.session.set_deadline(self.args.time);
+        }
+        Ok(())
+    }
+
+    /// Once a second: sources that have ended, figures, the progress row.
+    fn tick(&mut self) {
+        let over: Vec<(RoomId, TrackId)> =
+            self.devices.iter().flat_map(|(room, devices)| devices.over().map(|track| (*room, track))).collect();
+        for (room, track) in over {
+            self.close(room, track);
+            let out = self.session.out;
+            let name = track_name(track);
+            let told = || object("source_over", json!({"room": room.0, "track": name}));
+            out.data(told, || out.lang.fill(&lang::SOURCE_OVER, &[&name]));
+        }
+        let figures = self.session.engine.figures();
+        self.totals.take(&figures, &self.session.view);
+        if let Some(room) = self.current.and_then(|room| self.session.view.rooms.get(&room)) {
+            let seconds = Clock::now().since(self.began).as_micros() / 1_000_000;
+            self.session.out.progress(&self.totals.progress(room, &figures, seconds));
+        }
+    }
+
+    /// Closes the devices, lets messages arrive, says goodbye, tells the figures.
+    async fn leave(mut self, lived: Result<Exit, Failure>) -> Result<Exit, Failure> {
+        let out = self.session.out;
+        let rooms: Vec<RoomId> = self.devices.keys().copied().collect();
+        for room in rooms {
+            for track in [TrackId::CAMERA, TrackId::MICROPHONE] {
+                self.close(room, track);
+            }
+        }
+        self.session.takes_lines = false;
+        self.session.set_deadline(Some(FLUSH_MAX));
+        while lived.is_ok() && !self.pending.is_empty() {
+            match self.session.next().await {
+                Ok(Input::Event(event)) => {
+                    let _ = self.take(&event);
+                }
+                Ok(Input::TimeUp | Input::Stop(_)) | Err(_) => break,
+                Ok(_) => {}
+            }
+        }
+        if lived.is_ok() {
+            out.detail(out.lang.text(&lang::LEAVING));
+        }
+        let Self { session, devices, mut totals, counts, began, has_entered, .. } = self;
+        let view = session.view.clone();
+        let closed = session.close().await;
+        // Why it ended matters more than a recording that is not complete.
+        let closed = match (closed, &lived) {
+            (Ok(closed), _) => closed,
+            (Err(failure), Ok(_)) => return Err(failure),
+            (Err(_), Err(_)) => return lived,
+        };
+        totals.take(&closed.figures, &view);
+        let seconds = Clock::now().since(began).as_micros() as f64 / 1e6;
+        let summary =
+            summary::Summary { closed: &closed, view: &view, devices: &devices, totals: &totals, counts, seconds };
+        if has_entered {
+            summary.tell(out);
+        }
+        lived
+    }
+}
+
+/// It took too long.
+pub fn timed_out(limit: Duration, out: &Output) -> Failure {
+    Failure::new(Exit::TimedOut, "E-TIME-01", out.lang.fill(&lang::E_TIME, &[&limit.as_secs_f32()]))
+}

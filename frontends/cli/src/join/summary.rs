@@ -1,0 +1,240 @@
+//! Figures of a meeting: while it runs and at its end.
+
+use std::collections::BTreeMap;
+
+use hph_client::core::id::{RoomId, Slot, TrackId};
+use hph_client::core::stats::Histogram;
+use hph_client::engine::EngineFigures;
+use hph_client::media::ReceiverFigures;
+use hph_client::view::{MeetingView, RoomView};
+use serde_json::{Map, Value, json};
+
+use super::devices::Devices;
+use crate::object::{object, track_name};
+use crate::output::Output;
+use crate::session::Closed;
+use crate::text::one_row;
+
+/// Messages and connections.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Messages of others and ours that came.
+    pub chats_received: u64,
+    /// Our messages that the server has.
+    pub chats_stored: u64,
+    /// Our messages that were refused.
+    pub chats_failed: u64,
+    /// How often we signed in.
+    pub connections: u64,
+}
+
+/// Frames of one remote track.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Total {
+    /// Of memberships that are over.
+    before: (u64, u64),
+    /// Of the one now.
+    now: (u64, u64),
+}
+
+/// A remote track and its owner: the engine forgets who leaves, we do not.
+type Key = (RoomId, Slot, String, u8);
+
+/// Whole and lost frames of every remote track that there ever was, and rates.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    tracks: BTreeMap<Key, Total>,
+    /// Pictures and bytes at the last tick, and since the one before.
+    last: (u64, u64),
+    rates: (u64, u64),
+}
+
+impl Totals {
+    /// Takes the engine's figures in.
+    pub fn take(&mut self, figures: &EngineFigures, view: &MeetingView) {
+        for ((room, slot, track), now) in &figures.tracks {
+            let owner = view.rooms.get(room).and_then(|room| room.participants.get(slot));
+            let Some(owner) = owner else { continue };
+            let total = self.tracks.entry((*room, *slot, owner.username.clone(), track.0)).or_default();
+            if now.0 < total.now.0 || now.1 < total.now.1 {
+                total.before = (total.before.0 + total.now.0, total.before.1 + total.now.1);
+            }
+            total.now = *now;
+        }
+        let pictures = self.sum(|track| !track.is_audio()).0;
+        self.rates = (pictures.saturating_sub(self.last.0), figures.bytes.1.saturating_sub(self.last.1));
+        self.last = (pictures, figures.bytes.1);
+    }
+
+    /// Whole and lost frames of the tracks that fit.
+    fn sum(&self, fits: impl Fn(TrackId) -> bool) -> (u64, u64) {
+        let fitting = self.tracks.iter().filter(|((.., track), _)| fits(TrackId(*track))).map(|(_, total)| total.sum());
+        fitting.fold((0, 0), |sum, (whole, lost)| (sum.0 + whole, sum.1 + lost))
+    }
+
+    fn lost(&self, room: RoomId, slot: Slot, track: TrackId) -> u64 {
+        let of = |key: &Key| key.0 == room && key.1 == slot && key.3 == track.0;
+        self.tracks.iter().filter(|(key, _)| of(key)).map(|(_, total)| total.sum().1).sum()
+    }
+
+    fn owner(&self, room: RoomId, slot: Slot, track: TrackId) -> Option<&str> {
+        let of = |key: &&Key| key.0 == room && key.1 == slot && key.3 == track.0;
+        self.tracks.keys().find(of).map(|key| key.2.as_str())
+    }
+
+    /// The row that a terminal shows while the meeting runs.
+    pub fn progress(&self, room: &RoomView, figures: &EngineFigures, seconds: u64) -> String {
+        let (_, lost) = self.sum(|_| true);
+        let (pictures, bytes) = self.rates;
+        format!(
+            "{:02}:{:02}  {}  ☺ {}  ↓ {pictures} fps {} kbit/s  lost {lost}  rtt {:.1} ms",
+            seconds / 60,
+            seconds % 60,
+            one_row(&room.name),
+            room.participants.len(),
+            bytes * 8 / 1000,
+            figures.rtt_us as f64 / 1000.0
+        )
+    }
+
+    /// Rows for people: one a track, and one for the connection.
+    pub fn rows(&self, figures: &EngineFigures) -> Vec<String> {
+        let tracks = self.tracks.iter().map(|((_, _, who, track), total)| {
+            let (whole, lost) = total.sum();
+            format!("  {who:<20}\t{:<12}\t{whole} frames\t{lost} lost", track_name(TrackId(*track)))
+        });
+        let connection = format!(
+            "  rtt {:.2} ms\tdatagrams {} out, {} in\tkB {} out, {} in",
+            figures.rtt_us as f64 / 1000.0,
+            figures.datagrams.0,
+            figures.datagrams.1,
+            figures.bytes.0 / 1000,
+            figures.bytes.1 / 1000
+        );
+        tracks.chain([connection]).collect()
+    }
+}
+
+impl Total {
+    const fn sum(&self) -> (u64, u64) {
+        (self.before.0 + self.now.0, self.before.1 + self.now.1)
+    }
+}
+
+/// Everything at the end.
+pub struct Summary<'a> {
+    /// What the session left.
+    pub closed: &'a Closed,
+    /// The meeting as it was last.
+    pub view: &'a MeetingView,
+    /// Our devices.
+    pub devices: &'a BTreeMap<RoomId, Devices>,
+    /// Remote tracks.
+    pub totals: &'a Totals,
+    /// Messages and connections.
+    pub counts: Counts,
+    /// Time in the meeting.
+    pub seconds: f64,
+}
+
+impl Summary<'_> {
+    /// Tells programs on standard output, people on standard error.
+    pub fn tell(&self, out: &Output) {
+        out.object(|| self.object());
+        if !out.is_json() {
+            for row in self.totals.rows(&self.closed.figures) {
+                out.talk(&row);
+            }
+        }
+    }
+
+    fn object(&self) -> Value {
+        let figures = &self.closed.figures;
+        let drops: Map<String, Value> =
+            figures.drops.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
+        let stages: Map<String, Value> =
+            self.closed.stages.named().iter().map(|(name, times)| ((*name).to_owned(), of_times(times))).collect();
+        let sent: Vec<Value> = self
+            .devices
+            .iter()
+            .flat_map(|(room, devices)| devices.sent().map(|(track, sent)| (room.0, track, sent)))
+            .map(|(room, track, sent)| {
+                json!({"room": room, "track": track_name(track), "captured": sent.frames, "dropped": sent.dropped})
+            })
+            .collect();
+        let mut received = self.closed.received.clone();
+        received.sort_by_key(|(track, _)| *track);
+        let received: Vec<Value> = received.iter().map(|(track, figures)| self.of_received(*track, figures)).collect();
+        object(
+            "summary",
+            json!({
+                "seconds": (self.seconds * 1000.0).round() / 1000.0,
+                "connections": self.counts.connections,
+                "rtt_us": figures.rtt_us,
+                "datagrams": {"sent": figures.datagrams.0, "received": figures.datagrams.1},
+                "bytes": {"sent": figures.bytes.0, "received": figures.bytes.1},
+                "chat": {
+                    "received": self.counts.chats_received,
+                    "stored": self.counts.chats_stored,
+                    "failed": self.counts.chats_failed,
+                },
+                "sent": sent,
+                "received": received,
+                "frames_unsent": figures.frames_unsent,
+                "overrun": self.closed.overrun,
+                "drops": drops,
+                "stages_us": stages,
+            }),
+        )
+    }
+
+    fn of_received(&self, track: (RoomId, Slot, TrackId), figures: &ReceiverFigures) -> Value {
+        let (room, slot, id) = track;
+        json!({
+            "room": room.0,
+            "room_name": self.view.rooms.get(&room).map(|room| &room.name),
+            "slot": slot.0,
+            "username": self.totals.owner(room, slot, id),
+            "track": track_name(id),
+            "frames": figures.frames,
+            "bytes": figures.bytes,
+            "broken": figures.broken,
+            "lost": self.totals.lost(room, slot, id),
+        })
+    }
+}
+
+fn of_times(times: &Histogram) -> Value {
+    let quantile = |permille| times.quantile(permille).map(|span| span.as_micros());
+    json!({"count": times.total(), "p50": quantile(500), "p99": quantile(990), "max": times.max().as_micros()})
+}
+
+#[cfg(test)]
+mod tests {
+    use hph_client::engine::Participant;
+
+    use super::*;
+
+    #[test]
+    fn a_track_whose_owner_returned_counts_on() {
+        let mut view = MeetingView::default();
+        let mut room = RoomView::default();
+        let lan = Participant {
+            slot: Slot(1),
+            member: 1,
+            username: "lan".to_owned(),
+            display_name: "Lan".to_owned(),
+            tracks: Default::default(),
+        };
+        room.participants.insert(Slot(1), lan);
+        view.rooms.insert(RoomId(1), room);
+        let mut totals = Totals::default();
+        for now in [(10, 1), (20, 2), (5, 0)] {
+            let tracks = vec![((RoomId(1), Slot(1), TrackId::CAMERA), now)];
+            totals.take(&EngineFigures { tracks, ..EngineFigures::default() }, &view);
+        }
+        assert_eq!(totals.sum(|_| true), (25, 2));
+        assert_eq!(totals.lost(RoomId(1), Slot(1), TrackId::CAMERA), 2);
+        assert_eq!(totals.owner(RoomId(1), Slot(1), TrackId::CAMERA), Some("lan"));
+    }
+}

@@ -1,0 +1,200 @@
+//! The talk, in English and Vietnamese. A phrase has both or does not compile.
+
+use std::fmt::Display;
+
+/// A language of the talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lang {
+    /// English: also for everybody whose language is not here.
+    En,
+    /// Vietnamese.
+    Vi,
+}
+
+/// Something to say, in every language. `{}` stands for what the program fills in, in the same order everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phrase {
+    en: &'static str,
+    vi: &'static str,
+}
+
+impl Lang {
+    /// The language of the locale for messages (POSIX: the first of the three that is not empty).
+    pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let locale =
+            ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| variable(name).filter(|l| !l.is_empty()));
+        let language = locale.as_deref().and_then(|locale| locale.split(['_', '.', '@', '-']).next());
+        if language.is_some_and(|language| language.eq_ignore_ascii_case("vi")) { Self::Vi } else { Self::En }
+    }
+
+    /// The phrase as it is.
+    pub const fn text(self, phrase: &Phrase) -> &'static str {
+        match self {
+            Self::En => phrase.en,
+            Self::Vi => phrase.vi,
+        }
+    }
+
+    /// The phrase with its places filled.
+    pub fn fill(self, phrase: &Phrase, values: &[&dyn Display]) -> String {
+        let mut text = String::new();
+        let mut values = values.iter();
+        for (index, part) in self.text(phrase).split("{}").enumerate() {
+            if index > 0
+                && let Some(value) = values.next()
+            {
+                text.push_str(&value.to_string());
+            }
+            text.push_str(part);
+        }
+        text
+    }
+}
+
+macro_rules! phrases {
+    ($($name:ident: $en:literal, $vi:literal;)*) => {
+        $(#[doc = $en] pub const $name: Phrase = Phrase { en: $en, vi: $vi };)*
+        #[cfg(test)]
+        const ALL: &[Phrase] = &[$($name),*];
+    };
+}
+
+phrases! {
+    CONNECTING: "connecting to {} …", "đang kết nối tới {} …";
+    CONNECTING_AGAIN: "connecting again (attempt {}) …", "đang kết nối lại (lần {}) …";
+    SIGNED_IN: "signed in to “{}” as {}", "đã vào máy chủ “{}” với tên {}";
+    FIRST_CONTACT: "first contact with {}: its key has the fingerprint {}; compare it with what the owner tells you. It is remembered from now on",
+        "lần đầu gặp {}: vân tay khoá là {}; hãy so với vân tay mà chủ máy chủ cho biết. Từ nay khoá này được ghi nhớ";
+    KEY_KNOWN: "the server's key is the known one: {}", "khoá máy chủ đúng như đã biết: {}";
+    LOST: "connection lost ({}); trying again in {} s", "mất kết nối ({}); thử lại sau {} giây";
+    MEDIA_UP: "pictures and sound can flow", "hình và tiếng đã thông";
+    MEDIA_DOWN: "no datagrams come back: chat works, pictures and sound do not", "gói hình và tiếng không qua được: vẫn trò chuyện bằng chữ được";
+    LEAVING: "leaving …", "đang rời …";
+    TEMPORARY_DEVICE: "another hph uses this device's key: this guest gets a new one for now", "một hph khác đang dùng khoá của thiết bị này: khách này tạm dùng khoá mới";
+    YOU_ARE_IN: "* you are in {}", "* bạn đang ở {}";
+    YOU_ARE_BACK: "* you are back in {}", "* bạn đã trở lại {}";
+    YOU_LEFT: "* you left {}", "* bạn đã rời {}";
+    ROOM_CLOSED: "* {} was closed", "* {} đã đóng";
+    CAME: "* {} is in {} ({})", "* {} đang ở {} ({})";
+    CHANGED: "* {} in {}: {}", "* {} trong {}: {}";
+    GONE: "* {} left {}", "* {} đã rời {}";
+    YOUR_DEVICES: "* you in {}: {}", "* bạn trong {}: {}";
+    MIC_ON: "mic on", "mic bật";
+    MIC_OFF: "mic off", "mic tắt";
+    CAMERA_ON: "camera {}x{}", "camera {}x{}";
+    CAMERA_OFF: "camera off", "camera tắt";
+    DIRECT: "[direct] {}: {}", "[tin riêng] {}: {}";
+    DIRECT_UNREADABLE: "[direct] {}: (written for another device of yours)", "[tin riêng] {}: (viết cho thiết bị khác của bạn)";
+    DIRECT_STORED: "* delivered to the server", "* máy chủ đã nhận";
+    RINGING: "* {} calls you to {}: /accept or /decline, {} s", "* {} gọi bạn vào {}: /accept để nhận, /decline để từ chối, {} giây";
+    CALL_RINGING: "* it rings …", "* đang đổ chuông …";
+    CALL_ACCEPTED: "* the call was accepted", "* cuộc gọi được nhận";
+    CALL_DECLINED: "* the call was declined", "* cuộc gọi bị từ chối";
+    CALL_TIMED_OUT: "* nobody answered", "* không ai trả lời";
+    CALL_CANCELLED: "* the caller hung up", "* người gọi đã gác máy";
+    CALL_GONE: "* the other side is gone", "* bên kia đã rời đi";
+    NOT_SENT: "* not sent: {}", "* chưa gửi được: {}";
+    REFUSED_HERE: "* refused: {}", "* bị từ chối: {}";
+    SOURCE_OVER: "* {}: the file is over, it is off now", "* {}: hết tệp, đã tắt";
+    NO_CAMERA: "there is no camera: start with --video FILE, DIR or test", "không có camera: chạy với --video TỆP, THƯ MỤC hoặc test";
+    NO_MIC: "there is no microphone: start with --audio FILE, tone or test", "không có micro: chạy với --audio TỆP, tone hoặc test";
+    NO_ROOM: "you are in no room: /join ROOM", "bạn chưa ở phòng nào: /join PHÒNG";
+    NO_CALL: "nobody calls", "không có ai gọi";
+    NOT_ALONE: "more than one person is called “{}”: use the login name", "có nhiều người tên “{}”: hãy dùng tên đăng nhập";
+    UNKNOWN_COMMAND: "no such command: {} (see /help)", "không có lệnh này: {} (xem /help)";
+    COMMAND_USAGE: "usage: {}", "cách dùng: {}";
+    BUSY: "too much at once: that was not sent", "quá nhiều một lúc: lệnh vừa rồi chưa gửi";
+    TOO_LONG: "not sent: a message has 1 to 4000 bytes and no control characters", "chưa gửi: một tin có 1 đến 4000 byte và không có ký tự điều khiển";
+    FORGOT: "forgot {} key(s) of {}", "đã quên {} khoá của {}";
+    FORGOT_NONE: "no key of {} is remembered", "không nhớ khoá nào của {}";
+    SERVING: "“{}” listens at {}, TCP and UDP", "“{}” đang nghe tại {}, TCP và UDP";
+    FINGERPRINT: "fingerprint of its key: {}", "vân tay khoá: {}";
+    REGISTRATION: "new accounts from: {}   guests from: {}", "mở tài khoản mới từ: {}   khách từ: {}";
+    ACCESS_PRIVATE: "private networks", "mạng nội bộ";
+    ACCESS_EVERYONE: "everywhere", "mọi nơi";
+    ACCESS_NOBODY: "nowhere", "không nơi nào";
+    DATA_IN: "data in {}", "dữ liệu ở {}";
+    MEMORY: "up to {} people at once in {} rooms; {} MB of memory set aside", "tối đa {} người cùng lúc trong {} phòng; {} MB bộ nhớ dành sẵn";
+    MEMORY_BILL: "memory: {}", "bộ nhớ: {}";
+    RELAYING: "relay: {}", "chuyển tiếp: {}";
+    INVITE: "people come in with this link:", "mọi người vào bằng liên kết này:";
+    STOP_WITH: "stop with Ctrl-C", "dừng bằng Ctrl-C";
+    STOPPED: "stopped; {} packets forwarded", "đã dừng; đã chuyển {} gói";
+    CONFIG_GOOD: "the configuration is good", "cấu hình tốt";
+    PASSWORD_OF: "password of {}: ", "mật khẩu của {}: ";
+    NO_ROOMS: "no rooms yet", "chưa có phòng nào";
+    E_UNREACHABLE: "can't reach {}: {}", "không tới được {}: {}";
+    A_UNREACHABLE: "Check the address, that the server runs (hph serve), and that its port is open for TCP and UDP.", "Hãy kiểm tra địa chỉ, máy chủ có đang chạy (hph serve) không, và cổng có mở cho TCP và UDP không.";
+    E_PIN: "{}: {}", "{}: máy chủ có khoá khác với khoá đã biết ({})";
+    A_PIN: "Somebody may be listening in. If the owner confirms the new key: hph forget {}", "Có thể có kẻ nghe lén. Nếu chủ máy chủ xác nhận khoá mới: hph forget {}";
+    E_SIGN_IN: "wrong name or password", "sai tên hoặc mật khẩu";
+    A_SIGN_IN: "A new account is made with --register, where the owner allows it.", "Muốn tạo tài khoản mới hãy thêm --register, nếu chủ máy chủ cho phép.";
+    E_TOO_FAST: "too many attempts", "thử quá nhiều lần";
+    A_TOO_FAST: "Try again in {} s.", "Hãy thử lại sau {} giây.";
+    E_REGISTRATION_CLOSED: "the owner allows no new accounts from here", "chủ máy chủ không cho mở tài khoản từ đây";
+    E_GUESTS_CLOSED: "the owner allows no guests from here", "chủ máy chủ không nhận khách từ đây";
+    A_GUESTS_CLOSED: "Sign in with --user NAME.", "Hãy đăng nhập bằng --user TÊN.";
+    E_FALSE_SERVER: "the server can't prove that it knows the account", "máy chủ không chứng minh được là nó biết tài khoản này";
+    A_FALSE_SERVER: "Do not enter the password again before the owner was asked.", "Đừng nhập lại mật khẩu trước khi hỏi chủ máy chủ.";
+    E_ELSEWHERE: "the same person signed in from elsewhere", "chính người này vừa đăng nhập từ nơi khác";
+    A_ELSEWHERE: "If that was not you, change the password.", "Nếu không phải bạn, hãy đổi mật khẩu.";
+    E_PROTOCOL: "the server speaks another language", "máy chủ nói một ngôn ngữ khác";
+    A_PROTOCOL: "Client and server must be of about the same version; see hph --version.", "Máy khách và máy chủ phải cùng phiên bản; xem hph --version.";
+    E_JOIN: "can't enter “{}”: {}", "không vào được “{}”: {}";
+    E_SOURCE: "{}: {}", "{}: {}";
+    A_SOURCE: "Cameras: MJPEG or Y4M file, folder of JPEGs, test. Microphones: WAV file, tone, test.", "Camera: tệp MJPEG hoặc Y4M, thư mục JPEG, test. Micro: tệp WAV, tone, test.";
+    E_RECORDING: "the recording failed: {}", "không ghi được: {}";
+    E_TIME: "no answer within {} s", "không có trả lời trong {} giây";
+    E_INTERRUPTED: "interrupted", "đã dừng";
+    E_STATE: "{}", "{}";
+    A_STATE: "Choose another place with --state DIR.", "Hãy chọn nơi khác bằng --state THƯ_MỤC.";
+    R_VERSION: "another protocol version", "khác phiên bản giao thức";
+    R_INVALID: "a name or text that is not allowed", "tên hoặc nội dung không được phép";
+    R_OUT_OF_ORDER: "not possible now", "lúc này không làm được";
+    R_TOO_FAST: "too fast", "quá nhanh";
+    R_NAME_TAKEN: "the name is taken", "tên đã có người dùng";
+    R_EMAIL_TAKEN: "the email address is taken", "địa chỉ email đã có người dùng";
+    R_NO_SUCH_ROOM: "there is no such room", "không có phòng này";
+    R_NO_SUCH_PERSON: "there is no such person, or they are not here", "không có người này, hoặc họ không có mặt";
+    R_NOT_IN_ROOM: "one must be in the room for that", "phải ở trong phòng";
+    R_ROOM_FULL: "the room is full", "phòng đã đầy";
+    R_ROOMS_FULL: "the server has all the rooms it may have", "máy chủ đã đủ số phòng";
+    R_TOO_MANY_ROOMS: "you are in as many rooms as you may be", "bạn đã ở đủ số phòng được phép";
+    R_SERVER_FULL: "the server is full", "máy chủ đã đầy";
+    R_STORAGE: "the server can't store it now", "máy chủ chưa lưu được";
+    R_NO_SUCH_CALL: "there is no such call any more", "cuộc gọi không còn";
+    HELP: "plain lines are chat in the current room. Commands:", "dòng thường là tin trong phòng hiện tại. Các lệnh:";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_have_the_same_places_to_fill() {
+        for phrase in ALL {
+            assert_eq!(phrase.en.matches("{}").count(), phrase.vi.matches("{}").count(), "{}", phrase.en);
+        }
+    }
+
+    #[test]
+    fn places_are_filled_in_order_and_braces_in_values_stay() {
+        let text = Lang::En.fill(&SIGNED_IN, &[&"{}", &"Lan"]);
+        assert_eq!(text, "signed in to “{}” as Lan");
+    }
+
+    #[test]
+    fn the_locale_decides_and_the_strongest_variable_wins() {
+        let with = |pairs: &'static [(&str, &str)]| {
+            Lang::from_environment(|name| {
+                pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        assert_eq!(with(&[("LANG", "vi_VN.UTF-8")]), Lang::Vi);
+        assert_eq!(with(&[("LANG", "vi")]), Lang::Vi);
+        assert_eq!(with(&[("LANG", "vi_VN"), ("LC_ALL", "C")]), Lang::En);
+        assert_eq!(with(&[("LANG", "C"), ("LC_ALL", ""), ("LC_MESSAGES", "vi_VN")]), Lang::Vi);
+        assert_eq!(with(&[("LANG", "vic_XX")]), Lang::En);
+        assert_eq!(with(&[]), Lang::En);
+    }
+}

@@ -1,0 +1,175 @@
+//! Events as JSON objects, one a line: what programs read.
+
+use hph_client::core::id::{RoomId, TrackId};
+use hph_client::core::limits::TRACKS_MAX;
+use hph_client::core::wire::control::{CallOutcome, Codec, LeaveReason, TrackInfo};
+use hph_client::engine::{Event, Participant};
+use hph_client::link::hex;
+use hph_client::platform::clock::Clock;
+use hph_client::view::MeetingView;
+use serde_json::{Map, Value, json};
+
+/// A track's name for programs and in `--record` folders.
+pub const fn track_name(track: TrackId) -> &'static str {
+    match track {
+        TrackId::MICROPHONE => "microphone",
+        TrackId::CAMERA => "camera",
+        TrackId::SCREEN => "screen",
+        TrackId::SCREEN_SOUND => "screen-sound",
+        _ => "track",
+    }
+}
+
+/// How a call stands, for programs.
+pub const fn outcome_name(outcome: CallOutcome) -> &'static str {
+    match outcome {
+        CallOutcome::Ringing => "ringing",
+        CallOutcome::Accepted => "accepted",
+        CallOutcome::Declined => "declined",
+        CallOutcome::TimedOut => "timed_out",
+        CallOutcome::Cancelled => "cancelled",
+        CallOutcome::Gone => "gone",
+    }
+}
+
+/// An object that begins with what happened and when.
+pub fn object(name: &str, fields: Value) -> Value {
+    let mut object = Map::new();
+    object.insert("event".to_owned(), json!(name));
+    object.insert("at_ms".to_owned(), json!(Clock::unix_time_ms()));
+    if let Value::Object(fields) = fields {
+        object.extend(fields);
+    }
+    Value::Object(object)
+}
+
+/// An event; none if the end of the engine, which its command tells.
+pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
+    let room_name = |room: &RoomId| view.rooms.get(room).map(|room| room.name.as_str());
+    let (name, fields) = match event {
+        Event::Connecting { attempt } => ("connecting", json!({"attempt": attempt})),
+        Event::SignedIn { username, display_name, server_name, pin } => (
+            "signed_in",
+            json!({"username": username, "display_name": display_name, "server": server_name, "pin": hex(pin)}),
+        ),
+        Event::Lost { why, retry_in } => ("lost", json!({"why": why, "retry_in_ms": retry_in.as_millis() as u64})),
+        Event::Ended(_) => return None,
+        Event::Datagrams { is_up } => ("datagrams", json!({"is_up": is_up})),
+        Event::LobbyRoom { room, name, people, .. } => {
+            ("room", json!({"room": room.0, "name": name, "people": people}))
+        }
+        Event::LobbyRoomGone { place } => {
+            let gone = view.lobby.get(place);
+            ("room_gone", json!({"room": gone.map(|room| room.room.0), "name": gone.map(|room| &room.name)}))
+        }
+        Event::LobbyPerson { username, display_name, .. } => {
+            ("person", json!({"username": username, "display_name": display_name}))
+        }
+        Event::LobbyPersonGone { place } => {
+            ("person_gone", json!({"username": view.people.get(place).map(|person| &person.username)}))
+        }
+        Event::LobbyComplete => ("lobby_complete", json!({})),
+        Event::RoomCreated { room, .. } => ("room_created", json!({"room": room.0})),
+        Event::Joined { request, room, name, slot } => {
+            ("joined", json!({"room": room.0, "name": name, "slot": slot.0, "is_return": *request == 0}))
+        }
+        Event::Left { room, reason } => {
+            let is_closed = *reason == LeaveReason::RoomClosed;
+            ("left", json!({"room": room.0, "room_name": room_name(room), "is_closed": is_closed}))
+        }
+        Event::Participant { room, participant, is_new, is_me } => {
+            ("participant", of_participant(*room, room_name(room), participant, *is_new, *is_me))
+        }
+        Event::ParticipantGone { room, slot, username } => (
+            "participant_gone",
+            json!({"room": room.0, "room_name": room_name(room), "slot": slot.0, "username": username}),
+        ),
+        Event::Chat { room, id, author, display_name, time_ms, text } => (
+            "chat",
+            json!({"room": room.0, "room_name": room_name(room), "id": id, "author": author,
+                "display_name": display_name, "time_ms": time_ms, "text": text}),
+        ),
+        Event::ChatStored { reference, room, id } => {
+            ("chat_stored", json!({"reference": reference.to_string(), "room": room.0, "id": id}))
+        }
+        Event::Direct { id, from, time_ms, text } => {
+            ("direct", json!({"id": id, "from": from, "time_ms": time_ms, "text": text}))
+        }
+        Event::DirectStored { reference, id } => {
+            ("direct_stored", json!({"reference": reference.to_string(), "id": id}))
+        }
+        Event::MessageFailed { reference, reason } => {
+            ("message_failed", json!({"reference": reference.to_string(), "reason": reason.code()}))
+        }
+        Event::Refused { request, reason } => ("refused", json!({"request": request, "reason": reason.code()})),
+        Event::Ringing { call, from, display_name, room, name, seconds } => (
+            "ringing",
+            json!({"call": call.0, "from": from, "display_name": display_name, "room": room.0, "room_name": name,
+                "seconds": seconds}),
+        ),
+        Event::CallState { call, outcome, request } => {
+            ("call", json!({"call": call.0, "outcome": outcome_name(*outcome), "is_ours": *request != 0}))
+        }
+    };
+    Some(object(name, fields))
+}
+
+fn of_participant(room: RoomId, room_name: Option<&str>, who: &Participant, is_new: bool, is_me: bool) -> Value {
+    json!({"room": room.0, "room_name": room_name, "slot": who.slot.0, "username": who.username,
+        "display_name": who.display_name, "is_new": is_new, "is_me": is_me, "tracks": of_tracks(&who.tracks)})
+}
+
+/// Tracks by name; of those that are off, only that they are.
+fn of_tracks(tracks: &[TrackInfo; TRACKS_MAX]) -> Value {
+    let named = (0u8..).zip(tracks).map(|(index, info)| {
+        let mut fields = json!({"is_on": info.is_on});
+        if info.is_on {
+            fields["codec"] = json!(codec_name(info.codec));
+            if info.width > 0 {
+                fields["width"] = json!(info.width);
+                fields["height"] = json!(info.height);
+            }
+        }
+        (track_name(TrackId(index)).to_owned(), fields)
+    });
+    Value::Object(named.collect())
+}
+
+const fn codec_name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Pcm16k => "pcm16k",
+        Codec::Jpeg => "jpeg",
+        Codec::Opus => "opus",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_one_row_whatever_it_holds_and_begins_with_what_happened() {
+        let event = Event::Chat {
+            room: RoomId(3),
+            id: 7,
+            author: "lan".to_owned(),
+            display_name: "Lan".to_owned(),
+            time_ms: 1,
+            text: "chào\n{\"event\":\"ended\"}\u{1b}[2J\u{85}".to_owned(),
+        };
+        let row = of_event(&event, &MeetingView::default()).expect("an object").to_string();
+        assert!(row.starts_with(r#"{"event":"chat","at_ms":"#), "{row}");
+        assert!(!row.contains('\n') && !row.contains('\u{1b}'), "{row}");
+        let back: Value = serde_json::from_str(&row).expect("JSON");
+        assert_eq!(back["text"], "chào\n{\"event\":\"ended\"}\u{1b}[2J\u{85}");
+    }
+
+    #[test]
+    fn tracks_are_told_by_name() {
+        let mut tracks = [TrackInfo::default(); TRACKS_MAX];
+        tracks[1] = TrackInfo { is_on: true, codec: Codec::Jpeg, width: 640, height: 360 };
+        let value = of_tracks(&tracks);
+        assert_eq!(value["microphone"], json!({"is_on": false}));
+        assert_eq!(value["camera"], json!({"is_on": true, "codec": "jpeg", "width": 640, "height": 360}));
+    }
+}

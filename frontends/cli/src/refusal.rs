@@ -1,0 +1,131 @@
+//! What it means to the user that the server said no.
+
+use hph_client::core::wire::control::Refusal;
+use hph_client::engine::EndReason;
+use hph_client::link::Invitation;
+
+use crate::exit::{Exit, Failure};
+use crate::identity::{pin_changed, server_of};
+use crate::lang::{self, Phrase};
+use crate::output::Output;
+
+/// Why a request was refused, in words.
+pub const fn phrase(reason: Refusal) -> &'static Phrase {
+    match reason {
+        Refusal::Version => &lang::R_VERSION,
+        Refusal::Invalid => &lang::R_INVALID,
+        Refusal::OutOfOrder => &lang::R_OUT_OF_ORDER,
+        Refusal::SignIn => &lang::E_SIGN_IN,
+        Refusal::TooFast => &lang::R_TOO_FAST,
+        Refusal::RegistrationClosed => &lang::E_REGISTRATION_CLOSED,
+        Refusal::GuestsClosed => &lang::E_GUESTS_CLOSED,
+        Refusal::NameTaken => &lang::R_NAME_TAKEN,
+        Refusal::EmailTaken => &lang::R_EMAIL_TAKEN,
+        Refusal::NoSuchRoom => &lang::R_NO_SUCH_ROOM,
+        Refusal::NoSuchPerson => &lang::R_NO_SUCH_PERSON,
+        Refusal::NotInRoom => &lang::R_NOT_IN_ROOM,
+        Refusal::RoomFull => &lang::R_ROOM_FULL,
+        Refusal::RoomsFull => &lang::R_ROOMS_FULL,
+        Refusal::TooManyRooms => &lang::R_TOO_MANY_ROOMS,
+        Refusal::ServerFull => &lang::R_SERVER_FULL,
+        Refusal::Storage => &lang::R_STORAGE,
+        Refusal::NoSuchCall => &lang::R_NO_SUCH_CALL,
+    }
+}
+
+/// A request was refused, and with it the command.
+pub fn refused(reason: Refusal, out: &Output) -> Failure {
+    Failure::new(Exit::Rejected, "E-REF-01", out.lang.text(phrase(reason)))
+}
+
+/// The way into a room was refused.
+pub fn not_joined(room: &str, reason: Refusal, out: &Output) -> Failure {
+    let why = out.lang.text(phrase(reason));
+    Failure::new(Exit::Rejected, "E-REF-02", out.lang.fill(&lang::E_JOIN, &[&room, &why]))
+}
+
+/// What the end of the engine means; none if we asked for it.
+pub fn end_failure(reason: &EndReason, target: &Invitation, out: &Output) -> Option<Failure> {
+    let lang = out.lang;
+    let text = |phrase| lang.text(phrase);
+    Some(match reason {
+        EndReason::Quit => return None,
+        EndReason::Unreachable(why) => {
+            let what = lang.fill(&lang::E_UNREACHABLE, &[&server_of(target), why]);
+            Failure::new(Exit::Unreachable, "E-NET-01", what).advise(text(&lang::A_UNREACHABLE))
+        }
+        EndReason::Pin(mismatch) => pin_changed(&server_of(target), mismatch, &target.host, out),
+        EndReason::Refused { reason, retry_after_s, .. } => sign_in_failure(*reason, *retry_after_s, out),
+        EndReason::FalseServer => {
+            Failure::new(Exit::Auth, "E-AUTH-07", text(&lang::E_FALSE_SERVER)).advise(text(&lang::A_FALSE_SERVER))
+        }
+        EndReason::SignedInElsewhere => {
+            Failure::new(Exit::Rejected, "E-REF-03", text(&lang::E_ELSEWHERE)).advise(text(&lang::A_ELSEWHERE))
+        }
+        EndReason::Protocol => {
+            Failure::new(Exit::Failed, "E-NET-03", text(&lang::E_PROTOCOL)).advise(text(&lang::A_PROTOCOL))
+        }
+    })
+}
+
+/// The server did not sign us in.
+fn sign_in_failure(reason: Refusal, retry_after_s: u32, out: &Output) -> Failure {
+    let lang = out.lang;
+    let failure = |code, phrase| Failure::new(Exit::Auth, code, lang.text(phrase));
+    match reason {
+        Refusal::SignIn => failure("E-AUTH-01", &lang::E_SIGN_IN).advise(lang.text(&lang::A_SIGN_IN)),
+        Refusal::GuestsClosed => failure("E-AUTH-02", &lang::E_GUESTS_CLOSED).advise(lang.text(&lang::A_GUESTS_CLOSED)),
+        Refusal::RegistrationClosed => failure("E-AUTH-03", &lang::E_REGISTRATION_CLOSED),
+        Refusal::TooFast => {
+            failure("E-AUTH-04", &lang::E_TOO_FAST).advise(lang.fill(&lang::A_TOO_FAST, &[&retry_after_s.max(1)]))
+        }
+        Refusal::NameTaken => failure("E-AUTH-05", &lang::R_NAME_TAKEN),
+        Refusal::EmailTaken => failure("E-AUTH-06", &lang::R_EMAIL_TAKEN),
+        Refusal::Version => {
+            Failure::new(Exit::Failed, "E-NET-03", lang.text(&lang::E_PROTOCOL)).advise(lang.text(&lang::A_PROTOCOL))
+        }
+        Refusal::ServerFull => Failure::new(Exit::Rejected, "E-REF-01", lang.text(&lang::R_SERVER_FULL)),
+        reason => failure("E-AUTH-08", phrase(reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hph_client::core::wire::control::SignInMethods;
+    use hph_client::tls::PinMismatch;
+
+    use super::*;
+
+    #[test]
+    fn every_end_has_its_number_and_words() {
+        let out = Output::new(false, -1, false);
+        let target = Invitation { host: "a".to_owned(), port: 1, pin: None, room: None };
+        let refused = |reason| EndReason::Refused { reason, retry_after_s: 28, methods: SignInMethods::default() };
+        for (reason, exit) in [
+            (EndReason::Unreachable("refused".to_owned()), Exit::Unreachable),
+            (EndReason::Pin(PinMismatch { expected: [0; 32], found: [1; 32] }), Exit::Unreachable),
+            (refused(Refusal::SignIn), Exit::Auth),
+            (refused(Refusal::TooFast), Exit::Auth),
+            (refused(Refusal::GuestsClosed), Exit::Auth),
+            (refused(Refusal::RegistrationClosed), Exit::Auth),
+            (refused(Refusal::Version), Exit::Failed),
+            (EndReason::FalseServer, Exit::Auth),
+            (EndReason::SignedInElsewhere, Exit::Rejected),
+            (EndReason::Protocol, Exit::Failed),
+        ] {
+            let failure = end_failure(&reason, &target, &out).expect("a failure");
+            assert_eq!(failure.exit, exit, "{reason:?}");
+            assert!(!failure.what.is_empty() && !failure.what.contains("{}"), "{failure:?}");
+        }
+        assert_eq!(end_failure(&EndReason::Quit, &target, &out), None);
+    }
+
+    #[test]
+    fn every_refusal_of_the_protocol_has_words() {
+        let out = Output::new(false, -1, false);
+        for reason in Refusal::ALL {
+            assert_eq!(refused(reason, &out).exit, Exit::Rejected);
+            assert!(!refused(reason, &out).what.is_empty());
+        }
+    }
+}

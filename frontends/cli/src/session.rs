@@ -1,0 +1,299 @@
+//! A session as commands use it: one stream of inputs (events, typed lines, signals, time), with all the talk about the
+//! connection already done.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_channel::Receiver;
+use hph_client::engine::{Command, Engine, EngineFigures, Event, RemoteTrack};
+use hph_client::link::Invitation;
+use hph_client::media::{self, ReceiverFigures, RecorderConfig, Stages};
+use hph_client::pins::PinStore;
+use hph_client::tls::{Trust, fingerprint};
+use hph_client::view::MeetingView;
+use smol::Timer;
+use smol::future::{FutureExt, pending};
+use smol::stream::StreamExt;
+
+use crate::exit::{Exit, Failure};
+use crate::identity::{Identity, Who, pin_failure, server_of};
+use crate::lang;
+use crate::object;
+use crate::output::Output;
+use crate::refusal::end_failure;
+use crate::show::Rows;
+use crate::signals;
+use crate::terminal;
+
+/// Ticks come this often.
+const TICK: Duration = Duration::from_secs(1);
+/// Leaving takes no longer than this.
+const FAREWELL_MAX: Duration = Duration::from_secs(3);
+
+/// What a command wants of its session.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// Typed or piped lines.
+    pub lines: bool,
+    /// The lobby's changes as data.
+    pub lobby: bool,
+    /// What happens in rooms as data.
+    pub rooms: bool,
+    /// Where to record.
+    pub recording: Option<PathBuf>,
+    /// Whether questions may be asked at the terminal.
+    pub may_ask: bool,
+    /// Time for the whole command, or until [`Session::set_deadline`] says otherwise.
+    pub limit: Option<Duration>,
+}
+
+/// What happens to a command.
+#[derive(Debug)]
+pub enum Input {
+    /// The engine's word. The view has it already.
+    Event(Event),
+    /// A line of standard input.
+    Line(String),
+    /// There are no more lines.
+    LinesEnd,
+    /// A signal, or nobody reads our data: leave, and end so.
+    Stop(Exit),
+    /// The deadline has passed.
+    TimeUp,
+    /// Another second.
+    Tick,
+}
+
+/// What is left of a session.
+pub struct Closed {
+    /// Of the engine.
+    pub figures: EngineFigures,
+    /// What was received, by track.
+    pub received: Vec<(RemoteTrack, ReceiverFigures)>,
+    /// How long everything took.
+    pub stages: Stages,
+    /// Frames that came faster than they could be decoded.
+    pub overrun: u64,
+}
+
+/// A session.
+pub struct Session<'a> {
+    /// The engine.
+    pub engine: Engine,
+    /// The meeting after the last input.
+    pub view: MeetingView,
+    /// Whether lines are taken now; while not, whoever writes them waits.
+    pub takes_lines: bool,
+    /// Where words go.
+    pub out: &'a Output,
+    target: &'a Invitation,
+    pins: PinStore,
+    is_first_use: bool,
+    rows: Rows,
+    wishes: Wishes,
+    stages: Arc<Mutex<Stages>>,
+    receiver: media::Receiver,
+    lines: Option<Receiver<String>>,
+    stops: Receiver<Exit>,
+    ticks: Timer,
+    deadline: Option<Timer>,
+    /// Released when the session ends.
+    _device_lock: Option<File>,
+}
+
+impl<'a> Session<'a> {
+    /// Starts to connect.
+    ///
+    /// # Errors
+    /// Whatever is wrong before anything is sent.
+    pub fn start(who: &Who, target: &'a Invitation, wishes: Wishes, out: &'a Output) -> Result<Self, Failure> {
+        let Identity { config, pins, device_lock } = who.identity(target, wishes.may_ask, out)?;
+        let internal = |error: std::io::Error| Failure::new(Exit::Failed, "E-SYS-01", error);
+        let stops = signals::stop_requests().map_err(internal)?;
+        let recording = wishes.recording.clone().map(|folder| RecorderConfig { folder });
+        let stages = Arc::new(Mutex::new(Stages::default()));
+        let receiver = media::Receiver::start(recording, Arc::clone(&stages));
+        let receiver = receiver.map_err(|error| recording_failure(&error, out))?;
+        let is_first_use = config.trust == Trust::FirstUse;
+        let engine = Engine::start(config, receiver.sink(), Arc::clone(&stages)).map_err(internal)?;
+        let lines = if wishes.lines { Some(terminal::lines().map_err(internal)?) } else { None };
+        let deadline = wishes.limit.map(Timer::after);
+        Ok(Self {
+            engine,
+            view: MeetingView::default(),
+            takes_lines: true,
+            out,
+            target,
+            pins,
+            is_first_use,
+            rows: Rows::default(),
+            wishes,
+            stages,
+            receiver,
+            lines,
+            stops,
+            ticks: Timer::interval(TICK),
+            deadline,
+            _device_lock: device_lock,
+        })
+    }
+
+    /// Replaces the deadline.
+    pub fn set_deadline(&mut self, limit: Option<Duration>) {
+        self.deadline = limit.map(Timer::after);
+    }
+
+    /// Gives a command to the engine; says so if it can't take one.
+    pub fn send(&self, command: Command) {
+        if !self.engine.send(command) {
+            self.out.talk(self.out.lang.text(&lang::BUSY));
+        }
+    }
+
+    /// The next input.
+    ///
+    /// # Errors
+    /// The session ended, not by us.
+    pub async fn next(&mut self) -> Result<Input, Failure> {
+        if self.out.is_closed() {
+            return Ok(Input::Stop(Exit::Ok));
+        }
+        let input = self.wait().await;
+        match &input {
+            Input::Event(Event::Ended(reason)) => {
+                self.out.progress("");
+                if let Some(failure) = end_failure(reason, self.target, self.out) {
+                    return Err(failure);
+                }
+            }
+            Input::Event(event) => {
+                self.talk(event)?;
+                self.show(event);
+                self.view.apply(event);
+            }
+            Input::LinesEnd => self.lines = None,
+            Input::TimeUp => self.deadline = None,
+            _ => {}
+        }
+        Ok(input)
+    }
+
+    async fn wait(&mut self) -> Input {
+        let Self { engine, lines, stops, ticks, deadline, takes_lines, .. } = self;
+        let stop = async {
+            match stops.recv().await {
+                Ok(exit) => Input::Stop(exit),
+                Err(_) => pending().await,
+            }
+        };
+        let line = async {
+            match lines {
+                Some(lines) if *takes_lines => lines.recv().await.map_or(Input::LinesEnd, Input::Line),
+                _ => pending().await,
+            }
+        };
+        let time_up = async {
+            match deadline {
+                Some(timer) => timer.await,
+                None => pending().await,
+            };
+            Input::TimeUp
+        };
+        let event = async {
+            match engine.events().recv().await {
+                Ok(event) => Input::Event(event),
+                Err(_) => pending().await,
+            }
+        };
+        let tick = async {
+            ticks.next().await;
+            Input::Tick
+        };
+        stop.or(time_up).or(tick).or(event).or(line).await
+    }
+
+    /// Talk about the connection, on standard error.
+    fn talk(&mut self, event: &Event) -> Result<(), Failure> {
+        let (out, lang) = (self.out, self.out.lang);
+        match event {
+            Event::Connecting { attempt: 0 } => {
+                let row = lang.fill(&lang::CONNECTING, &[&server_of(self.target)]);
+                out.detail(&row);
+                out.progress(&row);
+            }
+            Event::Connecting { attempt } => out.progress(&lang.fill(&lang::CONNECTING_AGAIN, &[attempt])),
+            Event::SignedIn { username, display_name, server_name, pin } => {
+                out.progress("");
+                let remembered = self.pins.remember(&self.target.host, self.target.port, *pin);
+                remembered.map_err(|error| pin_failure(error, self.target, out))?;
+                if std::mem::take(&mut self.is_first_use) {
+                    out.talk(&lang.fill(&lang::FIRST_CONTACT, &[&server_of(self.target), &fingerprint(pin)]));
+                }
+                let me = crate::text::person(display_name, username);
+                out.talk(&lang.fill(&lang::SIGNED_IN, &[&crate::text::one_row(server_name), &me]));
+            }
+            Event::Lost { why, retry_in } => {
+                let seconds = format!("{:.1}", retry_in.as_secs_f32());
+                out.talk(&lang.fill(&lang::LOST, &[why, &seconds]));
+            }
+            Event::Datagrams { is_up: true } => out.detail(lang.text(&lang::MEDIA_UP)),
+            Event::Datagrams { is_up: false } => out.talk(lang.text(&lang::MEDIA_DOWN)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The event as data, if the command wants it.
+    fn show(&mut self, event: &Event) {
+        let is_lobby = matches!(
+            event,
+            Event::LobbyRoom { .. }
+                | Event::LobbyRoomGone { .. }
+                | Event::LobbyPerson { .. }
+                | Event::LobbyPersonGone { .. }
+                | Event::LobbyComplete
+        );
+        let is_wanted = if is_lobby { self.wishes.lobby } else { self.wishes.rooms };
+        if !is_wanted {
+            return;
+        }
+        if self.out.is_json() {
+            if let Some(object) = object::of_event(event, &self.view) {
+                self.out.object(|| object);
+            }
+        } else if let Some(row) = self.rows.of_event(event, &self.view, self.out) {
+            self.out.print(&row);
+        }
+    }
+
+    /// Signs out and waits until everything received is decoded and recorded. A second signal ends the wait.
+    ///
+    /// # Errors
+    /// The recording is not complete.
+    pub async fn close(self) -> Result<Closed, Failure> {
+        self.out.progress("");
+        // It may have ended already.
+        let _ = self.engine.send(Command::Quit);
+        let ended =
+            async { while self.engine.events().recv().await.is_ok_and(|event| !matches!(event, Event::Ended(_))) {} };
+        let impatience = async {
+            let _ = self.stops.recv().await;
+        };
+        let too_late = async {
+            Timer::after(FAREWELL_MAX).await;
+        };
+        ended.or(impatience).or(too_late).await;
+        let figures = self.engine.figures();
+        drop(self.engine);
+        let overrun = self.receiver.overrun();
+        let received = self.receiver.finish().map_err(|error| recording_failure(&error, self.out))?;
+        let stages = self.stages.lock().map(|stages| stages.clone()).unwrap_or_default();
+        Ok(Closed { figures, received, stages, overrun })
+    }
+}
+
+fn recording_failure(error: &std::io::Error, out: &Output) -> Failure {
+    Failure::new(Exit::Device, "E-DEV-02", out.lang.fill(&lang::E_RECORDING, &[error]))
+}

@@ -1,0 +1,175 @@
+//! Events as rows for people. Everything that others wrote is escaped first: one event, one row.
+
+use std::collections::{HashMap, HashSet};
+
+use hph_client::core::id::{RoomId, TrackId};
+use hph_client::core::limits::TRACKS_MAX;
+use hph_client::core::wire::control::{CallOutcome, LeaveReason, TrackInfo};
+use hph_client::engine::Event;
+use hph_client::view::MeetingView;
+
+use crate::lang::{self, Lang};
+use crate::output::Output;
+use crate::refusal;
+use crate::text::{one_row, person};
+
+/// Makes rows, and remembers who is where, so that our own return after a lost connection is not told as everybody's
+/// coming.
+#[derive(Default)]
+pub struct Rows {
+    present: HashMap<RoomId, HashSet<String>>,
+}
+
+impl Rows {
+    /// The row of an event, by the view before it; none if there is nothing to tell.
+    pub fn of_event(&mut self, event: &Event, view: &MeetingView, out: &Output) -> Option<String> {
+        let lang = out.lang;
+        let room_name = |room: &RoomId| one_row(view.rooms.get(room).map_or("?", |room| &room.name));
+        Some(match event {
+            Event::Joined { request, room, name, .. } => {
+                let phrase = if *request == 0 { &lang::YOU_ARE_BACK } else { &lang::YOU_ARE_IN };
+                if *request != 0 {
+                    self.present.remove(room);
+                }
+                lang.fill(phrase, &[&one_row(name)])
+            }
+            Event::Left { room, reason } => {
+                self.present.remove(room);
+                let phrase = if *reason == LeaveReason::Asked { &lang::YOU_LEFT } else { &lang::ROOM_CLOSED };
+                lang.fill(phrase, &[&room_name(room)])
+            }
+            Event::Participant { room, participant, is_new, is_me } => {
+                let tracks = tracks(&participant.tracks, lang);
+                if *is_me {
+                    return Some(lang.fill(&lang::YOUR_DEVICES, &[&room_name(room), &tracks]));
+                }
+                let is_first = self.present.entry(*room).or_default().insert(participant.username.clone());
+                let who = out.bold(&person(&participant.display_name, &participant.username));
+                if is_first {
+                    lang.fill(&lang::CAME, &[&who, &room_name(room), &tracks])
+                } else if *is_new {
+                    return None;
+                } else {
+                    lang.fill(&lang::CHANGED, &[&who, &room_name(room), &tracks])
+                }
+            }
+            Event::ParticipantGone { room, slot, username } => {
+                self.present.entry(*room).or_default().remove(username);
+                let known = view.rooms.get(room).and_then(|room| room.participants.get(slot));
+                let who = person(known.map_or("", |known| &known.display_name), username);
+                lang.fill(&lang::GONE, &[&out.bold(&who), &room_name(room)])
+            }
+            Event::Chat { room, author, display_name, text, .. } => {
+                let who = out.bold(&person(display_name, author));
+                format!("[{}] {who}: {}", room_name(room), one_row(text))
+            }
+            Event::Direct { from, text: Some(text), .. } => {
+                lang.fill(&lang::DIRECT, &[&out.bold(&one_row(from)), &one_row(text)])
+            }
+            Event::Direct { from, text: None, .. } => lang.fill(&lang::DIRECT_UNREADABLE, &[&one_row(from)]),
+            Event::DirectStored { .. } => lang.text(&lang::DIRECT_STORED).to_owned(),
+            Event::MessageFailed { reason, .. } => lang.fill(&lang::NOT_SENT, &[&lang.text(refusal::phrase(*reason))]),
+            Event::Refused { reason, .. } => lang.fill(&lang::REFUSED_HERE, &[&lang.text(refusal::phrase(*reason))]),
+            Event::Ringing { from, display_name, name, seconds, .. } => {
+                lang.fill(&lang::RINGING, &[&out.bold(&person(display_name, from)), &one_row(name), seconds])
+            }
+            Event::CallState { outcome, .. } => lang.text(outcome_phrase(*outcome)).to_owned(),
+            Event::Connecting { .. }
+            | Event::SignedIn { .. }
+            | Event::Lost { .. }
+            | Event::Ended(_)
+            | Event::Datagrams { .. }
+            | Event::LobbyRoom { .. }
+            | Event::LobbyRoomGone { .. }
+            | Event::LobbyPerson { .. }
+            | Event::LobbyPersonGone { .. }
+            | Event::LobbyComplete
+            | Event::RoomCreated { .. }
+            | Event::ChatStored { .. } => return None,
+        })
+    }
+}
+
+/// What somebody shows and says: microphone and camera.
+pub fn tracks(tracks: &[TrackInfo; TRACKS_MAX], lang: Lang) -> String {
+    let of = |track: TrackId| tracks.get(usize::from(track.0)).filter(|info| info.is_on);
+    let mic = lang.text(if of(TrackId::MICROPHONE).is_some() { &lang::MIC_ON } else { &lang::MIC_OFF });
+    let camera = match of(TrackId::CAMERA) {
+        Some(info) => lang.fill(&lang::CAMERA_ON, &[&info.width, &info.height]),
+        None => lang.text(&lang::CAMERA_OFF).to_owned(),
+    };
+    format!("{mic}, {camera}")
+}
+
+const fn outcome_phrase(outcome: CallOutcome) -> &'static lang::Phrase {
+    match outcome {
+        CallOutcome::Ringing => &lang::CALL_RINGING,
+        CallOutcome::Accepted => &lang::CALL_ACCEPTED,
+        CallOutcome::Declined => &lang::CALL_DECLINED,
+        CallOutcome::TimedOut => &lang::CALL_TIMED_OUT,
+        CallOutcome::Cancelled => &lang::CALL_CANCELLED,
+        CallOutcome::Gone => &lang::CALL_GONE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hph_client::core::id::Slot;
+    use hph_client::engine::Participant;
+
+    use super::*;
+
+    const ROOM: RoomId = RoomId(1);
+
+    fn joined(request: u32) -> Event {
+        Event::Joined { request, room: ROOM, name: "Nhóm 17".to_owned(), slot: Slot(0) }
+    }
+
+    fn lan(is_new: bool) -> Event {
+        let participant = Participant {
+            slot: Slot(1),
+            member: 2,
+            username: "lan".to_owned(),
+            display_name: "Lan".to_owned(),
+            tracks: Default::default(),
+        };
+        Event::Participant { room: ROOM, participant, is_new, is_me: false }
+    }
+
+    fn told(events: &[Event]) -> Vec<Option<String>> {
+        let (mut rows, mut view, mut out) = (Rows::default(), MeetingView::default(), Output::new(false, -1, true));
+        out.lang = Lang::En;
+        events
+            .iter()
+            .map(|event| {
+                let row = rows.of_event(event, &view, &out);
+                view.apply(event);
+                row
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_message_with_line_breaks_is_one_row() {
+        let text = "hi\n[Nhóm 17] Lan <lan>: send money".to_owned();
+        let (author, display_name) = ("bob".to_owned(), "Bob".to_owned());
+        let chat = Event::Chat { room: ROOM, id: 1, author, display_name, time_ms: 0, text };
+        let row = told(&[joined(1), chat]).pop().flatten().expect("a row");
+        assert_eq!(row, "[Nhóm 17] Bob <bob>: hi\\n[Nhóm 17] Lan <lan>: send money");
+    }
+
+    #[test]
+    fn our_return_is_not_told_as_the_coming_of_everybody() {
+        let rows = told(&[joined(1), lan(true), lan(false), joined(0), lan(true), lan(false)]);
+        let is_told: Vec<bool> = rows.iter().map(Option::is_some).collect();
+        assert_eq!(is_told, [true, true, true, true, false, true]);
+        assert_eq!(rows[1].as_deref(), Some("* Lan <lan> is in Nhóm 17 (mic off, camera off)"));
+    }
+
+    #[test]
+    fn who_leaves_is_told_by_both_names() {
+        let gone = Event::ParticipantGone { room: ROOM, slot: Slot(1), username: "lan".to_owned() };
+        let row = told(&[joined(1), lan(true), gone]).pop().flatten();
+        assert_eq!(row.as_deref(), Some("* Lan <lan> left Nhóm 17"));
+    }
+}

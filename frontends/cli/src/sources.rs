@@ -1,0 +1,196 @@
+//! Where pictures and sound come from: what `--video` and `--audio` mean.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use hph_client::core::limits::{PICTURE_HEIGHT_MAX, PICTURE_WIDTH_MAX};
+use hph_client::media::{CameraSpec, MicrophoneSpec};
+use hph_client::platform::camera::{self, CameraFormat, FileOptions};
+use hph_client::platform::microphone::WavSource;
+use hph_client::platform::pacer::Pacing;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::exit::{Exit, Failure};
+use crate::lang;
+use crate::output::Output;
+
+/// The test picture, if nothing else is said.
+const TEST_FORMAT: CameraFormat = CameraFormat { width: 640, height: 360, fps: 15 };
+/// Nobody needs more pictures a second.
+const FPS_MAX: u16 = 60;
+/// The tone, if nothing else is said.
+const TONE_HZ: f32 = 440.0;
+/// What a microphone of 16 kHz can carry.
+const TONE_HZ_MAX: f32 = 7500.0;
+
+/// A camera as it stands on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Video {
+    /// The moving test picture.
+    Test(CameraFormat),
+    /// A file or folder.
+    Path(PathBuf),
+}
+
+/// A microphone as it stands on the command line.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Audio {
+    /// A sine.
+    Tone(f32),
+    /// Something like speech.
+    Test,
+    /// A WAV file.
+    Path(PathBuf),
+}
+
+impl FromStr for Video {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            _ if text == "test" => Ok(Self::Test(TEST_FORMAT)),
+            Some(("test", format)) => parse_format(format).map(Self::Test),
+            _ if text.is_empty() => Err("expected FILE, DIR or test[:WxH@FPS]".to_owned()),
+            _ => Ok(Self::Path(text.into())),
+        }
+    }
+}
+
+impl FromStr for Audio {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            _ if text == "tone" => Ok(Self::Tone(TONE_HZ)),
+            _ if text == "test" => Ok(Self::Test),
+            Some(("tone", pitch)) => {
+                let pitch = pitch.parse().ok().filter(|hz| (20.0..=TONE_HZ_MAX).contains(hz));
+                pitch.map(Self::Tone).ok_or_else(|| format!("a tone is from 20 to {TONE_HZ_MAX} Hz"))
+            }
+            _ if text.is_empty() => Err("expected FILE, tone[:HZ] or test".to_owned()),
+            _ => Ok(Self::Path(text.into())),
+        }
+    }
+}
+
+/// `640x360@15`, `640x360` or `@15`.
+fn parse_format(text: &str) -> Result<CameraFormat, String> {
+    let (size, fps) = text.split_once('@').map_or((text, None), |(size, fps)| (size, Some(fps)));
+    let (width, height) = match size {
+        "" => Some((TEST_FORMAT.width, TEST_FORMAT.height)),
+        size => size.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?))),
+    }
+    .filter(|&(w, h)| (16..=PICTURE_WIDTH_MAX).contains(&w) && (16..=PICTURE_HEIGHT_MAX).contains(&h))
+    .ok_or_else(|| format!("a size is WxH, up to {PICTURE_WIDTH_MAX}x{PICTURE_HEIGHT_MAX}"))?;
+    let fps = fps.map_or(Some(TEST_FORMAT.fps), |fps| fps.parse().ok()).filter(|fps| (1..=FPS_MAX).contains(fps));
+    Ok(CameraFormat { width, height, fps: fps.ok_or_else(|| format!("a rate is from 1 to {FPS_MAX}"))? })
+}
+
+impl Video {
+    /// What to open; `name` is drawn in the test picture.
+    pub fn spec(&self, name: &str, fps: u16, is_looped: bool) -> CameraSpec {
+        match self {
+            Self::Test(format) => CameraSpec::Test { format: *format, name: drawable(name) },
+            Self::Path(path) => CameraSpec::File { path: path.clone(), fps, is_looped },
+        }
+    }
+
+    /// Tries to open it, so that a wrong file is known before anybody is disturbed.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, out: &Output) -> Result<(), Failure> {
+        let Self::Path(path) = self else { return Ok(()) };
+        match camera::open_file(path, FileOptions::default()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(source_failure(&path.display(), &error, out)),
+        }
+    }
+}
+
+impl Audio {
+    /// What to open; `name` decides how a test voice sounds.
+    pub fn spec(&self, name: &str, is_looped: bool) -> MicrophoneSpec {
+        match self {
+            Self::Tone(frequency_hz) => MicrophoneSpec::Tone { frequency_hz: *frequency_hz },
+            Self::Test => MicrophoneSpec::Test { seed: name.bytes().map(u64::from).sum() },
+            Self::Path(path) => MicrophoneSpec::File { path: path.clone(), is_looped },
+        }
+    }
+
+    /// As [`Video::check`].
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, out: &Output) -> Result<(), Failure> {
+        let Self::Path(path) = self else { return Ok(()) };
+        match WavSource::open(path, false, Pacing::RealTime) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(source_failure(&path.display(), &error, out)),
+        }
+    }
+}
+
+/// A camera, a microphone or a file of them can't be used.
+pub fn source_failure(source: &dyn std::fmt::Display, error: &std::io::Error, out: &Output) -> Failure {
+    let what = out.lang.fill(&lang::E_SOURCE, &[source, error]);
+    Failure::new(Exit::Device, "E-DEV-01", what).advise(out.lang.text(&lang::A_SOURCE))
+}
+
+/// A name in the letters that the test picture has.
+fn drawable(name: &str) -> String {
+    let plain = name.nfd().filter(|c| !is_combining_mark(*c)).map(|c| match c {
+        'đ' => 'd',
+        'Đ' => 'D',
+        c => c,
+    });
+    plain.take(24).collect::<String>().to_uppercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_is_a_test_picture_or_a_path() {
+        let test = |width, height, fps| Ok(Video::Test(CameraFormat { width, height, fps }));
+        assert_eq!("test".parse(), test(640, 360, 15));
+        assert_eq!("test:320x240".parse(), test(320, 240, 15));
+        assert_eq!("test:1280x720@30".parse(), test(1280, 720, 30));
+        assert_eq!("test:@5".parse(), test(640, 360, 5));
+        assert_eq!("talk.y4m".parse(), Ok(Video::Path("talk.y4m".into())));
+        assert_eq!("a:b.mjpeg".parse(), Ok(Video::Path("a:b.mjpeg".into())));
+        for text in ["", "test:", "test:x", "test:1x1", "test:4000x4000", "test:640x360@0", "test:640x360@61"] {
+            // An empty format is the default one.
+            assert_eq!(text.parse::<Video>().is_err(), text != "test:", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_microphone_is_a_tone_a_voice_or_a_file() {
+        assert_eq!("tone".parse(), Ok(Audio::Tone(440.0)));
+        assert_eq!("tone:1000".parse(), Ok(Audio::Tone(1000.0)));
+        assert_eq!("test".parse(), Ok(Audio::Test));
+        assert_eq!("voice.wav".parse(), Ok(Audio::Path("voice.wav".into())));
+        for text in ["", "tone:", "tone:9000", "tone:NaN", "tone:1"] {
+            assert!(text.parse::<Audio>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_vietnamese_name_is_drawn_without_its_marks() {
+        assert_eq!(drawable("Nguyễn Thị Hường"), "NGUYEN THI HUONG");
+        assert_eq!(drawable("Đạt"), "DAT");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_a_device_that_is_not_there() {
+        let out = Output::new(false, -1, false);
+        let failure = Video::Path("/nonexistent.y4m".into()).check(&out).expect_err("missing");
+        assert_eq!(failure.exit, Exit::Device);
+        assert!(failure.what.contains("/nonexistent.y4m"));
+        assert!(Audio::Path("/nonexistent.wav".into()).check(&out).is_err());
+        assert!(Audio::Test.check(&out).is_ok() && "test".parse::<Video>().expect("a test").check(&out).is_ok());
+    }
+}
