@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RoomId(pub u32);
 
-/// A signed-in connection on the server: its connection id on the wire. The low 16 bits index the session table, the
-/// high 16 are a random generation, so that a stale id finds nothing.
+/// A signed-in connection on the server: its connection id on the wire, opaque to clients. The low 16 bits index the
+/// session table, and by that name the shard (see [`crate::endpoint::relay::Shards`]); the high 16 are a random
+/// generation, so that a stale id finds nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionId(pub u32);
 
@@ -42,6 +43,11 @@ pub struct CallId(pub u32);
 impl SessionId {
     /// Index into the session table.
     pub const fn index(self) -> usize {
-        (self.0 & 0xffff) as usize
+        self.table_index() as usize
+    }
+
+    /// The same as it is stored.
+    pub(crate) const fn table_index(self) -> u16 {
+        (self.0 & 0xffff) as u16
     }
 }

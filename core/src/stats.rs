@@ -10,6 +10,13 @@ pub struct DropCounters {
 }
 
 impl DropCounters {
+    /// Adds what another one counted.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count = count.saturating_add(*more);
+        }
+    }
+
     /// Counts one drop.
     pub fn count(&mut self, reason: DropReason) {
         if let Some(count) = self.counts.get_mut(reason as usize) {
@@ -55,12 +62,19 @@ impl Default for Histogram {
 impl Histogram {
     /// Records one span.
     pub fn record(&mut self, span: Duration) {
+        self.record_many(span, 1);
+    }
+
+    /// Records `count` spans of the same length.
+    pub fn record_many(&mut self, span: Duration, count: u32) {
         let us = span.as_micros();
-        if let Some(count) = self.counts.get_mut(bucket(us)) {
-            *count = count.saturating_add(1);
-            self.total = self.total.saturating_add(1);
+        if count > 0
+            && let Some(known) = self.counts.get_mut(bucket(us))
+        {
+            *known = known.saturating_add(count);
+            self.total = self.total.saturating_add(u64::from(count));
+            self.max_us = self.max_us.max(us);
         }
-        self.max_us = self.max_us.max(us);
     }
 
     /// Adds what another one recorded.

@@ -8,6 +8,7 @@
 //! - [`jpeg`]: pictures to JPEG and back, and the gate that a JPEG passes before it is decoded.
 //! - [`camera`]: sources of pictures: files, folders, a test pattern.
 //! - [`microphone`]: sources of sound: WAV files, tones, something like speech.
+//! - [`doorbell`]: a thread that waits for datagrams, and others that wake it.
 //! - [`level`]: loudness of a block of sound, and whether somebody speaks.
 //! - [`udp`]: datagrams by the hundred, with what the kernel offers for it.
 //! - [`wav`]: recording of sound.
@@ -16,6 +17,8 @@
 
 pub mod camera;
 pub mod clock;
+#[cfg(unix)]
+pub mod doorbell;
 pub mod entropy;
 pub mod jpeg;
 pub mod level;

@@ -5,13 +5,13 @@ use std::rc::Rc;
 
 use hph_core::endpoint::server::ServerMachine;
 use hph_core::id::{RoomId, SessionId};
-use hph_core::time::Instant;
 use hph_core::wire::control::{DevicePublic, Refusal, ServerMessage};
 use hph_platform::clock::Clock;
 use smol::LocalExecutor;
 
 use crate::config::ServerConfig;
-use crate::meeting::{Meeting, Output, Queue, RelayFigures};
+use crate::meeting::{Meeting, Output, Queue};
+use crate::relay::RelayFigures;
 use crate::store::StoreHandle;
 use crate::throttle::{ConnectionLimits, LoginThrottle};
 use crate::turns::Turns;
@@ -64,16 +64,6 @@ impl Hub {
     /// Runs a task beside the others.
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         self.executor.spawn(task).detach();
-    }
-
-    /// Handles a datagram, and notes how long sending it on took.
-    pub fn handle_datagram(&self, arrived: Instant, from: std::net::SocketAddr, bytes: &mut [u8]) {
-        let mut meeting = self.meeting.borrow_mut();
-        let before = meeting.machine.forwarded();
-        meeting.handle_datagram(arrived, from, bytes);
-        if meeting.machine.forwarded() > before {
-            meeting.forward.record(Clock::now().since(arrived));
-        }
     }
 
     /// A queue for a session that was just opened.
@@ -136,12 +126,16 @@ impl Hub {
 
     /// Figures until now.
     pub fn figures(&self) -> RelayFigures {
-        let meeting = self.meeting.borrow();
-        RelayFigures {
-            forwarded: meeting.machine.forwarded(),
-            not_sent: meeting.not_sent,
-            forward: meeting.forward.clone(),
-            drops: meeting.machine.drops().iter().map(|(reason, count)| (reason.name(), count)).collect(),
-        }
+        self.meeting.borrow().relays.figures()
+    }
+
+    /// Whether every relay thread still runs.
+    pub fn is_relaying(&self) -> bool {
+        self.meeting.borrow().relays.is_well()
+    }
+
+    /// Stops the relay threads. Gives the last figures.
+    pub fn stop_relays(&self) -> RelayFigures {
+        self.meeting.borrow_mut().relays.stop()
     }
 }

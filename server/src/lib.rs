@@ -15,10 +15,12 @@ mod connection;
 mod hub;
 mod jobs;
 mod meeting;
+mod memory;
 mod relay;
 mod run;
 mod signin;
 mod turns;
 
-pub use meeting::RelayFigures;
+pub use memory::MemoryBill;
+pub use relay::RelayFigures;
 pub use run::{FiguresHandle, Server, StartError};

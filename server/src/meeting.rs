@@ -1,27 +1,21 @@
 //! The meeting: the server machine, and the queue of every signed-in connection.
 //!
-//! One thread owns it. A task brings an input by [`Hub::act`]; what follows from it is put into queues and sockets
+//! One thread owns it. A task brings an input by [`Hub::act`]; what follows from it is put into queues
 //! before the next input is looked at, and what the store must do becomes a job.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::io::IoSlice;
-use std::net::{SocketAddr, UdpSocket};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use async_channel::{Receiver, Sender};
-use async_io::Async;
-use hph_core::endpoint::server::{
-    CallPlace, RateLimits, RoomPlace, ServerEvent, ServerMachine, ServerOutput, ServerStorage, SessionPlace,
-};
+use hph_core::endpoint::relay::RelayCommand;
+use hph_core::endpoint::server::{RateLimits, ServerEvent, ServerMachine, ServerOutput, ServerStorage};
 use hph_core::id::SessionId;
-use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, HOP_PREFIX_BYTES};
-use hph_core::stats::Histogram;
+use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES};
 use hph_core::wire::control::{ServerMessage, SignOutReason, emit_server};
-use socket2::SockRef;
 
 use crate::jobs::Job;
+use crate::relay::Relays;
 
 /// Below this a connection is told state changes; above it they wait, and are told as they are by then.
 const QUEUE_CALM_BYTES: usize = 64 * 1024;
@@ -73,65 +67,38 @@ impl Queue {
     }
 }
 
-/// Figures for the owner and for the demo.
-#[derive(Clone, Debug, Default)]
-pub struct RelayFigures {
-    /// Media datagrams sent on.
-    pub forwarded: u64,
-    /// Datagrams that the socket did not take.
-    pub not_sent: u64,
-    /// From a media datagram's arrival in the program to the last receiver's send.
-    pub forward: Histogram,
-    /// Dropped datagrams by reason.
-    pub drops: Vec<(&'static str, u64)>,
+/// Memory of so many things, for as long as the process lives: the machines borrow it for good.
+pub(crate) fn table<T: Default>(len: usize) -> &'static mut [T] {
+    Box::leak((0..len).map(|_| T::default()).collect())
 }
 
 /// The machine and what belongs to it.
 pub(crate) struct Meeting {
     pub machine: ServerMachine<'static>,
     queues: HashMap<SessionId, Rc<Queue>>,
-    socket: Arc<Async<UdpSocket>>,
+    pub relays: Relays,
     frame: Vec<u8>,
-    pub not_sent: u64,
-    pub forward: Histogram,
 }
 
 impl Meeting {
     /// Allocates everything that the server will ever hold of sessions and rooms, once.
-    pub fn new(
-        socket: Arc<Async<UdpSocket>>,
-        sessions_max: usize,
-        rooms_max: usize,
-        limits: RateLimits,
-        seed: [u8; 32],
-    ) -> Self {
-        // The tables live as long as the process: the machine borrows them for good.
-        fn table<T: Default>(len: usize) -> &'static mut [T] {
-            Box::leak((0..len).map(|_| T::default()).collect())
-        }
+    pub fn new(relays: Relays, sessions_max: usize, rooms_max: usize, limits: RateLimits, seed: [u8; 32]) -> Self {
         let storage =
             ServerStorage { sessions: table(sessions_max), rooms: table(rooms_max), calls: table(sessions_max) };
         Self {
-            machine: ServerMachine::new(storage, limits, seed),
+            machine: ServerMachine::new(storage, limits, relays.shards(), seed),
             queues: HashMap::with_capacity(sessions_max),
-            socket,
+            relays,
             frame: vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES],
-            not_sent: 0,
-            forward: Histogram::default(),
         }
-    }
-
-    /// Memory of the tables that [`Self::new`] allocates. **Units:** bytes.
-    pub const fn tables_bytes(sessions_max: usize, rooms_max: usize) -> usize {
-        sessions_max * (size_of::<SessionPlace>() + size_of::<CallPlace>()) + rooms_max * size_of::<RoomPlace>()
     }
 
     /// Runs one input through the machine, then tells everybody what changed. Gives the jobs that follow.
     pub fn act<R>(&mut self, input: impl FnOnce(&mut ServerMachine<'static>, &mut Output<'_>) -> R) -> (R, Vec<Job>) {
         let mut jobs = Vec::new();
         let mut too_slow = Vec::new();
-        let Self { machine, queues, socket, frame, not_sent, .. } = self;
-        let mut output = Output { queues, socket, frame, not_sent, jobs: &mut jobs, too_slow: &mut too_slow };
+        let Self { machine, queues, relays, frame } = self;
+        let mut output = Output { queues, relays, frame, jobs: &mut jobs, too_slow: &mut too_slow };
         let result = input(machine, &mut output);
         while let Some(slow) = output.too_slow.pop() {
             machine.close_session(slow, SignOutReason::TooSlow, &mut output);
@@ -139,16 +106,6 @@ impl Meeting {
         output.tell_changes(machine);
         self.close_ended(&jobs);
         (result, jobs)
-    }
-
-    /// Handles one datagram; nothing that it does needs telling.
-    pub fn handle_datagram(&mut self, now: hph_core::time::Instant, from: SocketAddr, bytes: &mut [u8]) {
-        let mut jobs = Vec::new();
-        let mut too_slow = Vec::new();
-        let Self { machine, queues, socket, frame, not_sent, .. } = self;
-        let mut output = Output { queues, socket, frame, not_sent, jobs: &mut jobs, too_slow: &mut too_slow };
-        // The reason is counted in the machine.
-        let _ = machine.handle_datagram(now, from, bytes, &mut output);
     }
 
     /// A queue for a session that was just opened.
@@ -174,12 +131,11 @@ impl Meeting {
     }
 }
 
-/// Where the machine's output goes: queues, the socket, jobs.
+/// Where the machine's output goes: queues, relay threads, jobs.
 pub(crate) struct Output<'a> {
     queues: &'a mut HashMap<SessionId, Rc<Queue>>,
-    socket: &'a Async<UdpSocket>,
+    relays: &'a Relays,
     frame: &'a mut [u8],
-    not_sent: &'a mut u64,
     jobs: &'a mut Vec<Job>,
     too_slow: &'a mut Vec<SessionId>,
 }
@@ -211,12 +167,8 @@ impl ServerOutput for Output<'_> {
         queue.wake();
     }
 
-    fn datagram(&mut self, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
-        let parts = [IoSlice::new(prefix), IoSlice::new(payload)];
-        // A full send buffer drops the datagram: waiting would make everybody else's late.
-        if SockRef::from(self.socket.get_ref()).send_to_vectored(&parts, &to.into()).is_err() {
-            *self.not_sent += 1;
-        }
+    fn relay(&mut self, command: &RelayCommand) {
+        self.relays.tell(command);
     }
 
     fn event(&mut self, event: ServerEvent<'_>) {

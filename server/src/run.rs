@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,17 +18,16 @@ use hph_core::wire::control::SignOutReason;
 use hph_platform::clock::Clock;
 use hph_platform::entropy;
 use smol::LocalExecutor;
-use socket2::SockRef;
 
 use crate::config::ServerConfig;
+use crate::connection;
 use crate::hub::Hub;
-use crate::meeting::{Meeting, RelayFigures};
+use crate::meeting::Meeting;
+use crate::memory::MemoryBill;
+use crate::relay::{self, RelayFigures, Relays, Sockets};
 use crate::store::{Store, StoreError, StoreHandle, StoreLimits};
 use crate::tls::{Identity, Pin, TlsError};
-use crate::{connection, relay};
 
-/// Bytes that the kernel may keep for us: a burst of frames from everybody at once.
-const SOCKET_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 /// Ports to try when the kernel chooses one, since TCP and UDP must have the same.
 const PORT_TRIES: usize = 16;
 /// Goodbyes are flushed within this.
@@ -86,7 +85,7 @@ impl FiguresHandle {
 pub struct Server {
     config: ServerConfig,
     listener: std::net::TcpListener,
-    socket: UdpSocket,
+    sockets: Sockets,
     identity: Identity,
     store: Store,
     figures: FiguresHandle,
@@ -107,8 +106,8 @@ impl Server {
         let store = Store::open(&config.data_dir, limits).map_err(StartError::Store)?;
         let identity = Identity::load_or_create(&config.data_dir).map_err(StartError::Tls)?;
         let listen_error = |error| StartError::Listen { address: config.listen, error };
-        let (listener, socket) = listen(config.listen).map_err(listen_error)?;
-        Ok(Self { config, listener, socket, identity, store, figures: FiguresHandle::default() })
+        let (listener, sockets) = listen(&config).map_err(listen_error)?;
+        Ok(Self { config, listener, sockets, identity, store, figures: FiguresHandle::default() })
     }
 
     /// Where it listens.
@@ -116,14 +115,19 @@ impl Server {
         self.listener.local_addr().unwrap_or(self.config.listen)
     }
 
+    /// How datagrams go through this machine, in one line for the log.
+    pub fn describe_relay(&self) -> String {
+        self.sockets.describe()
+    }
+
+    /// What it holds from now on, however few people come.
+    pub fn memory(&self) -> MemoryBill {
+        MemoryBill::new(&self.config, &self.sockets)
+    }
+
     /// What clients compare the server's key with.
     pub fn pin(&self) -> Pin {
         self.identity.pin()
-    }
-
-    /// Memory that the tables of sessions, rooms and calls will take, whoever comes. **Units:** bytes.
-    pub const fn tables_bytes(&self) -> usize {
-        Meeting::tables_bytes(self.config.sessions_max as usize, self.config.rooms_max as usize)
     }
 
     /// Where the figures will be.
@@ -148,39 +152,36 @@ impl Server {
             latest.push(self.store.latest_message_id(room.id).map_err(StartError::Store)?);
         }
         let store = StoreHandle::spawn(self.store).map_err(StartError::Thread)?;
-        let socket = Arc::new(Async::new(self.socket).map_err(StartError::Thread)?);
         let listener: TcpListener = Async::new(self.listener).map_err(StartError::Thread)?.into();
         let limits = RateLimits {
             datagrams: (self.config.datagrams_per_second, self.config.datagrams_burst),
             chats: (self.config.messages_per_second, self.config.messages_burst),
             ..RateLimits::default()
         };
-        let mut meeting = Meeting::new(
-            Arc::clone(&socket),
-            self.config.sessions_max as usize,
-            self.config.rooms_max as usize,
-            limits,
-            entropy::array(),
-        );
+        let (sessions_max, rooms_max) = (self.config.sessions_max as usize, self.config.rooms_max as usize);
+        let relays =
+            Relays::start(self.sockets, sessions_max, rooms_max, limits.datagrams).map_err(StartError::Thread)?;
+        let mut meeting = Meeting::new(relays, sessions_max, rooms_max, limits, entropy::array());
         for (room, latest) in rooms.iter().zip(latest) {
             // As many as the store may hold fit.
             let _ = meeting.machine.add_room(RoomId(room.id), &room.name, latest);
         }
         let hub = Hub::new(self.config, store.clone(), meeting, Rc::clone(&executor));
-        hub.spawn(relay::run(Rc::clone(&hub), socket));
         let serving = async {
             accept(&hub, &acceptor, &listener).await;
+            Ok(())
         };
         let ticking = tick(&hub, &self.figures);
         let stopping = async {
             let _ = stop.recv().await;
+            Ok(())
         };
-        serving.or(ticking).or(stopping).await;
+        let result = serving.or(ticking).or(stopping).await;
         drop(listener);
         stop_hub(&hub).await;
-        self.figures.set(hub.figures());
+        self.figures.set(hub.stop_relays());
         store.close().await;
-        Ok(())
+        result
     }
 }
 
@@ -198,13 +199,14 @@ async fn accept(hub: &Rc<Hub>, acceptor: &TlsAcceptor, listener: &TcpListener) {
     }
 }
 
-/// Drives the machine's timers and publishes the figures.
-async fn tick(hub: &Rc<Hub>, figures: &FiguresHandle) {
-    loop {
+/// Drives the machine's timers and publishes the figures, as long as datagrams are relayed.
+async fn tick(hub: &Rc<Hub>, figures: &FiguresHandle) -> Result<(), StartError> {
+    while hub.is_relaying() {
         Timer::after(Duration::from_millis(250)).await;
         hub.act(|machine, out| machine.handle_timeout(Clock::now(), out));
         figures.set(hub.figures());
     }
+    Err(StartError::Thread(io::Error::other("a relay thread has failed")))
 }
 
 /// Tells everybody that the server stops, and lets them hear it.
@@ -221,18 +223,13 @@ async fn stop_hub(hub: &Rc<Hub>) {
 }
 
 /// Opens the same port for TCP and UDP.
-fn listen(address: SocketAddr) -> io::Result<(std::net::TcpListener, UdpSocket)> {
+fn listen(config: &ServerConfig) -> io::Result<(std::net::TcpListener, Sockets)> {
+    let (address, shards) = (config.listen, relay::shards(config.relay_threads));
     let mut tries = 0;
     loop {
         let listener = std::net::TcpListener::bind(address)?;
-        match UdpSocket::bind(listener.local_addr()?) {
-            Ok(socket) => {
-                let options = SockRef::from(&socket);
-                // The kernel's own limit applies; a smaller buffer works too.
-                let _ = options.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
-                let _ = options.set_send_buffer_size(SOCKET_BUFFER_BYTES);
-                return Ok((listener, socket));
-            }
+        match Sockets::bind(listener.local_addr()?, shards) {
+            Ok(sockets) => return Ok((listener, sockets)),
             Err(_) if address.port() == 0 && tries < PORT_TRIES => tries += 1,
             Err(error) => return Err(error),
         }

@@ -1,4 +1,4 @@
-//! A room on the server: who is in it, in which place, with which tracks, and who wants what.
+//! A room on the server: who is in it, in which place, with which tracks.
 //!
 //! State is told to members by version: every change gives its place the next version, and a member who has seen
 //! version *v* is told the places with a later one, oldest first. Nothing is queued, so nothing overflows, and a slow
@@ -20,8 +20,6 @@ pub struct Participant {
     pub member: u32,
     /// Their tracks as they announced them.
     pub tracks: [TrackInfo; TRACKS_MAX],
-    /// For each track a bit per place: set means "not that one's, please".
-    unwanted: [u32; TRACKS_MAX],
 }
 
 /// One place in a room.
@@ -57,8 +55,6 @@ pub struct Change<'a> {
     pub version: u32,
 }
 
-const _: () = assert!(ROOM_PARTICIPANTS_MAX <= u32::BITS as usize, "`unwanted` has a bit per place");
-
 impl Room {
     /// An empty room.
     pub fn new(id: RoomId, name: String<ROOM_NAME_MAX_BYTES>, chat_latest: u64) -> Self {
@@ -89,15 +85,7 @@ impl Room {
         let member = self.members.wrapping_add(1);
         self.members = member;
         let place = self.places.get_mut(index).ok_or(full)?;
-        place.participant =
-            Some(Participant { session, member, tracks: Default::default(), unwanted: [0; TRACKS_MAX] });
-        // A newcomer in this place starts with every track wanted by everybody.
-        let bit = !(1u32 << index);
-        for other in self.places.iter_mut().filter_map(|place| place.participant.as_mut()) {
-            for unwanted in &mut other.unwanted {
-                *unwanted &= bit;
-            }
-        }
+        place.participant = Some(Participant { session, member, tracks: Default::default() });
         self.touch(index);
         Ok((Slot(index as u16), member))
     }
@@ -138,31 +126,6 @@ impl Room {
             *known = info;
             self.touch(index);
         }
-    }
-
-    /// Notes whether `receiver` wants that track of `sender`.
-    pub fn subscribe(&mut self, receiver: Slot, sender: Slot, track: TrackId, is_on: bool) {
-        let participant = self.places.get_mut(usize::from(receiver.0)).and_then(|place| place.participant.as_mut());
-        let unwanted = participant.and_then(|participant| participant.unwanted.get_mut(usize::from(track.0)));
-        if let (Some(unwanted), true) = (unwanted, usize::from(sender.0) < ROOM_PARTICIPANTS_MAX) {
-            let bit = 1u32 << sender.0;
-            *unwanted = if is_on { *unwanted & !bit } else { *unwanted | bit };
-        }
-    }
-
-    /// Whether the participant in `sender`'s place announced that track and has it on.
-    pub fn is_publishing(&self, sender: Slot, track: TrackId) -> bool {
-        self.participant(sender).and_then(|p| p.tracks.get(usize::from(track.0))).is_some_and(|info| info.is_on)
-    }
-
-    /// The sessions that get a packet of that track: everybody else who wants it.
-    pub fn receivers(&self, sender: Slot, track: TrackId) -> impl Iterator<Item = u16> + '_ {
-        let bit = 1u32.checked_shl(u32::from(sender.0)).unwrap_or(0);
-        self.participants()
-            .filter(move |(slot, participant)| {
-                *slot != sender && participant.unwanted.get(usize::from(track.0)).is_some_and(|mask| mask & bit == 0)
-            })
-            .map(|(_, participant)| participant.session)
     }
 
     /// The oldest change after version `seen`. A member who joined at version `joined` was never told of the places
@@ -245,23 +208,6 @@ mod tests {
         let change = room.change_after(0, joined).unwrap();
         assert!(change.participant.is_some());
         assert!(room.change_after(change.version, joined).is_none());
-    }
-
-    #[test]
-    fn a_packet_goes_to_everybody_else_who_wants_it() {
-        let mut room = room();
-        let (a, _) = room.join(10).unwrap();
-        let (b, _) = room.join(11).unwrap();
-        let (c, _) = room.join(12).unwrap();
-        room.set_track(a, TrackId::CAMERA, ON);
-        assert!(room.is_publishing(a, TrackId::CAMERA) && !room.is_publishing(a, TrackId::MICROPHONE));
-        assert!(room.receivers(a, TrackId::CAMERA).eq([11, 12]));
-        room.subscribe(b, a, TrackId::CAMERA, false);
-        assert!(room.receivers(a, TrackId::CAMERA).eq([12]));
-        assert!(room.receivers(a, TrackId::MICROPHONE).eq([11, 12]));
-        room.subscribe(b, a, TrackId::CAMERA, true);
-        room.leave(c);
-        assert!(room.receivers(a, TrackId::CAMERA).eq([11]));
     }
 
     extern crate std;

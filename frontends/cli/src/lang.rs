@@ -114,7 +114,9 @@ phrases! {
     ACCESS_EVERYONE: "everywhere", "mọi nơi";
     ACCESS_NOBODY: "nowhere", "không nơi nào";
     DATA_IN: "data in {}", "dữ liệu ở {}";
-    MEMORY: "up to {} people at once in {} rooms; {} MB of memory for their tables", "tối đa {} người cùng lúc trong {} phòng; {} MB bộ nhớ cho các bảng";
+    MEMORY: "up to {} people at once in {} rooms; {} MB of memory set aside", "tối đa {} người cùng lúc trong {} phòng; {} MB bộ nhớ dành sẵn";
+    MEMORY_BILL: "memory: {}", "bộ nhớ: {}";
+    RELAYING: "relay: {}", "chuyển tiếp: {}";
     INVITE: "people come in with this link:", "mọi người vào bằng liên kết này:";
     STOP_WITH: "stop with Ctrl-C", "dừng bằng Ctrl-C";
     STOPPED: "stopped; {} packets forwarded", "đã dừng; đã chuyển {} gói";

@@ -138,7 +138,8 @@ pub fn serve(args: &ConfigArgs, out: &Output) -> Result<Exit, Failure> {
     out.object(|| {
         let drops: Map<String, Value> =
             figures.drops.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
-        object("stopped", json!({"forwarded": figures.forwarded, "not_sent": figures.not_sent, "drops": drops}))
+        object("stopped", json!({"forwarded": figures.forwarded, "not_sent": figures.not_sent,
+            "handed_over": figures.handed_over, "not_handed_over": figures.not_handed_over, "drops": drops}))
     });
     out.talk(&out.lang.fill(&lang::STOPPED, &[&figures.forwarded]));
     Ok(Exit::Ok)
@@ -149,11 +150,14 @@ fn announce(server: &Server, config: &ServerConfig, out: &Output) {
     let (address, pin, lang) = (server.address(), server.pin(), out.lang);
     let links = links(config, address, &pin);
     let (registration, guests) = (access(config.registration, lang), access(config.guests, lang));
-    let megabytes = server.tables_bytes().div_ceil(1_000_000);
+    let (memory, relay) = (server.memory(), server.describe_relay());
+    let megabytes = memory.total_bytes().div_ceil(1_000_000);
     out.talk(&lang.fill(&lang::SERVING, &[&config.name, &address]));
     out.talk(&lang.fill(&lang::FINGERPRINT, &[&fingerprint(&pin)]));
     out.talk(&lang.fill(&lang::REGISTRATION, &[&registration, &guests]));
     out.talk(&lang.fill(&lang::MEMORY, &[&config.sessions_max, &config.rooms_max, &megabytes]));
+    out.talk(&lang.fill(&lang::MEMORY_BILL, &[&memory]));
+    out.talk(&lang.fill(&lang::RELAYING, &[&relay]));
     out.talk(&lang.fill(&lang::DATA_IN, &[&config.data_dir.display()]));
     out.talk(lang.text(&lang::INVITE));
     let hex: String = pin.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -163,7 +167,8 @@ fn announce(server: &Server, config: &ServerConfig, out: &Output) {
                 "listening",
                 json!({"name": config.name, "address": address.to_string(), "link": links.first(), "links": links,
                     "pin": hex, "fingerprint": fingerprint(&pin), "registration": config.registration.name(),
-                    "guests": config.guests.name(), "data_dir": config.data_dir, "tables_bytes": server.tables_bytes()}),
+                    "guests": config.guests.name(), "data_dir": config.data_dir, "memory_bytes": memory.total_bytes(),
+                    "memory": memory.to_string(), "relay": relay}),
             )
         },
         || links.join("\n"),

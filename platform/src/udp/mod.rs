@@ -23,15 +23,11 @@
 //! | batched | `sendmmsg` | `recvmmsg` |
 //! | plain | one call each | one call each |
 //!
-//! **Why not quinn-udp, rustix or nix.** quinn-udp takes one receiver per call, and cuts *one contiguous* buffer, so each
-//! receiver's prefixes would have to be woven with a copy of every payload. For bursts of video that costs the same
-//! as letting the kernel gather (within 5 % either way); for voice, where each receiver gets a datagram or three, one
-//! call for many receivers is a fifth cheaper; and the copies want memory. The figures are in `docs/performance.md`,
-//! and `bench relay` measures all of them side by side. rustix has neither `recvmmsg` nor the `UDP_SEGMENT` message;
-//! nix keeps its own copies of headers and allocates. What is needed is two system calls: they are wrapped in [`sys`],
-//! the only file of this workspace that contains unsafe code.
-//!
-//! The socket must be non-blocking, and no ancillary data but the segment size may be switched on.
+//! **Why not quinn-udp, rustix or nix.** quinn-udp cuts *one contiguous* buffer, so each receiver's prefixes would have
+//! to be woven with a copy of every payload, and it takes one receiver per call; the figures of both are in
+//! `docs/performance.md` (`bench relay` measures them side by side). rustix has neither `recvmmsg` nor the
+//! `UDP_SEGMENT` message; nix allocates. What is needed is two system calls: they are wrapped in [`sys`], the only
+//! file of this workspace that contains unsafe code.
 //!
 //! Layer: driver. It must not know what a datagram means; it takes only the length of the prefix from the core.
 

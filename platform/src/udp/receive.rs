@@ -23,6 +23,8 @@ pub struct Received {
     memory: Vec<u8>,
     stride_bytes: usize,
     messages_max: usize,
+    /// Where [`Self::put`] puts the next datagram: behind the messages' buffers.
+    spare_start: usize,
     path: Path,
     arrivals: Vec<Arrival>,
     /// The next datagram: its message, and the offset in it.
@@ -70,18 +72,24 @@ impl Received {
     /// A scratch that holds these bytes.
     pub(super) fn of(memory: Vec<u8>) -> Self {
         let (path, stride_bytes) = (Path::Plain, memory.len());
-        Self { memory, stride_bytes, messages_max: 1, path, arrivals: Vec::new(), next: (0, 0) }
+        Self { memory, stride_bytes, messages_max: 1, spare_start: 0, path, arrivals: Vec::new(), next: (0, 0) }
     }
 }
 
 impl Received {
     /// An empty scratch for up to `messages` messages a call (at most [`sys::MESSAGES_MAX`]).
     pub fn new(offload: &Offload, messages: usize) -> Self {
+        Self::with_spare(offload, messages, 0)
+    }
+
+    /// The same with `spare_bytes` for datagrams that came another way: see [`Self::put`].
+    pub fn with_spare(offload: &Offload, messages: usize, spare_bytes: usize) -> Self {
         let messages_max = messages.clamp(1, sys::MESSAGES_MAX);
         let message_bytes = if offload.receive == Path::Segmented { COALESCED_MAX_BYTES } else { PLAIN_BYTES };
         let stride_bytes = message_bytes.next_multiple_of(64) + STAGGER_BYTES;
         Self {
-            memory: vec![0; messages_max * stride_bytes],
+            memory: vec![0; messages_max * stride_bytes + spare_bytes],
+            spare_start: messages_max * stride_bytes,
             stride_bytes,
             messages_max,
             path: offload.receive,
@@ -98,8 +106,9 @@ impl Received {
     pub fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
         self.next = (0, 0);
         self.arrivals.clear();
+        self.spare_start = self.messages_max * self.stride_bytes;
         for _ in 0..STRAY_ERRORS_MAX {
-            let buffers = self.memory.chunks_exact_mut(self.stride_bytes);
+            let buffers = self.memory.chunks_exact_mut(self.stride_bytes).take(self.messages_max);
             let result = match self.path {
                 Path::Plain => receive_plain(socket, buffers, &mut self.arrivals),
                 Path::Batched | Path::Segmented => sys::receive(socket, buffers, &mut self.arrivals),
@@ -124,6 +133,28 @@ impl Received {
         let bytes = self.memory.get_mut(start..start + (end - offset))?;
         let place = Place { start, len_bytes: bytes.len(), address: bytes.as_ptr().addr() };
         Some(Datagram { from: arrival.from, place, bytes })
+    }
+
+    /// Puts a datagram that did not come from the socket beside those that did, so that what follows from it can be
+    /// queued without a copy. `fill` writes its `len_bytes` bytes. None if it finds no room until the next
+    /// [`Self::receive`], which forgets it.
+    pub fn put(&mut self, from: SocketAddr, len_bytes: usize, fill: impl FnOnce(&mut [u8])) -> Option<Datagram<'_>> {
+        let start = self.spare_start;
+        let bytes = self.memory.get_mut(start..start.checked_add(len_bytes)?)?;
+        self.spare_start += len_bytes;
+        fill(bytes);
+        let place = Place { start, len_bytes, address: bytes.as_ptr().addr() };
+        Some(Datagram { from, place, bytes })
+    }
+
+    /// Bytes that are left for [`Self::put`].
+    pub fn spare_bytes(&self) -> usize {
+        self.memory.len() - self.spare_start
+    }
+
+    /// Memory that it holds. **Units:** bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.memory.capacity() + self.arrivals.capacity() * size_of::<Arrival>()
     }
 
     /// Whether the last call took as much as it could: more may wait.

@@ -191,6 +191,12 @@ impl SendQueue {
         sender.transmit(socket, &call, is_open);
     }
 
+    /// Memory that it holds. **Units:** bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let lanes = self.lanes.capacity() * size_of::<Lane>() + self.active.capacity() * size_of::<u32>();
+        lanes + self.entries.capacity() * size_of::<Entry>() + self.own.capacity()
+    }
+
     /// What became of everything so far.
     pub const fn counters(&self) -> SendCounters {
         self.sender.counters

@@ -193,6 +193,30 @@ pub fn set_coalescing(socket: &UdpSocket, is_on: bool) -> io::Result<()> {
     set_option(socket, libc::UDP_GRO, i32::from(is_on))
 }
 
+/// Lets the kernel choose among the sockets of one port by a datagram's own bytes: the big-endian number in the two
+/// bytes at `offset`, modulo `count`, is the number of the socket, in the order in which they were bound. A datagram that
+/// is too short goes to the first. Say it to one of them, when all are bound.
+///
+/// # Errors
+/// The kernel can't: it goes on choosing by addresses.
+pub fn steer(socket: &UdpSocket, offset: u32, count: u32) -> io::Result<()> {
+    let instruction = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
+    let mut program = [
+        instruction(libc::BPF_LD | libc::BPF_H | libc::BPF_ABS, offset),
+        instruction(libc::BPF_ALU | libc::BPF_MOD | libc::BPF_K, count.max(1)),
+        instruction(libc::BPF_RET | libc::BPF_A, 0),
+    ];
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    let len_bytes = mem::size_of_val(&program) as libc::socklen_t;
+    // SAFETY: the kernel reads `len_bytes` bytes of `program` and the `len` instructions that it points to, which live
+    // until the end of this function, and checks them before it ever runs them.
+    let result = unsafe {
+        let option = libc::SO_ATTACH_REUSEPORT_CBPF;
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, option, (&raw const program).cast(), len_bytes)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 fn set_option(socket: &UdpSocket, option: i32, value: i32) -> io::Result<()> {
     let len_bytes = mem::size_of_val(&value) as libc::socklen_t;
     // SAFETY: the kernel reads `len_bytes` bytes of `value`.

@@ -67,3 +67,11 @@ pub fn can_segment(_: &UdpSocket) -> bool {
 pub fn set_coalescing(_: &UdpSocket, is_on: bool) -> io::Result<()> {
     if is_on { Err(io::ErrorKind::Unsupported.into()) } else { Ok(()) }
 }
+
+/// No.
+///
+/// # Errors
+/// Always [`io::ErrorKind::Unsupported`].
+pub fn steer(_: &UdpSocket, _: u32, _: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

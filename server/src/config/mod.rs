@@ -51,6 +51,8 @@ pub struct ServerConfig {
     pub messages_per_room: u32,
     /// Newest direct messages kept for each recipient.
     pub directs_per_recipient: u32,
+    /// Threads that relay datagrams; 0 for as many as there are processors, at most 8.
+    pub relay_threads: u32,
     /// Datagrams accepted from one session, a second.
     pub datagrams_per_second: u32,
     /// Datagrams accepted from one session at once.
@@ -79,6 +81,7 @@ impl Default for ServerConfig {
             accounts_max: 10_000,
             messages_per_room: 1000,
             directs_per_recipient: 500,
+            relay_threads: 0,
             datagrams_per_second: 3000,
             datagrams_burst: 1000,
             messages_per_second: 5,

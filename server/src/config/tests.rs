@@ -56,6 +56,7 @@ fn every_key_can_be_set_from_a_file_and_is_shown_as_it_was_set() {
         accounts_max = 5
         messages_per_room = 6
         directs_per_recipient = 7
+        relay_threads = 2
         datagrams_per_second = 100
         datagrams_burst = 101
         messages_per_second = 8

@@ -1,8 +1,9 @@
 //! What every control message of a signed-in client does, and who may.
 
+use super::super::relay::RelayCommand;
 use super::session::Membership;
 use super::{OpenRoom, ServerEvent, ServerMachine, ServerOutput};
-use crate::id::{RoomId, SessionId, Slot, TrackId};
+use crate::id::{RoomId, SessionId, Slot};
 use crate::time::Instant;
 use crate::wire::control::{ClientMessage, LeaveReason, Refusal, ServerMessage, SignOutReason};
 
@@ -76,10 +77,15 @@ impl ServerMachine<'_> {
             M::LeaveRoom { room } => self.leave(from, room, out)?,
             M::SetTrack { room, track, info } => {
                 let membership = self.membership(from, room)?;
-                let room = self.room_at_mut(membership.room_index).ok_or(Refusal::NoSuchRoom)?;
-                room.set_track(membership.slot, track, info);
+                let Membership { room_index, slot, .. } = membership;
+                let room = self.room_at_mut(room_index).ok_or(Refusal::NoSuchRoom)?;
+                room.set_track(slot, track, info);
+                out.relay(&RelayCommand::SetTrack { room_index, slot, track, is_on: info.is_on });
             }
-            M::Subscribe { room, slot, track, is_on } => self.subscribe(from, room, slot, track, is_on)?,
+            M::Subscribe { room, slot: sender, track, is_on } => {
+                let Membership { room_index, slot: receiver, .. } = self.membership(from, room)?;
+                out.relay(&RelayCommand::Subscribe { room_index, receiver, sender, track, is_on });
+            }
             M::SenderKey { room, slot, member, epoch, wrap } => {
                 let (to, slot) = self.other_member(from, room, slot, Some(member))?;
                 // Who gives the key must be known before it comes.
@@ -208,6 +214,7 @@ impl ServerMachine<'_> {
         if let Some(place) = self.session_mut(from).and_then(|session| session.memberships.get_mut(free)) {
             *place = Some(membership);
         }
+        out.relay(&RelayCommand::Join { room_index, room: id, slot, session: from });
         if let Some(room) = self.room_at(room_index) {
             let name = &room.name;
             out.control(from, &ServerMessage::Joined { request, room: id, name, slot, member, chat_latest });
@@ -222,22 +229,8 @@ impl ServerMachine<'_> {
                 place.take_if(|membership| membership.room == id);
             }
         }
-        self.leave_place(membership.room_index, membership.slot);
+        self.leave_place(from, &membership, out);
         out.control(from, &ServerMessage::Left { room: id, reason: LeaveReason::Asked });
-        Ok(())
-    }
-
-    fn subscribe(
-        &mut self,
-        from: SessionId,
-        room: RoomId,
-        slot: Slot,
-        track: TrackId,
-        is_on: bool,
-    ) -> Result<(), Refusal> {
-        let membership = self.membership(from, room)?;
-        let room = self.room_at_mut(membership.room_index).ok_or(Refusal::NoSuchRoom)?;
-        room.subscribe(membership.slot, slot, track, is_on);
         Ok(())
     }
 

@@ -1,4 +1,6 @@
-//! The server machine: sessions, lobby, rooms, calls, and the way of every datagram.
+//! The server machine, the control plane of a server: sessions, lobby, rooms, calls.
+//!
+//! It sees no datagram. What the packet planes ([`super::relay`]) must know it tells them by [`RelayCommand`]s.
 //!
 //! It knows only people who are signed in: a connection becomes a session by [`ServerMachine::open_session`], after
 //! [`super::signin`] has proved who it is. Storing accounts and messages is the driver's matter; the machine asks for it
@@ -6,11 +8,8 @@
 
 mod call;
 mod control;
-mod datagram;
 mod lobby;
 mod session;
-
-use core::net::SocketAddr;
 
 use heapless::String;
 
@@ -18,19 +17,19 @@ pub use call::CallPlace;
 pub use control::StoredChat;
 pub use session::{Identity, SessionPlace};
 
+use super::relay::{HopSecret, RelayCommand, SHARDS_MAX, Shards};
 use crate::crypto::drbg::Drbg;
-use crate::error::{DropReason, Full};
+use crate::error::Full;
 use crate::id::{RoomId, SessionId};
-use crate::limits::{HOP_PREFIX_BYTES, ROOM_NAME_MAX_BYTES};
+use crate::limits::ROOM_NAME_MAX_BYTES;
 use crate::room::Room;
-use crate::stats::DropCounters;
 use crate::time::{Duration, Instant};
 use crate::wire::control::{Refusal, ServerMessage, SignOutReason};
-use session::Session;
+use session::{Membership, Session};
 
 /// A call rings this long.
 pub const CALL_RING: Duration = Duration::from_secs(30);
-/// A session that is not heard for this long is closed.
+/// A session that says nothing over its control connection for this long is closed.
 pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(45);
 /// How often [`ServerMachine::handle_timeout`] wants to be called.
 const TICK: Duration = Duration::from_millis(250);
@@ -39,8 +38,8 @@ const TICK: Duration = Duration::from_millis(250);
 pub trait ServerOutput {
     /// Send this message to that session, in order.
     fn control(&mut self, to: SessionId, message: &ServerMessage<'_>);
-    /// Send one datagram: the prefix, then the payload.
-    fn datagram(&mut self, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]);
+    /// Tell the packet planes, before anything that follows is sent to anybody; see [`super::relay`].
+    fn relay(&mut self, command: &RelayCommand);
     /// Something that the driver must do or know.
     fn event(&mut self, event: ServerEvent<'_>);
 }
@@ -147,7 +146,7 @@ pub struct RoomPlace {
 /// Limits that the server's owner sets, per session.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimits {
-    /// Datagrams a second, and how many at once.
+    /// Datagrams a second, and how many at once; for [`super::relay::RelayMachine::new`].
     pub datagrams: (u32, u32),
     /// Chat and direct messages a second, and how many at once.
     pub chats: (u32, u32),
@@ -168,28 +167,26 @@ pub struct ServerMachine<'a> {
     rooms: &'a mut [RoomPlace],
     calls: &'a mut [CallPlace],
     limits: RateLimits,
+    shards: Shards,
     random: Drbg,
     lobby_version: u32,
     next_call: u32,
     next_tick: Instant,
-    drops: DropCounters,
-    forwarded: u64,
 }
 
 impl<'a> ServerMachine<'a> {
-    /// A machine without sessions and rooms. `seed` is 32 bytes of entropy.
-    pub fn new(storage: ServerStorage<'a>, limits: RateLimits, seed: [u8; 32]) -> Self {
+    /// A machine without sessions and rooms, in front of that many packet planes. `seed` is 32 bytes of entropy.
+    pub fn new(storage: ServerStorage<'a>, limits: RateLimits, shards: Shards, seed: [u8; 32]) -> Self {
         Self {
             sessions: storage.sessions,
             rooms: storage.rooms,
             calls: storage.calls,
             limits,
+            shards,
             random: Drbg::from_seed(seed),
             lobby_version: 0,
             next_call: 1,
             next_tick: Instant::NEVER,
-            drops: DropCounters::default(),
-            forwarded: 0,
         }
     }
 
@@ -210,7 +207,8 @@ impl<'a> ServerMachine<'a> {
     }
 
     /// Signs a proved identity in: from now on it may send control messages and datagrams. `exporter` is the TLS
-    /// keying material of its connection. An older session of the same person ends.
+    /// keying material of its connection. An older session of the same person ends. Its home is the shard that has the
+    /// fewest sessions.
     ///
     /// # Errors
     /// [`Refusal::ServerFull`].
@@ -226,11 +224,12 @@ impl<'a> ServerMachine<'a> {
         }
         let random = self.random.next_u32() as u16;
         let version = self.next_lobby_version();
-        let mut places = (0u16..).zip(self.sessions.iter_mut());
-        let (index, place) = places.find(|(_, place)| place.session.is_none()).ok_or(Refusal::ServerFull)?;
+        let index = self.free_index().ok_or(Refusal::ServerFull)?;
+        let place = self.sessions.get_mut(usize::from(index)).ok_or(Refusal::ServerFull)?;
         let id = place.next_id(index, random);
-        place.session = Some(Session::new(id, identity, exporter, self.limits, now));
+        place.session = Some(Session::new(id, identity, self.limits, now));
         place.changed = version;
+        out.relay(&RelayCommand::OpenSession { session: id, secret: HopSecret(*exporter) });
         if self.next_tick == Instant::NEVER {
             self.next_tick = now + TICK;
         }
@@ -242,8 +241,9 @@ impl<'a> ServerMachine<'a> {
         let version = self.next_lobby_version();
         let Some(session) = self.take_session(id, version) else { return };
         for membership in session.memberships.iter().flatten() {
-            self.leave_place(membership.room_index, membership.slot);
+            self.leave_place(id, membership, out);
         }
+        out.relay(&RelayCommand::CloseSession { session: id });
         self.end_calls_of(id, out);
         out.control(id, &ServerMessage::SignedOut { reason });
         out.event(ServerEvent::Closed { session: id, reason });
@@ -271,16 +271,6 @@ impl<'a> ServerMachine<'a> {
     /// When [`Self::handle_timeout`] wants to be called.
     pub const fn poll_timeout(&self) -> Instant {
         self.next_tick
-    }
-
-    /// Dropped datagrams by reason.
-    pub const fn drops(&self) -> &DropCounters {
-        &self.drops
-    }
-
-    /// Media datagrams sent on, one per receiver.
-    pub const fn forwarded(&self) -> u64 {
-        self.forwarded
     }
 
     /// Every session that is signed in.
@@ -332,8 +322,24 @@ impl<'a> ServerMachine<'a> {
         self.rooms.get_mut(usize::from(index))?.room.as_mut()
     }
 
-    /// Frees a place in a room and lets the lobby know the new count.
-    fn leave_place(&mut self, room_index: u16, slot: crate::id::Slot) {
+    /// A free place of the session table, one that belongs to the shard with the fewest sessions.
+    fn free_index(&self) -> Option<u16> {
+        let shard_of = |index: u16| self.shards.of_index(index);
+        let places = || (0u16..=u16::MAX).zip(self.sessions.iter());
+        let mut loads = [0u32; SHARDS_MAX];
+        for (index, _) in places().filter(|(_, place)| place.session.is_some()) {
+            if let Some(load) = loads.get_mut(shard_of(index)) {
+                *load = load.saturating_add(1);
+            }
+        }
+        let free = places().filter(|(_, place)| place.session.is_none());
+        free.map(|(index, _)| index).min_by_key(|index| loads.get(shard_of(*index)).copied())
+    }
+
+    /// Frees a session's place in a room, and lets the lobby know the new count.
+    fn leave_place(&mut self, session: SessionId, membership: &Membership, out: &mut impl ServerOutput) {
+        let Membership { room_index, slot, .. } = *membership;
+        out.relay(&RelayCommand::Leave { room_index, slot, session });
         let version = self.next_lobby_version();
         if let Some(place) = self.rooms.get_mut(usize::from(room_index))
             && let Some(room) = place.room.as_mut()
@@ -346,10 +352,6 @@ impl<'a> ServerMachine<'a> {
     fn next_lobby_version(&mut self) -> u32 {
         self.lobby_version = self.lobby_version.saturating_add(1);
         self.lobby_version
-    }
-
-    fn drop_datagram(&mut self, reason: DropReason) {
-        self.drops.count(reason);
     }
 }
 

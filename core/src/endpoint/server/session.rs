@@ -1,11 +1,8 @@
 //! One signed-in connection.
 
-use core::net::SocketAddr;
-
 use heapless::String;
 
 use super::RateLimits;
-use crate::crypto::hop::{Direction, HopOpener, HopSealer};
 use crate::id::{RoomId, SessionId, Slot};
 use crate::limits::{DISPLAY_NAME_MAX_BYTES, SESSION_ROOMS_MAX, USERNAME_MAX_BYTES};
 use crate::rate::TokenBucket;
@@ -54,48 +51,30 @@ pub(super) struct Membership {
     pub joined: u32,
 }
 
-/// An address that has been asked to prove itself.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate {
-    pub address: SocketAddr,
-    pub token: [u8; 8],
-    pub asked_at: Instant,
-}
-
 /// A signed-in connection.
 pub(super) struct Session {
     pub id: SessionId,
     pub identity: Identity,
-    pub sealer: HopSealer,
-    pub opener: HopOpener,
-    /// Where its datagrams go: only an address that answered a challenge.
-    pub address: Option<SocketAddr>,
-    pub candidate: Option<Candidate>,
     pub memberships: [Option<Membership>; SESSION_ROOMS_MAX],
     pub is_watching_lobby: bool,
     /// Version of the lobby that this session was told.
     pub lobby_seen: u32,
     pub is_lobby_complete: bool,
-    pub datagrams: TokenBucket,
     pub chats: TokenBucket,
     pub controls: TokenBucket,
+    /// When its last control message came.
     pub last_heard: Instant,
 }
 
 impl Session {
-    pub fn new(id: SessionId, identity: Identity, exporter: &[u8; 32], limits: RateLimits, now: Instant) -> Self {
+    pub fn new(id: SessionId, identity: Identity, limits: RateLimits, now: Instant) -> Self {
         Self {
             id,
             identity,
-            sealer: HopSealer::new(exporter, id.0, Direction::ServerToClient),
-            opener: HopOpener::new(exporter, id.0, Direction::ClientToServer),
-            address: None,
-            candidate: None,
             memberships: Default::default(),
             is_watching_lobby: false,
             lobby_seen: 0,
             is_lobby_complete: false,
-            datagrams: TokenBucket::new(limits.datagrams.0, limits.datagrams.1),
             chats: TokenBucket::new(limits.chats.0, limits.chats.1),
             controls: TokenBucket::new(limits.controls.0, limits.controls.1),
             last_heard: now,

@@ -1,0 +1,190 @@
+//! The way of a datagram, in a fixed order: length and kind, shard, session, replay window and hop tag, rate limit, room
+//! and place, receivers. A forged datagram touches a counter and nothing else, and gets no answer.
+
+use core::net::SocketAddr;
+
+use super::{HandOver, RelayMachine, RelayOutput};
+use crate::crypto::hop::HopHeader;
+use crate::error::DropReason;
+use crate::id::SessionId;
+use crate::limits::{DATAGRAM_MAX_BYTES, HOP_HEADER_BYTES, HOP_PREFIX_BYTES, TAG_BYTES};
+use crate::time::Instant;
+use crate::wire::datagram::{Kind, TOKEN_BODY_BYTES, emit_clocks, parse_clocks};
+use crate::wire::media::MediaLayout;
+
+impl RelayMachine<'_> {
+    /// Handles one datagram. Media is sent on to its receivers without being opened; the others are answered. What
+    /// belongs to another shard is handed over as it is.
+    ///
+    /// # Errors
+    /// The reason why it was dropped; it is counted already.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        out: &mut impl RelayOutput,
+    ) -> Result<(), DropReason> {
+        self.accept(now, from, bytes, out).inspect_err(|reason| self.drops.count(*reason))
+    }
+
+    /// Passes a media packet that another shard has accepted to the receivers whose home this is. What that shard
+    /// decided about the sender stands; who receives is decided here.
+    ///
+    /// # Errors
+    /// The reason why it was dropped; it is counted already.
+    pub fn handle_handed_over(
+        &mut self,
+        now: Instant,
+        what: HandOver,
+        payload: &[u8],
+        out: &mut impl RelayOutput,
+    ) -> Result<(), DropReason> {
+        self.fan_out(now, what, payload, out).inspect_err(|reason| self.drops.count(*reason))
+    }
+
+    fn accept(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        out: &mut impl RelayOutput,
+    ) -> Result<(), DropReason> {
+        if !(HOP_PREFIX_BYTES..=DATAGRAM_MAX_BYTES).contains(&bytes.len()) {
+            return Err(DropReason::Length);
+        }
+        let header = HopHeader::parse(bytes)?;
+        let kind = Kind::parse(header.kind)?;
+        let id = SessionId(header.connection);
+        let home = self.shards.home_of(id);
+        if home != self.shard {
+            out.hand_over_whole(home, from, bytes);
+            return Ok(());
+        }
+        let (prefix, payload) = bytes.split_first_chunk_mut::<HOP_PREFIX_BYTES>().ok_or(DropReason::Length)?;
+        let tag = prefix.last_chunk::<TAG_BYTES>().ok_or(DropReason::Length)?;
+        const { assert!(HOP_HEADER_BYTES + TAG_BYTES == HOP_PREFIX_BYTES) };
+
+        let session = self.session_mut(id).ok_or(DropReason::UnknownConnection)?;
+        let layout = if kind == Kind::Media { Some(MediaLayout::parse(payload)?) } else { None };
+        let opened = match layout {
+            Some(layout) => {
+                let clear = payload.get(..layout.clear_len_bytes).ok_or(DropReason::Length)?;
+                session.opener.open_clear(now, &header, tag, clear)?
+            }
+            None => session.opener.open_body(now, &header, tag, payload)?,
+        };
+        if !session.datagrams.take(now) {
+            return Err(DropReason::RateLimited);
+        }
+        let is_path = session.is_path(now, from);
+        // A body shorter than the challenge's would make the answer longer than what asked for it.
+        if !is_path && kind != Kind::Response && opened.is_newest && payload.len() >= TOKEN_BODY_BYTES {
+            self.challenge(now, id, from, out);
+        }
+        match layout {
+            Some(layout) => self.forward(now, id, &layout, payload, out),
+            None => self.answer(now, id, from, kind, payload, out),
+        }
+    }
+
+    /// Sends a media packet to everybody in its room who wants it, at this shard and at the others.
+    fn forward(
+        &mut self,
+        now: Instant,
+        from: SessionId,
+        layout: &MediaLayout,
+        payload: &[u8],
+        out: &mut impl RelayOutput,
+    ) -> Result<(), DropReason> {
+        let header = &layout.header;
+        let session = self.session_mut(from).ok_or(DropReason::UnknownConnection)?;
+        let membership = *session.membership(header.room).ok_or(DropReason::NotInRoom)?;
+        // A member must not speak as another, whatever its header says.
+        if membership.slot != header.sender {
+            return Err(DropReason::NotInRoom);
+        }
+        let room = self.rooms.get(usize::from(membership.room_index)).ok_or(DropReason::UnknownRoom)?;
+        if !room.is_publishing(header.sender, header.track) {
+            return Err(DropReason::UnknownTrack);
+        }
+        let what = HandOver {
+            room_index: membership.room_index,
+            sender: header.sender,
+            track: header.track,
+            clear_len_bytes: u16::try_from(layout.clear_len_bytes).map_err(|_| DropReason::Length)?,
+        };
+        for shard in (0..self.shards.count()).filter(|shard| *shard != self.shard) {
+            if room.has_receivers(shard, header.sender, header.track) {
+                out.hand_over(shard, what, payload);
+            }
+        }
+        self.fan_out(now, what, payload, out)
+    }
+
+    /// Seals a packet for each of its receivers whose home this is.
+    fn fan_out(
+        &mut self,
+        now: Instant,
+        what: HandOver,
+        payload: &[u8],
+        out: &mut impl RelayOutput,
+    ) -> Result<(), DropReason> {
+        let room = self.rooms.get(usize::from(what.room_index)).ok_or(DropReason::UnknownRoom)?;
+        let clear = payload.get(..usize::from(what.clear_len_bytes)).ok_or(DropReason::Length)?;
+        for seat in room.receivers(self.shard, what.sender, what.track) {
+            let lane = usize::from(seat);
+            let Some(receiver) = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut()) else { continue };
+            let Some(address) = receiver.address(now) else { continue };
+            match receiver.sealer.seal_clear(now, Kind::Media as u8, clear) {
+                Ok(prefix) => {
+                    out.datagram(lane, address, &prefix, payload);
+                    self.forwarded = self.forwarded.saturating_add(1);
+                }
+                Err(reason) => self.drops.count(reason),
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(
+        &mut self,
+        now: Instant,
+        id: SessionId,
+        from: SocketAddr,
+        kind: Kind,
+        body: &[u8],
+        out: &mut impl RelayOutput,
+    ) -> Result<(), DropReason> {
+        let lane = usize::from(self.shards.place_of(id));
+        let session = self.session_mut(id).ok_or(DropReason::UnknownConnection)?;
+        match kind {
+            Kind::Hello if body.len() == TOKEN_BODY_BYTES => Ok(()),
+            Kind::Response => session.move_to(now, from, body),
+            Kind::Ping => {
+                let (client_us, _) = parse_clocks(body)?;
+                if session.address(now) != Some(from) {
+                    return Err(DropReason::UnvalidatedPath);
+                }
+                let mut pong = emit_clocks(client_us, now.as_micros());
+                let prefix = session.sealer.seal_body(now, Kind::Pong as u8, &mut pong)?;
+                out.datagram(lane, from, &prefix, &pong);
+                Ok(())
+            }
+            Kind::Hello => Err(DropReason::Length),
+            Kind::Challenge | Kind::Pong | Kind::Media => Err(DropReason::Unexpected),
+        }
+    }
+
+    /// Asks an address to prove that it receives. The answer is never larger than what asked for it.
+    fn challenge(&mut self, now: Instant, id: SessionId, to: SocketAddr, out: &mut impl RelayOutput) {
+        let mut body: [u8; TOKEN_BODY_BYTES] = self.random.array();
+        let lane = usize::from(self.shards.place_of(id));
+        let Some(session) = self.session_mut(id) else { return };
+        if session.ask(now, to, body)
+            && let Ok(prefix) = session.sealer.seal_body(now, Kind::Challenge as u8, &mut body)
+        {
+            out.datagram(lane, to, &prefix, &body);
+        }
+    }
+}

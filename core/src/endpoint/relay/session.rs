@@ -1,0 +1,124 @@
+//! What a shard must know of a session whose home it is.
+
+use core::net::SocketAddr;
+
+use super::PATH_SILENCE_MAX;
+use crate::crypto::hop::{Direction, HopOpener, HopSealer};
+use crate::error::DropReason;
+use crate::id::{RoomId, SessionId, Slot};
+use crate::limits::SESSION_ROOMS_MAX;
+use crate::rate::TokenBucket;
+use crate::time::{Duration, Instant};
+
+/// At most one challenge per session in this time.
+const CHALLENGE_INTERVAL: Duration = Duration::from_millis(100);
+/// An answer that comes later was held back by somebody.
+const CHALLENGE_LIFETIME: Duration = Duration::from_secs(3);
+
+/// One place in a shard's table of sessions.
+#[derive(Default)]
+pub struct RelaySessionPlace {
+    pub(super) session: Option<RelaySession>,
+}
+
+/// Where a session is in a room.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Membership {
+    pub room: RoomId,
+    pub room_index: u16,
+    pub slot: Slot,
+}
+
+/// Where a session's datagrams go: an address that answered a challenge.
+#[derive(Clone, Copy, Debug)]
+struct ValidPath {
+    address: SocketAddr,
+    /// When the last authentic datagram came from there.
+    heard_at: Instant,
+}
+
+/// An address that has been asked to prove itself.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    address: SocketAddr,
+    token: [u8; 8],
+    asked_at: Instant,
+}
+
+/// A session.
+pub(super) struct RelaySession {
+    pub id: SessionId,
+    pub sealer: HopSealer,
+    pub opener: HopOpener,
+    pub datagrams: TokenBucket,
+    path: Option<ValidPath>,
+    candidate: Option<Candidate>,
+    memberships: [Option<Membership>; SESSION_ROOMS_MAX],
+}
+
+impl RelaySession {
+    pub fn new(id: SessionId, secret: &[u8; 32], rate: (u32, u32)) -> Self {
+        Self {
+            id,
+            sealer: HopSealer::new(secret, id.0, Direction::ServerToClient),
+            opener: HopOpener::new(secret, id.0, Direction::ClientToServer),
+            datagrams: TokenBucket::new(rate.0, rate.1),
+            path: None,
+            candidate: None,
+            memberships: [None; SESSION_ROOMS_MAX],
+        }
+    }
+
+    pub fn join(&mut self, membership: Membership) {
+        self.leave(membership.room_index);
+        if let Some(place) = self.memberships.iter_mut().find(|place| place.is_none()) {
+            *place = Some(membership);
+        }
+    }
+
+    pub fn leave(&mut self, room_index: u16) {
+        for place in &mut self.memberships {
+            place.take_if(|membership| membership.room_index == room_index);
+        }
+    }
+
+    pub fn membership(&self, room: RoomId) -> Option<&Membership> {
+        self.memberships.iter().flatten().find(|membership| membership.room == room)
+    }
+
+    /// Where its datagrams go. A path that was silent for long is forgotten: nobody may be sent media for ever who does
+    /// not say any more that it is wanted.
+    pub fn address(&mut self, now: Instant) -> Option<SocketAddr> {
+        self.path.take_if(|path| now.since(path.heard_at) > PATH_SILENCE_MAX);
+        self.path.map(|path| path.address)
+    }
+
+    /// Notes that an authentic datagram came from there. Says whether it is the address that its datagrams go to.
+    pub fn is_path(&mut self, now: Instant, from: SocketAddr) -> bool {
+        let is_it = self.address(now) == Some(from);
+        if let Some(path) = self.path.as_mut().filter(|_| is_it) {
+            path.heard_at = path.heard_at.max(now);
+        }
+        is_it
+    }
+
+    /// Makes an address the candidate; false if another question was asked just now.
+    pub fn ask(&mut self, now: Instant, address: SocketAddr, token: [u8; 8]) -> bool {
+        if self.candidate.is_some_and(|candidate| now.since(candidate.asked_at) < CHALLENGE_INTERVAL) {
+            return false;
+        }
+        self.candidate = Some(Candidate { address, token, asked_at: now });
+        true
+    }
+
+    /// Moves to the address that answered its challenge.
+    pub fn move_to(&mut self, now: Instant, from: SocketAddr, body: &[u8]) -> Result<(), DropReason> {
+        let is_answer = |candidate: &mut Candidate| {
+            let is_in_time = now.since(candidate.asked_at) < CHALLENGE_LIFETIME;
+            is_in_time && candidate.address == from && candidate.token == *body
+        };
+        self.candidate.take_if(is_answer).ok_or(DropReason::Unexpected)?;
+        self.path = Some(ValidPath { address: from, heard_at: now });
+        Ok(())
+    }
+}

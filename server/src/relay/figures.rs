@@ -1,0 +1,49 @@
+//! What the relay threads count.
+
+use hph_core::stats::{DropCounters, Histogram};
+use hph_platform::udp::SendCounters;
+
+/// Figures for the owner and for the demo.
+#[derive(Clone, Debug, Default)]
+pub struct RelayFigures {
+    /// Media datagrams sent on.
+    pub forwarded: u64,
+    /// Datagrams that the socket did not take.
+    pub not_sent: u64,
+    /// Media packets and datagrams that went from one relay thread to another.
+    pub handed_over: u64,
+    /// Those that found no room on their way.
+    pub not_handed_over: u64,
+    /// From the arrival of a batch of datagrams in the program to the last receiver's send, for each one sent on.
+    pub forward: Histogram,
+    /// Dropped datagrams by reason.
+    pub drops: Vec<(&'static str, u64)>,
+}
+
+/// The same of one thread.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ShardFigures {
+    pub forwarded: u64,
+    pub handed_over: u64,
+    pub not_handed_over: u64,
+    pub sent: SendCounters,
+    pub forward: Histogram,
+    pub drops: DropCounters,
+}
+
+impl RelayFigures {
+    pub(super) fn sum(shards: impl Iterator<Item = ShardFigures>) -> Self {
+        let mut sum = Self::default();
+        let mut drops = DropCounters::default();
+        for shard in shards {
+            sum.forwarded += shard.forwarded;
+            sum.not_sent += shard.sent.blocked + shard.sent.refused + shard.sent.unqueued;
+            sum.handed_over += shard.handed_over;
+            sum.not_handed_over += shard.not_handed_over;
+            sum.forward.merge(&shard.forward);
+            drops.merge(&shard.drops);
+        }
+        sum.drops = drops.iter().map(|(reason, count)| (reason.name(), count)).collect();
+        sum
+    }
+}

@@ -1,0 +1,237 @@
+//! The packet planes: one thread, one socket and one relay machine for each shard.
+//!
+//! All sockets share one port. The kernel gives each datagram to the socket of its session's shard ([`sys::steer`]); where it
+//! can't, the datagram crosses over inside the program.
+
+mod figures;
+mod ring;
+#[cfg(test)]
+mod tests;
+mod thread;
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use hph_core::endpoint::relay::{
+    RelayCommand, RelayMachine, RelayRoom, RelaySessionPlace, RelayStorage, SHARDS_MAX, Shards,
+};
+use hph_core::stats::Histogram;
+use hph_platform::doorbell::Doorbell;
+use hph_platform::entropy;
+use hph_platform::udp::{Offload, Path, Received, SendQueue, sys};
+use socket2::{Domain, Socket, Type};
+
+pub use figures::RelayFigures;
+use figures::ShardFigures;
+use thread::{Exits, Shard};
+
+/// Bytes that the kernel may keep for us: a burst of frames from everybody at once.
+const SOCKET_BUFFER_BYTES: usize = 8 * 1024 * 1024;
+/// Where the low half of the connection id lies in a datagram: kind 1, phase 1, high half 2.
+const STEERING_OFFSET: u32 = 4;
+/// Commands that wait for one thread. A thread takes them many times a millisecond, so more than a few wait only if it
+/// gets no processor; then the control plane waits too: a command is never lost.
+const COMMANDS_MAX: usize = 1024;
+/// Messages of one receive: with coalescing up to 64 datagrams each. It is the work of one turn of the loop.
+const MESSAGES_A_TURN: usize = 16;
+/// Bytes taken from other threads in one turn.
+const SPARE_BYTES: usize = 256 * 1024;
+/// Datagrams that wait for one flush: a frame of 64 packets to 32 receivers.
+const QUEUE_DATAGRAMS: usize = 2048;
+
+/// The sockets of all shards, in order.
+pub(crate) struct Sockets {
+    sockets: Vec<UdpSocket>,
+    offloads: Vec<Offload>,
+    is_steered: bool,
+}
+
+impl Sockets {
+    /// Binds `shards` sockets to one port.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub fn bind(address: SocketAddr, shards: Shards) -> io::Result<Self> {
+        let mut all = Self::bind_unsteered(address, shards)?;
+        let steering = |socket| sys::steer(socket, STEERING_OFFSET, shards.count() as u32);
+        all.is_steered = shards == Shards::ONE || all.sockets.first().is_some_and(|socket| steering(socket).is_ok());
+        Ok(all)
+    }
+
+    fn bind_unsteered(address: SocketAddr, shards: Shards) -> io::Result<Self> {
+        let first = bind(address, shards)?;
+        let address = first.local_addr()?;
+        let mut sockets = vec![first];
+        while sockets.len() < shards.count() {
+            sockets.push(bind(address, shards)?);
+        }
+        let offloads = sockets.iter().map(|socket| Offload::probe(socket, Path::Segmented)).collect();
+        Ok(Self { sockets, offloads, is_steered: false })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// One line for the owner.
+    pub fn describe(&self) -> String {
+        let threads = match (self.sockets.len(), self.is_steered) {
+            (1, _) => "1 relay thread".to_owned(),
+            (count, true) => format!("{count} relay threads, datagrams steered by the kernel"),
+            (count, false) => format!("{count} relay threads, datagrams sorted by the program"),
+        };
+        self.offloads.first().map_or_else(String::new, |offload| format!("{threads}; {}", offload.describe()))
+    }
+
+    /// What the threads will hold besides their machines: buffers, queues, rings. **Units:** bytes, of all threads.
+    pub fn buffer_bytes(&self, sessions_max: usize) -> usize {
+        let count = self.sockets.len();
+        let rings = count * (count - 1) * ring::memory_bytes(count - 1);
+        let lanes = Shards::new(count).places(sessions_max);
+        let buffers = self.offloads.iter().map(|offload| {
+            let (received, queue) = buffers(offload, lanes);
+            received.memory_bytes() + queue.memory_bytes() + COMMANDS_MAX * size_of::<RelayCommand>()
+        });
+        rings + buffers.sum::<usize>()
+    }
+}
+
+fn bind(address: SocketAddr, shards: Shards) -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    if shards != Shards::ONE {
+        socket.set_reuse_port(true)?;
+    }
+    // The kernel's own limit applies; a smaller buffer works too.
+    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+    let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+fn buffers(offload: &Offload, lanes: usize) -> (Received, SendQueue) {
+    let received = Received::with_spare(offload, MESSAGES_A_TURN, SPARE_BYTES);
+    (received, SendQueue::new(offload, lanes, QUEUE_DATAGRAMS))
+}
+
+/// What the control plane has of one thread.
+struct Plane {
+    commands: SyncSender<RelayCommand>,
+    bell: Arc<Doorbell>,
+    figures: Arc<Mutex<ShardFigures>>,
+    thread: JoinHandle<()>,
+}
+
+/// All relay threads, as the control plane sees them.
+pub(crate) struct Relays {
+    shards: Shards,
+    planes: Vec<Plane>,
+}
+
+impl Relays {
+    /// Starts a thread for each socket.
+    ///
+    /// # Errors
+    /// No more threads or file descriptors.
+    pub fn start(sockets: Sockets, sessions_max: usize, rooms_max: usize, rate: (u32, u32)) -> io::Result<Self> {
+        let shards = Shards::new(sockets.sockets.len());
+        let bells = (0..shards.count()).map(|_| Doorbell::new().map(Arc::new)).collect::<io::Result<Vec<_>>>()?;
+        let (mut exits, mut entries) = rings(&bells);
+        let mut planes = Vec::with_capacity(shards.count());
+        for (number, (socket, offload)) in sockets.sockets.into_iter().zip(&sockets.offloads).enumerate() {
+            // The tables live as long as the process: the machine borrows them for good.
+            let storage = RelayStorage {
+                sessions: crate::meeting::table::<RelaySessionPlace>(shards.places(sessions_max)),
+                rooms: crate::meeting::table::<RelayRoom>(rooms_max),
+            };
+            let (received, queue) = buffers(offload, shards.places(sessions_max));
+            let (sender, commands) = sync_channel(COMMANDS_MAX);
+            let figures = Arc::new(Mutex::new(ShardFigures::default()));
+            let shard = Shard {
+                machine: RelayMachine::new(storage, number, shards, rate, entropy::array()),
+                socket,
+                received,
+                queue,
+                commands,
+                inbound: std::mem::take(&mut entries[number]),
+                exits: Exits::new(std::mem::take(&mut exits[number])),
+                bell: Arc::clone(&bells[number]),
+                figures: Arc::clone(&figures),
+                forward: Histogram::default(),
+            };
+            let thread = std::thread::Builder::new().name(format!("relay-{number}")).spawn(move || shard.run())?;
+            planes.push(Plane { commands: sender, bell: Arc::clone(&bells[number]), figures, thread });
+        }
+        Ok(Self { shards, planes })
+    }
+
+    /// How the sessions are split.
+    pub fn shards(&self) -> Shards {
+        self.shards
+    }
+
+    /// Tells the threads that must know. Waits while one of them has too much to do: nothing is lost.
+    pub fn tell(&self, command: &RelayCommand) {
+        let to = command.shard(self.shards);
+        for (number, plane) in self.planes.iter().enumerate() {
+            if to.is_none_or(|to| to == number) && plane.commands.send(*command).is_ok() {
+                plane.bell.ring();
+            }
+        }
+    }
+
+    /// Figures of at most a fifth of a second ago.
+    pub fn figures(&self) -> RelayFigures {
+        let of = |plane: &Plane| plane.figures.lock().map(|figures| figures.clone()).unwrap_or_default();
+        RelayFigures::sum(self.planes.iter().map(of))
+    }
+
+    /// Whether no thread has failed.
+    pub fn is_well(&self) -> bool {
+        self.planes.iter().all(|plane| !plane.thread.is_finished())
+    }
+
+    /// Stops the threads. Gives the last figures.
+    pub fn stop(&mut self) -> RelayFigures {
+        let mut last = Vec::with_capacity(self.planes.len());
+        for Plane { commands, bell, figures, thread } in self.planes.drain(..) {
+            drop(commands);
+            bell.ring();
+            let _ = thread.join();
+            last.push(figures.lock().map(|figures| figures.clone()).unwrap_or_default());
+        }
+        RelayFigures::sum(last.into_iter())
+    }
+}
+
+/// A ring for every pair of threads: by thread, its ways out and its ways in.
+fn rings(bells: &[Arc<Doorbell>]) -> (Vec<Vec<Option<ring::Outbound>>>, Vec<Vec<ring::Inbound>>) {
+    let sources = bells.len().saturating_sub(1);
+    let mut exits: Vec<Vec<Option<ring::Outbound>>> = bells.iter().map(|_| Vec::new()).collect();
+    let mut entries: Vec<Vec<ring::Inbound>> = bells.iter().map(|_| Vec::new()).collect();
+    for (from, exits) in exits.iter_mut().enumerate() {
+        for (to, bell) in bells.iter().enumerate() {
+            if from == to {
+                exits.push(None);
+                continue;
+            }
+            let (outbound, inbound) = ring::ring(sources, Arc::clone(bell));
+            exits.push(Some(outbound));
+            entries[to].push(inbound);
+        }
+    }
+    (exits, entries)
+}
+
+/// As many shards as the owner wants; 0: as many as there are processors.
+pub(crate) fn shards(relay_threads: u32) -> Shards {
+    let count = match relay_threads {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        count => count as usize,
+    };
+    Shards::new(count.min(SHARDS_MAX))
+}

@@ -1,0 +1,197 @@
+//! One relay thread: a socket, a machine, and the loop between them. It allocates nothing once it runs, and waits for
+//! nobody: other threads leave it commands and packets, and ring.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::{Arc, Mutex};
+
+use hph_core::endpoint::relay::{HandOver, RelayCommand, RelayMachine, RelayOutput};
+use hph_core::limits::{HOP_PREFIX_BYTES, ROOM_PARTICIPANTS_MAX};
+use hph_core::stats::Histogram;
+use hph_core::time::{Duration, Instant};
+use hph_platform::clock::Clock;
+use hph_platform::doorbell::Doorbell;
+use hph_platform::udp::{Received, SendQueue};
+
+use super::figures::ShardFigures;
+use super::COMMANDS_MAX;
+use super::ring::{Crossing, Inbound, Outbound};
+
+/// Figures are shown this often.
+const PUBLISH_INTERVAL: Duration = Duration::from_millis(200);
+/// After an error of the socket itself, before it is tried again.
+const ERROR_PAUSE: Duration = Duration::from_millis(10);
+
+/// All that the thread owns.
+pub(super) struct Shard {
+    pub machine: RelayMachine<'static>,
+    pub socket: UdpSocket,
+    pub received: Received,
+    pub queue: SendQueue,
+    pub commands: Receiver<RelayCommand>,
+    pub inbound: Vec<Inbound>,
+    pub exits: Exits,
+    pub bell: Arc<Doorbell>,
+    pub figures: Arc<Mutex<ShardFigures>>,
+    pub forward: Histogram,
+}
+
+/// The ways to the other shards, by their number; none to itself.
+pub(super) struct Exits {
+    outbound: Vec<Option<Outbound>>,
+    handed_over: u64,
+    not_handed_over: u64,
+}
+
+impl Exits {
+    pub fn new(outbound: Vec<Option<Outbound>>) -> Self {
+        Self { outbound, handed_over: 0, not_handed_over: 0 }
+    }
+
+    fn push(&mut self, shard: usize, what: Crossing, bytes: &[u8]) {
+        let is_left = self.outbound.get_mut(shard).and_then(Option::as_mut).is_some_and(|exit| exit.push(what, bytes));
+        self.handed_over += u64::from(is_left);
+        self.not_handed_over += u64::from(!is_left);
+    }
+}
+
+/// Where the machine's output goes.
+struct Output<'a> {
+    queue: &'a mut SendQueue,
+    exits: &'a mut Exits,
+}
+
+impl RelayOutput for Output<'_> {
+    fn datagram(&mut self, lane: usize, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
+        // What finds no room is counted by the queue.
+        self.queue.push(lane, to, prefix, payload);
+    }
+
+    fn hand_over(&mut self, shard: usize, what: HandOver, payload: &[u8]) {
+        self.exits.push(shard, Crossing::Packet(what), payload);
+    }
+
+    fn hand_over_whole(&mut self, shard: usize, from: SocketAddr, datagram: &[u8]) {
+        self.exits.push(shard, Crossing::Whole { from }, datagram);
+    }
+}
+
+impl Shard {
+    /// Relays until the control plane is gone.
+    pub fn run(mut self) {
+        let mut publish_at = Clock::now();
+        let mut is_published = true;
+        loop {
+            // First what arrived, then the commands: no datagram comes before the command that makes it legal.
+            let received = self.received.receive(&self.socket);
+            if self.take_commands().is_none() {
+                self.publish();
+                return;
+            }
+            let now = Clock::now();
+            let before = self.machine.forwarded();
+            self.handle_received(now);
+            let crossed = self.handle_inbound(now);
+            for exit in self.exits.outbound.iter_mut().flatten() {
+                exit.ring();
+            }
+            self.queue.flush(&self.socket, &self.received);
+            let forwarded = u32::try_from(self.machine.forwarded() - before).unwrap_or(u32::MAX);
+            if forwarded > 0 {
+                self.forward.record_many(Clock::now().since(now), forwarded);
+            }
+            let is_at_work = crossed > 0 || received.as_ref().is_ok_and(|count| *count > 0);
+            is_published &= !is_at_work;
+            if !is_published && now >= publish_at {
+                self.publish();
+                is_published = true;
+                publish_at = now + PUBLISH_INTERVAL;
+            }
+            if received.is_err() {
+                Clock::sleep(ERROR_PAUSE);
+            } else if !is_at_work {
+                let limit = (!is_published).then_some(PUBLISH_INTERVAL);
+                let bell = Arc::clone(&self.bell);
+                let socket = &self.socket;
+                let (inbound, commands, machine) = (&self.inbound, &self.commands, &mut self.machine);
+                bell.wait(socket, limit, || {
+                    inbound.iter().all(Inbound::is_empty) && apply_commands(commands, machine) == Some(0)
+                });
+            }
+        }
+    }
+
+    /// Takes changes from the control plane; none if it is gone.
+    fn take_commands(&mut self) -> Option<usize> {
+        apply_commands(&self.commands, &mut self.machine)
+    }
+
+    fn handle_received(&mut self, now: Instant) {
+        while let Some(datagram) = self.received.next_datagram() {
+            self.queue.begin(datagram.place);
+            let mut output = Output { queue: &mut self.queue, exits: &mut self.exits };
+            // The reason is counted in the machine.
+            let _ = self.machine.handle_datagram(now, datagram.from, datagram.bytes, &mut output);
+            self.flush_if_full();
+        }
+    }
+
+    /// Handles what other shards left, as far as there is space for it; the rest has its turn next. Gives how many.
+    fn handle_inbound(&mut self, now: Instant) -> usize {
+        let mut count = 0;
+        for index in 0..self.inbound.len() {
+            while let Some((what, len_bytes)) = self.inbound[index].peek() {
+                if len_bytes > self.received.spare_bytes() {
+                    return count;
+                }
+                let from = match what {
+                    Crossing::Packet(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+                    Crossing::Whole { from } => from,
+                };
+                let inbound = &mut self.inbound[index];
+                let Some(datagram) = self.received.put(from, len_bytes, |space| inbound.take(space)) else { break };
+                self.queue.begin(datagram.place);
+                let mut output = Output { queue: &mut self.queue, exits: &mut self.exits };
+                let _ = match what {
+                    Crossing::Packet(what) => self.machine.handle_handed_over(now, what, datagram.bytes, &mut output),
+                    Crossing::Whole { from } => self.machine.handle_datagram(now, from, datagram.bytes, &mut output),
+                };
+                count += 1;
+                self.flush_if_full();
+            }
+        }
+        count
+    }
+
+    /// Makes sure that the next packet's receivers all find room.
+    fn flush_if_full(&mut self) {
+        if self.queue.free() < ROOM_PARTICIPANTS_MAX {
+            self.queue.flush(&self.socket, &self.received);
+        }
+    }
+
+    fn publish(&self) {
+        if let Ok(mut figures) = self.figures.lock() {
+            *figures = ShardFigures {
+                forwarded: self.machine.forwarded(),
+                handed_over: self.exits.handed_over,
+                not_handed_over: self.exits.not_handed_over,
+                sent: self.queue.counters(),
+                forward: self.forward.clone(),
+                drops: *self.machine.drops(),
+            };
+        }
+    }
+}
+
+/// Applies all that waited when this was called; more may have come since.
+fn apply_commands(commands: &Receiver<RelayCommand>, machine: &mut RelayMachine<'static>) -> Option<usize> {
+    for count in 0..COMMANDS_MAX {
+        match commands.try_recv() {
+            Ok(command) => machine.apply(&command),
+            Err(TryRecvError::Empty) => return Some(count),
+            Err(TryRecvError::Disconnected) => return None,
+        }
+    }
+    Some(COMMANDS_MAX)
+}
