@@ -13,7 +13,7 @@ use hph_tests::wire_lab::person::{Arrival, Person, SOUND, guest, member};
 use hph_tests::wire_lab::proxy::Proxy;
 use hph_tests::wire_lab::raw::RawClient;
 use hph_tests::wire_lab::server::{LocalServer, ServerProcess};
-use hph_tests::wire_lab::wait::{between, elapsed, ms, pause, until, until_so};
+use hph_tests::wire_lab::wait::{between, elapsed, ms, pause, until_so};
 
 const ROOM: &str = "Nhóm 17";
 /// A block of sound, and how often one is sent.

@@ -16,7 +16,7 @@ use cortex_m_rt::{ExceptionFrame, entry, exception};
 use hph_bare_metal::{Counter, Meeting, Memory, Outcome, Stage, measure, memory_bill, run};
 
 /// Deepest stack of the whole meeting. The machines and what they are lent lie elsewhere. **Units:** bytes.
-const STACK_MAX: usize = 96 * 1024;
+const STACK_MAX: usize = 40 * 1024;
 /// Code and constants of the whole program, scenario and report included. **Units:** bytes.
 const CODE_MAX: usize = 512 * 1024;
 

@@ -4,7 +4,7 @@
 //! is defined nowhere. The optimiser removes every check that can't fail. If one remains that can, so does the handler,
 //! and the program does not link. It is never run.
 //!
-//! The functions of [`packet_path`] are handed out as pointers: what they are called with is unknown, so the proof holds
+//! The functions of `packet_path.rs` are handed out as pointers: what they are called with is unknown, so the proof holds
 //! for every machine in every state that its types allow, and every input.
 //!
 //! The final build lets the optimiser inline far more than usual (`-Cllvm-args=--inline-threshold=8000`), so that it sees

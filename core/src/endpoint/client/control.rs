@@ -32,7 +32,7 @@ impl ClientMachine<'_> {
             M::Participant { room, ref info } => self.handle_participant(now, room, info, out),
             M::ParticipantGone { room, slot } => self.handle_participant_gone(now, room, slot, out),
             M::SenderKey { room, slot, epoch, wrap } => {
-                let known = self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|known| known.id == room);
+                let known = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|known| known.id == room);
                 let is_taken = known.is_some_and(|known| known.take_key(now, &self.device, slot, epoch, wrap));
                 if !is_taken {
                     self.request_key(now, room, slot, out);
@@ -74,7 +74,7 @@ impl ClientMachine<'_> {
             out.control(&ClientMessage::LeaveRoom { room: id });
             return;
         }
-        let room = self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|room| room.id == id);
+        let room = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|room| room.id == id);
         let Some(room) = room else { return };
         // A second membership begins like the first: with nobody known, and a key that nobody has.
         room.forget_members(&mut self.reassembler);
@@ -99,7 +99,7 @@ impl ClientMachine<'_> {
         info: &ParticipantInfo<'_>,
         out: &mut impl ClientOutput,
     ) {
-        let Some(room) = self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|room| room.id == id) else {
+        let Some(room) = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|room| room.id == id) else {
             return;
         };
         let Some(own) = room.joined else { return };
@@ -131,7 +131,7 @@ impl ClientMachine<'_> {
     }
 
     fn handle_participant_gone(&mut self, now: Instant, id: RoomId, slot: Slot, out: &mut impl ClientOutput) {
-        let Some(room) = self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|room| room.id == id) else {
+        let Some(room) = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|room| room.id == id) else {
             return;
         };
         if let Some(gone) = room.forget_member(slot, &mut self.reassembler) {
@@ -142,7 +142,7 @@ impl ClientMachine<'_> {
 
     /// Gives our key again to somebody who lacks it, not too often.
     fn handle_key_requested(&mut self, now: Instant, id: RoomId, slot: Slot, out: &mut impl ClientOutput) {
-        let Some(room) = self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|room| room.id == id) else {
+        let Some(room) = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|room| room.id == id) else {
             return;
         };
         let Some(member) = room.member_mut(slot) else { return };

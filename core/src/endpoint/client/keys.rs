@@ -154,7 +154,7 @@ impl ClientRoom {
 
 impl ClientMachine<'_> {
     pub(super) fn drive_keys(&mut self, now: Instant, out: &mut impl ClientOutput) {
-        for room in self.rooms.iter_mut().filter_map(|place| place.0.as_mut()) {
+        for room in self.rooms.iter_mut().filter_map(|place| place.room_mut()) {
             room.drive_key(now, &self.device, &mut self.random, out);
             for member in room.members.iter_mut().flatten() {
                 member.keys.forget_old(now);
@@ -163,7 +163,7 @@ impl ClientMachine<'_> {
     }
 
     pub(super) fn poll_keys(&self) -> Instant {
-        let own = self.rooms.iter().filter_map(|place| place.0.as_ref()?.own.as_ref());
+        let own = self.rooms.iter().filter_map(|place| place.room()?.own.as_ref());
         own.filter_map(OwnKey::due_at).min().unwrap_or(Instant::NEVER)
     }
 

@@ -43,7 +43,7 @@ impl ClientMachine<'_> {
         out: &mut impl ClientOutput,
     ) -> Result<u16, DropReason> {
         let link = self.link.as_mut().filter(|link| link.is_up()).ok_or(DropReason::UnvalidatedPath)?;
-        let room = self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|room| room.id == id);
+        let room = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|room| room.id == id);
         let room = room.ok_or(DropReason::NotInRoom)?;
         let (slot, _) = room.joined.ok_or(DropReason::NotInRoom)?;
         let own = room.own.as_mut().ok_or(DropReason::UnknownKey)?;

@@ -204,7 +204,7 @@ impl<'a> ClientMachine<'a> {
             out.control(&ClientMessage::WatchLobby { is_on: true });
         }
         out.control(&ClientMessage::SyncDirect { after: self.directs.ask_at(now) });
-        for room in self.rooms.iter_mut().filter_map(|place| place.0.as_mut()) {
+        for room in self.rooms.iter_mut().filter_map(|place| place.room_mut()) {
             room.forget_members(&mut self.reassembler);
             room.join_asked_at = None;
         }
@@ -214,7 +214,7 @@ impl<'a> ClientMachine<'a> {
     /// The connection is lost. Keys are forgotten; what the user wants is not.
     pub fn handle_disconnected(&mut self) {
         self.link = None;
-        for room in self.rooms.iter_mut().filter_map(|place| place.0.as_mut()) {
+        for room in self.rooms.iter_mut().filter_map(|place| place.room_mut()) {
             room.forget_members(&mut self.reassembler);
         }
     }
@@ -284,31 +284,38 @@ impl<'a> ClientMachine<'a> {
 
     /// Whether the server let us into that room.
     pub fn is_joined(&self, id: RoomId) -> bool {
-        self.rooms.iter().filter_map(|place| place.0.as_ref()).any(|room| room.id == id && room.is_joined())
+        self.rooms.iter().filter_map(|place| place.room()).any(|room| room.id == id && room.is_joined())
     }
 
     /// Which rooms are wanted.
     pub fn rooms(&self) -> impl Iterator<Item = RoomId> + '_ {
-        self.rooms.iter().filter_map(|place| Some(place.0.as_ref()?.id))
+        self.rooms.iter().filter_map(|place| Some(place.room()?.id))
     }
 
     fn room_mut(&mut self, id: RoomId) -> Option<&mut ClientRoom> {
-        self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).find(|room| room.id == id)
+        self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|room| room.id == id)
     }
 
     fn remove_room(&mut self, id: RoomId) -> bool {
-        let is_it = |place: &&mut ClientRoomPlace| place.0.as_ref().is_some_and(|room| room.id == id);
-        let Some(mut room) = self.rooms.iter_mut().find(is_it).and_then(|place| place.0.take()) else { return false };
-        room.forget_members(&mut self.reassembler);
+        let is_it = |place: &&mut ClientRoomPlace| place.room().is_some_and(|room| room.id == id);
+        let Some(place) = self.rooms.iter_mut().find(is_it) else { return false };
+        if let Some(room) = place.room_mut() {
+            room.forget_members(&mut self.reassembler);
+        }
+        place.close();
         true
     }
 
     /// The room with that id; a new one if we did not know it.
     fn room_or_new(&mut self, id: RoomId) -> Result<&mut ClientRoom, Full> {
         let full = Full { what: "rooms of a client", max: self.rooms.len() };
-        let known = self.rooms.iter().position(|place| place.0.as_ref().is_some_and(|room| room.id == id));
-        let index = known.or_else(|| self.rooms.iter().position(|place| place.0.is_none())).ok_or(full)?;
-        Ok(self.rooms.get_mut(index).ok_or(full)?.0.get_or_insert_with(|| ClientRoom::new(id)))
+        let known = self.rooms.iter().position(|place| place.room().is_some_and(|room| room.id == id));
+        let index = known.or_else(|| self.rooms.iter().position(|place| place.room().is_none())).ok_or(full)?;
+        let place = self.rooms.get_mut(index).ok_or(full)?;
+        if known.is_none() {
+            place.open(id);
+        }
+        place.room_mut().ok_or(full)
     }
 
     fn count_drop(&mut self, reason: DropReason) {

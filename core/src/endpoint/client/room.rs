@@ -20,9 +20,37 @@ const JOIN_INTERVAL: Duration = Duration::from_secs(2);
 /// What was refused because we said too much is said again after this long.
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
 
-/// One place in a client's table of rooms.
+/// One place in a client's table of rooms. Not an `Option`: a room of this size is begun and ended where it lies, and
+/// never moved over the stack.
 #[derive(Default)]
-pub struct ClientRoomPlace(pub(super) Option<ClientRoom>);
+pub struct ClientRoomPlace {
+    room: ClientRoom,
+    is_used: bool,
+}
+
+impl ClientRoomPlace {
+    /// The room in it.
+    pub(super) fn room(&self) -> Option<&ClientRoom> {
+        self.is_used.then_some(&self.room)
+    }
+
+    /// The room in it.
+    pub(super) fn room_mut(&mut self) -> Option<&mut ClientRoom> {
+        self.is_used.then_some(&mut self.room)
+    }
+
+    /// Begins a room in it.
+    pub(super) fn open(&mut self, id: RoomId) {
+        self.room.clear(id);
+        self.is_used = true;
+    }
+
+    /// Ends the room in it.
+    pub(super) fn close(&mut self) {
+        self.room.clear(RoomId::default());
+        self.is_used = false;
+    }
+}
 
 /// One of our own tracks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +64,7 @@ pub struct MyTrack {
 }
 
 /// A room that this client wants to be in.
+#[derive(Default)]
 pub(super) struct ClientRoom {
     pub id: RoomId,
     /// Our place and membership number, once the server let us in.
@@ -64,17 +93,17 @@ pub(super) struct Member {
 }
 
 impl ClientRoom {
-    pub fn new(id: RoomId) -> Self {
-        Self {
-            id,
-            joined: None,
-            my_tracks: Default::default(),
-            own: None,
-            generation: 0,
-            members: Default::default(),
-            join_asked_at: None,
-            chat: None,
-        }
+    /// Becomes the room `id`, of which nothing is known.
+    fn clear(&mut self, id: RoomId) {
+        let Self { id: own_id, joined, my_tracks, own, generation, members, join_asked_at, chat } = self;
+        *own_id = id;
+        *joined = None;
+        *my_tracks = Default::default();
+        *own = None;
+        *generation = 0;
+        members.iter_mut().for_each(|place| *place = None);
+        *join_asked_at = None;
+        *chat = None;
     }
 
     pub fn is_joined(&self) -> bool {
@@ -116,7 +145,7 @@ impl ClientMachine<'_> {
             return;
         }
         for (index, place) in (0u16..).zip(self.rooms.iter_mut()) {
-            let Some(room) = place.0.as_mut().filter(|room| !room.is_joined()) else { continue };
+            let Some(room) = place.room_mut().filter(|room| !room.is_joined()) else { continue };
             if room.join_asked_at.is_none_or(|at| now.since(at) >= JOIN_INTERVAL) {
                 room.join_asked_at = Some(now);
                 let request = OWN_REQUEST_MIN | u32::from(index);
@@ -133,7 +162,7 @@ impl ClientMachine<'_> {
         if self.is_lobby_wanted {
             out.control(&ClientMessage::WatchLobby { is_on: true });
         }
-        for room in self.rooms.iter().filter_map(|place| place.0.as_ref()).filter(|room| room.is_joined()) {
+        for room in self.rooms.iter().filter_map(|place| place.room()).filter(|room| room.is_joined()) {
             room.announce_tracks(out);
         }
     }
@@ -146,7 +175,7 @@ impl ClientMachine<'_> {
         }
         let own = u32::try_from(request).ok().and_then(|request| request.checked_sub(OWN_REQUEST_MIN));
         let Some(own) = own else { return out.event(ClientEvent::Said(message)) };
-        let room = self.rooms.get(own as usize).and_then(|place| place.0.as_ref()).filter(|room| !room.is_joined());
+        let room = self.rooms.get(own as usize).and_then(|place| place.room()).filter(|room| !room.is_joined());
         match (reason, room.map(|room| room.id)) {
             // We are in it: the answer crossed the second request.
             (Refusal::OutOfOrder, _) | (_, None) => {}

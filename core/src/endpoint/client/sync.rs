@@ -70,7 +70,7 @@ impl ClientMachine<'_> {
         if let Some(after) = self.directs.ask(now, RETRY_INTERVAL) {
             out.control(&ClientMessage::SyncDirect { after });
         }
-        for room in self.rooms.iter_mut().filter_map(|place| place.0.as_mut()).filter(|room| room.is_joined()) {
+        for room in self.rooms.iter_mut().filter_map(|place| place.room_mut()).filter(|room| room.is_joined()) {
             if let Some(after) = room.chat.as_mut().and_then(|chat| chat.ask(now, RETRY_INTERVAL)) {
                 out.control(&ClientMessage::SyncChat { room: room.id, after });
             }
