@@ -11,3 +11,4 @@ pub mod client;
 pub mod relay;
 pub mod server;
 pub mod signin;
+pub mod single;

@@ -138,8 +138,11 @@ pub fn serve(args: &ConfigArgs, out: &Output) -> Result<Exit, Failure> {
     out.object(|| {
         let drops: Map<String, Value> =
             figures.drops.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
-        object("stopped", json!({"forwarded": figures.forwarded, "not_sent": figures.not_sent,
-            "handed_over": figures.handed_over, "not_handed_over": figures.not_handed_over, "drops": drops}))
+        object(
+            "stopped",
+            json!({"forwarded": figures.forwarded, "not_sent": figures.not_sent,
+            "handed_over": figures.handed_over, "not_handed_over": figures.not_handed_over, "drops": drops}),
+        )
     });
     out.talk(&out.lang.fill(&lang::STOPPED, &[&figures.forwarded]));
     Ok(Exit::Ok)

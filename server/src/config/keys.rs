@@ -121,7 +121,11 @@ pub(super) const KEYS: &[Key] = &[
     count!(accounts_max, 1..=1_000_000, "Accounts on this server."),
     count!(messages_per_room, 1..=1_000_000, "Newest messages kept of each room."),
     count!(directs_per_recipient, 1..=100_000, "Newest direct messages kept for each recipient."),
-    count!(relay_threads, 0..=8, "Threads that relay sound and pictures; 0: as many as there are processors, at most 8."),
+    count!(
+        relay_threads,
+        0..=8,
+        "Threads that relay sound and pictures; 0: as many as there are processors, at most 8."
+    ),
     count!(datagrams_per_second, 50..=100_000, "Datagrams accepted from one session, a second."),
     count!(datagrams_burst, 50..=100_000, "Datagrams accepted from one session at once."),
     count!(messages_per_second, 1..=1000, "Control requests, chat among them, accepted from one session, a second."),

@@ -1,7 +1,7 @@
 //! What the owner of a server may decide, and where each value came from.
 //!
 //! Layers, each over the one before: built-in values, files, `HPH_*` environment variables, flags. One table
-//! ([`keys`]) names every key once; the file syntax, the variables, the flags, the printed defaults and the messages
+//! (`keys.rs`) names every key once; the file syntax, the variables, the flags, the printed defaults and the messages
 //! all follow from it. Reading is a pure function of [`Sources`]; only [`Sources::from_system`] touches the machine.
 
 mod error;

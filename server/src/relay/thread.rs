@@ -13,8 +13,8 @@ use hph_platform::clock::Clock;
 use hph_platform::doorbell::Doorbell;
 use hph_platform::udp::{Received, SendQueue};
 
-use super::figures::ShardFigures;
 use super::COMMANDS_MAX;
+use super::figures::ShardFigures;
 use super::ring::{Crossing, Inbound, Outbound};
 
 /// Figures are shown this often.

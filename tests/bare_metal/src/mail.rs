@@ -4,7 +4,8 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use heapless::{Deque, Vec};
 use hph_core::endpoint::client::{ClientEvent, ClientOutput};
-use hph_core::endpoint::server::{ServerEvent, ServerOutput};
+use hph_core::endpoint::server::ServerEvent;
+use hph_core::endpoint::single::SingleOutput;
 use hph_core::id::SessionId;
 use hph_core::limits::{CONTROL_LENGTH_BYTES, DATAGRAM_MAX_BYTES, HOP_PREFIX_BYTES};
 use hph_core::wire::control::{ClientMessage, ServerMessage, emit_client, emit_server};
@@ -110,7 +111,7 @@ pub struct ServerSide<'a> {
     pub aside: u64,
 }
 
-impl ServerOutput for ServerSide<'_> {
+impl SingleOutput for ServerSide<'_> {
     fn control(&mut self, to: SessionId, message: &ServerMessage<'_>) {
         let client = self.sessions.iter().position(|session| *session == Some(to)).expect("a session of this meeting");
         let mut frame = [0; DATAGRAM_MAX_BYTES];

@@ -3,9 +3,9 @@
 use heapless::String;
 use hph_core::crypto::senderkey::DeviceSecret;
 use hph_core::endpoint::client::{ClientMachine, ClientRoomPlace, ClientStorage};
-use hph_core::endpoint::server::{
-    CallPlace, Identity, RateLimits, RoomPlace, ServerMachine, ServerStorage, SessionPlace,
-};
+use hph_core::endpoint::relay::{RelayRoom, RelaySessionPlace};
+use hph_core::endpoint::server::{CallPlace, Identity, RateLimits, RoomPlace, ServerStorage, SessionPlace};
+use hph_core::endpoint::single::{SingleServer, SingleStorage};
 use hph_core::error::DropReason;
 use hph_core::id::{RoomId, SessionId};
 use hph_core::limits::{FRAGMENT_PAYLOAD_MAX_BYTES, HOP_PREFIX_BYTES};
@@ -46,6 +46,8 @@ pub struct Memory {
     sessions: [SessionPlace; 3],
     rooms: [RoomPlace; 1],
     calls: [CallPlace; 1],
+    relay_sessions: [RelaySessionPlace; 3],
+    relay_rooms: [RelayRoom; 1],
     clients: [ClientMemory; 3],
     mail: Mail,
     frame: [u8; FRAME_FRAGMENTS * FRAGMENT_PAYLOAD_MAX_BYTES],
@@ -59,6 +61,8 @@ impl Memory {
             sessions: Default::default(),
             rooms: Default::default(),
             calls: Default::default(),
+            relay_sessions: Default::default(),
+            relay_rooms: Default::default(),
             clients: core::array::from_fn(|_| ClientMemory {
                 rooms: Default::default(),
                 slots: [ReassemblySlot::EMPTY; SLOTS],
@@ -80,9 +84,9 @@ impl Default for Memory {
 /// What the parts of a meeting weigh: name and size. **Units:** bytes.
 pub fn memory_bill() -> [(&'static str, usize); 7] {
     [
-        ("server_machine", size_of::<ServerMachine<'_>>()),
-        ("server_per_session", size_of::<SessionPlace>()),
-        ("server_per_room", size_of::<RoomPlace>()),
+        ("server_machine", size_of::<SingleServer<'_>>()),
+        ("server_per_session", size_of::<SessionPlace>() + size_of::<RelaySessionPlace>()),
+        ("server_per_room", size_of::<RoomPlace>() + size_of::<RelayRoom>()),
         ("client_machine", size_of::<ClientMachine<'_>>()),
         ("client_per_room", size_of::<ClientRoomPlace>()),
         ("lent_in_all", size_of::<Memory>()),
@@ -123,7 +127,7 @@ pub(crate) enum Fault {
 pub struct Meeting<'a> {
     /// What is kept of it.
     pub outcome: Outcome,
-    pub(crate) server: ServerMachine<'a>,
+    pub(crate) server: SingleServer<'a>,
     pub(crate) clients: [ClientMachine<'a>; 3],
     pub(crate) now: Instant,
     /// What the network does next, once it can.
@@ -140,9 +144,19 @@ pub struct Meeting<'a> {
 impl<'a> Meeting<'a> {
     /// A server with one room, and three clients that are not signed in.
     pub fn new(memory: &'a mut Memory, count: Counter) -> Self {
-        let Memory { sessions, rooms, calls, clients: [first, second, third], mail, frame } = memory;
-        let mut server =
-            ServerMachine::new(ServerStorage { sessions, rooms, calls }, RateLimits::default(), [0x5e; 32]);
+        let Memory {
+            sessions,
+            rooms,
+            calls,
+            relay_sessions,
+            relay_rooms,
+            clients: [first, second, third],
+            mail,
+            frame,
+        } = memory;
+        let server = ServerStorage { sessions, rooms, calls };
+        let storage = SingleStorage { server, relay_sessions, relay_rooms };
+        let mut server = SingleServer::new(storage, RateLimits::default(), [0x5e; 32]);
         server.add_room(ROOM, "Nhóm 17", 0).expect("there is a place for one room");
         Self {
             outcome: Outcome::new(),
@@ -191,7 +205,7 @@ impl<'a> Meeting<'a> {
     }
 
     /// Lets the server do something.
-    pub(crate) fn at_server<T>(&mut self, act: impl FnOnce(&mut ServerMachine<'a>, &mut ServerSide<'_>) -> T) -> T {
+    pub(crate) fn at_server<T>(&mut self, act: impl FnOnce(&mut SingleServer<'a>, &mut ServerSide<'_>) -> T) -> T {
         let mut out = ServerSide { mail: self.mail, sessions: &self.sessions, count: self.count, aside: 0 };
         act(&mut self.server, &mut out)
     }

@@ -7,6 +7,7 @@ use hph_core::crypto::hop::{HopHeader, HopOpener, HopSealer, Opened};
 use hph_core::crypto::replay::ReplayWindow;
 use hph_core::crypto::sframe::{ReceiverKey, SFRAME_HEADER_BYTES_MAX, SenderKey, SframeHeader};
 use hph_core::endpoint::client::{ClientEvent, ClientMachine, ClientOutput, OutgoingFrame};
+use hph_core::endpoint::relay::{HandOver, RelayCommand, RelayMachine, RelayOutput};
 use hph_core::endpoint::server::{ServerEvent, ServerMachine, ServerOutput};
 use hph_core::error::{DropReason, Full, Malformed};
 use hph_core::id::{RoomId, SessionId, Slot, TrackId};
@@ -32,12 +33,26 @@ impl ServerOutput for Unknown {
         black_box((to, message));
     }
 
-    fn datagram(&mut self, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
-        black_box((to, prefix, payload));
+    fn relay(&mut self, command: &RelayCommand) {
+        black_box(command);
     }
 
     fn event(&mut self, event: ServerEvent<'_>) {
         black_box(event);
+    }
+}
+
+impl RelayOutput for Unknown {
+    fn datagram(&mut self, lane: usize, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
+        black_box((lane, to, prefix, payload));
+    }
+
+    fn hand_over(&mut self, shard: usize, what: HandOver, payload: &[u8]) {
+        black_box((shard, what, payload));
+    }
+
+    fn hand_over_whole(&mut self, shard: usize, from: SocketAddr, datagram: &[u8]) {
+        black_box((shard, from, datagram));
     }
 }
 
@@ -56,9 +71,11 @@ impl ClientOutput for Unknown {
 }
 
 /// Pointers to all of them.
-pub fn entries() -> [*const (); 28] {
+pub fn entries() -> [*const (); 30] {
     [
-        server_datagram as *const (),
+        relay_datagram as *const (),
+        relay_handed_over as *const (),
+        relay_command as *const (),
         server_control as *const (),
         server_tells as *const (),
         server_timeout as *const (),
@@ -91,8 +108,16 @@ pub fn entries() -> [*const (); 28] {
 
 type Handled = Result<(), DropReason>;
 
-fn server_datagram(server: &mut ServerMachine<'_>, now: Instant, from: SocketAddr, bytes: &mut [u8]) -> Handled {
-    server.handle_datagram(now, from, bytes, &mut Unknown)
+fn relay_datagram(relay: &mut RelayMachine<'_>, now: Instant, from: SocketAddr, bytes: &mut [u8]) -> Handled {
+    relay.handle_datagram(now, from, bytes, &mut Unknown)
+}
+
+fn relay_handed_over(relay: &mut RelayMachine<'_>, now: Instant, what: HandOver, payload: &[u8]) -> Handled {
+    relay.handle_handed_over(now, what, payload, &mut Unknown)
+}
+
+fn relay_command(relay: &mut RelayMachine<'_>, command: &RelayCommand) {
+    relay.apply(command);
 }
 
 fn server_control(server: &mut ServerMachine<'_>, now: Instant, from: SessionId, message: &ClientMessage<'_>) {
@@ -224,19 +249,14 @@ fn reassembly_forget(reassembler: &mut Reassembler<'_>, room: u32, sender: u16) 
     reassembler.forget(room, sender);
 }
 
-fn room_changes(room: &mut Room, session: u16, slot: Slot, other: Slot, track: TrackId, info: TrackInfo, is_on: bool) {
+fn room_changes(room: &mut Room, session: u16, slot: Slot, track: TrackId, info: TrackInfo) {
     black_box(room.join(session)).ok();
     room.set_track(slot, track, info);
-    room.subscribe(slot, other, track, is_on);
     room.leave(slot);
 }
 
-fn room_reads(room: &Room, sender: Slot, track: TrackId, seen: u32, joined: u32) -> bool {
-    for receiver in room.receivers(sender, track) {
-        black_box(receiver);
-    }
+fn room_reads(room: &Room, seen: u32, joined: u32) {
     black_box(room.change_after(seen, joined));
-    room.is_publishing(sender, track)
 }
 
 fn rate(bucket: &mut TokenBucket, now: Instant) -> bool {

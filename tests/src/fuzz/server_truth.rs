@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use hph_core::crypto::hop::HopHeader;
-use hph_core::endpoint::server::{ServerEvent, ServerOutput};
+use hph_core::endpoint::server::ServerEvent;
+use hph_core::endpoint::single::SingleOutput;
 use hph_core::id::{RoomId, SessionId, Slot};
 use hph_core::limits::HOP_PREFIX_BYTES;
 use hph_core::wire::control::ServerMessage;
@@ -61,7 +62,7 @@ impl ServerTruth {
     }
 }
 
-impl ServerOutput for ServerTruth {
+impl SingleOutput for ServerTruth {
     fn control(&mut self, to: SessionId, message: &ServerMessage<'_>) {
         use ServerMessage as M;
         assert!(message.is_legal(), "an illegal message: {message:?}");

@@ -3,9 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use hph_core::crypto::hop::{Direction, HopHeader, HopOpener, HopSealer};
-use hph_core::endpoint::server::{
-    CallPlace, Identity, OpenRoom, RateLimits, RoomPlace, ServerMachine, ServerStorage, SessionPlace,
-};
+use hph_core::endpoint::relay::{RelayRoom, RelaySessionPlace};
+use hph_core::endpoint::server::{CallPlace, Identity, OpenRoom, RateLimits, RoomPlace, ServerStorage, SessionPlace};
+use hph_core::endpoint::single::{SingleServer, SingleStorage};
 use hph_core::error::DropReason;
 use hph_core::id::{RoomId, SessionId, Slot, TrackId};
 use hph_core::limits::{HOP_HEADER_BYTES, HOP_PREFIX_BYTES};
@@ -28,6 +28,8 @@ pub struct ServerMemory {
     sessions: Vec<SessionPlace>,
     rooms: Vec<RoomPlace>,
     calls: Vec<CallPlace>,
+    relay_sessions: Vec<RelaySessionPlace>,
+    relay_rooms: Vec<RelayRoom>,
 }
 
 impl ServerMemory {
@@ -36,6 +38,8 @@ impl ServerMemory {
             sessions: (0..SESSIONS).map(|_| SessionPlace::default()).collect(),
             rooms: (0..ROOMS).map(|_| RoomPlace::default()).collect(),
             calls: vec![CallPlace::default(); CALLS],
+            relay_sessions: (0..SESSIONS).map(|_| RelaySessionPlace::default()).collect(),
+            relay_rooms: (0..ROOMS).map(|_| RelayRoom::default()).collect(),
         }
     }
 }
@@ -51,7 +55,7 @@ struct Keys {
 
 /// Everything.
 pub struct ServerWorld<'m> {
-    pub machine: ServerMachine<'m>,
+    pub machine: SingleServer<'m>,
     pub truth: ServerTruth,
     pub now: Instant,
     keys: [Option<Keys>; PEOPLE.len()],
@@ -61,9 +65,11 @@ pub struct ServerWorld<'m> {
 impl<'m> ServerWorld<'m> {
     /// Nobody is there.
     pub fn new(memory: &'m mut ServerMemory, limits: RateLimits) -> Self {
-        let ServerMemory { sessions, rooms, calls } = memory;
+        let ServerMemory { sessions, rooms, calls, relay_sessions, relay_rooms } = memory;
+        let server = ServerStorage { sessions, rooms, calls };
+        let storage = SingleStorage { server, relay_sessions, relay_rooms };
         Self {
-            machine: ServerMachine::new(ServerStorage { sessions, rooms, calls }, limits, [7; 32]),
+            machine: SingleServer::new(storage, limits, [7; 32]),
             truth: ServerTruth::default(),
             now: Instant::from_micros(1_000_000),
             keys: [const { None }; PEOPLE.len()],

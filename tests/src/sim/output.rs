@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use hph_core::endpoint::client::{ClientEvent, ClientOutput};
-use hph_core::endpoint::server::{OpenRoom, ServerEvent, ServerOutput};
+use hph_core::endpoint::server::{OpenRoom, ServerEvent};
+use hph_core::endpoint::single::SingleOutput;
 use hph_core::error::Full;
 use hph_core::id::{RoomId, SessionId, Slot, TrackId};
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, HOP_PREFIX_BYTES, TRACKS_MAX};
@@ -84,7 +85,7 @@ pub enum Wanted {
 #[derive(Debug, Default)]
 pub struct ServerDeeds(pub Vec<ServerDeed>);
 
-impl ServerOutput for ServerDeeds {
+impl SingleOutput for ServerDeeds {
     fn control(&mut self, to: SessionId, message: &ServerMessage<'_>) {
         self.0.push(ServerDeed::Control(to, server_frame(message)));
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::slice::IterMut;
 
-use hph_core::endpoint::server::{
-    CallPlace, Identity, RateLimits, RoomPlace, ServerMachine, ServerStorage, SessionPlace,
-};
+use hph_core::endpoint::relay::{RelayRoom, RelaySessionPlace};
+use hph_core::endpoint::server::{CallPlace, Identity, RateLimits, RoomPlace, ServerStorage, SessionPlace};
+use hph_core::endpoint::single::{SingleServer, SingleStorage};
 use hph_core::id::SessionId;
 use hph_core::time::Instant;
 use hph_core::wire::control::{ClientMessage, Parsed, ServerMessage, SignOutReason, parse_client};
@@ -22,6 +22,8 @@ pub struct ServerMemory {
     sessions: Vec<SessionPlace>,
     rooms: Vec<RoomPlace>,
     calls: Vec<CallPlace>,
+    relay_sessions: Vec<RelaySessionPlace>,
+    relay_rooms: Vec<RelayRoom>,
 }
 
 impl ServerMemory {
@@ -31,6 +33,8 @@ impl ServerMemory {
             sessions: (0..plan.sessions).map(|_| SessionPlace::default()).collect(),
             rooms: (0..plan.server_rooms).map(|_| RoomPlace::default()).collect(),
             calls: (0..plan.clients).map(|_| CallPlace::default()).collect(),
+            relay_sessions: (0..plan.sessions).map(|_| RelaySessionPlace::default()).collect(),
+            relay_rooms: (0..plan.server_rooms).map(|_| RelayRoom::default()).collect(),
         }
     }
 }
@@ -38,7 +42,7 @@ impl ServerMemory {
 /// One server process after the other.
 pub struct SimServer<'a> {
     /// The one that runs.
-    pub machine: ServerMachine<'a>,
+    pub machine: SingleServer<'a>,
     /// How many ran before it.
     pub incarnation: u32,
     /// The connection of each session.
@@ -70,16 +74,18 @@ impl<'a> SimServer<'a> {
     }
 }
 
-fn machine<'a>(spare: &mut IterMut<'a, ServerMemory>, random: &mut Random) -> Option<ServerMachine<'a>> {
+fn machine<'a>(spare: &mut IterMut<'a, ServerMemory>, random: &mut Random) -> Option<SingleServer<'a>> {
     let memory = spare.next()?;
-    let storage = ServerStorage { sessions: &mut memory.sessions, rooms: &mut memory.rooms, calls: &mut memory.calls };
+    let server = ServerStorage { sessions: &mut memory.sessions, rooms: &mut memory.rooms, calls: &mut memory.calls };
+    let (relay_sessions, relay_rooms) = (&mut *memory.relay_sessions, &mut *memory.relay_rooms);
+    let storage = SingleStorage { server, relay_sessions, relay_rooms };
     let normal = RateLimits::default();
     let limits = RateLimits {
         chats: if random.chance(300) { (2, 3) } else { normal.chats },
         controls: if random.chance(300) { (20, 25) } else { normal.controls },
         ..normal
     };
-    Some(ServerMachine::new(storage, limits, random.key()))
+    Some(SingleServer::new(storage, limits, random.key()))
 }
 
 impl World<'_> {

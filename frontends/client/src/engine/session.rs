@@ -25,7 +25,7 @@ use super::connect::{self, Secured, Welcome};
 use super::event::translate;
 use super::outbox::Target;
 use super::run::{Ends, Lasting};
-use super::{Command, EngineFigures, Event, FrameSink};
+use super::{CapturedFrame, Command, EngineFigures, Event, FrameSink};
 use crate::media::Stages;
 
 /// Bytes that the kernel may keep for us: bursts of frames from everybody.
@@ -34,6 +34,8 @@ const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 const BATCH: usize = 64;
 /// The machine's timers are looked at this often at least.
 const TICK_MAX: Duration = Duration::from_millis(20);
+/// Datagrams are on their way to the server no longer than this, as a rule.
+const LAST_FRAMES: Duration = Duration::from_millis(60);
 /// Figures are published this often.
 const FIGURES_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -325,36 +327,49 @@ impl Shared<'_, '_> {
     async fn send_frames(&self) -> SessionEnd {
         loop {
             let Ok(frame) = self.ends.frames.recv().await else { return future::pending().await };
-            let began = Clock::now();
-            let outgoing = OutgoingFrame {
-                track: frame.track,
-                layer: 0,
-                timestamp: frame.timestamp,
-                level: frame.level,
-                bytes: &frame.bytes,
-            };
-            let sent = self
-                .act(|machine, out| {
-                    let sent = machine.send_frame(began, frame.room, &outgoing, out);
-                    out.figures.frames_unsent += u64::from(sent.is_err());
-                    sent
-                })
-                .await;
-            if sent.is_ok() && !frame.track.is_audio() {
-                let ended = Clock::now();
-                Stages::record(&self.ends.stages, |stages| {
-                    stages.encode.record(frame.encoded_at.since(frame.captured_at));
-                    stages.queue.record(began.since(frame.encoded_at));
-                    stages.seal_and_send.record(ended.since(began));
-                });
-            }
+            self.send_frame(&frame).await;
         }
+    }
+
+    async fn send_frame(&self, frame: &CapturedFrame) {
+        let began = Clock::now();
+        let outgoing = OutgoingFrame {
+            track: frame.track,
+            layer: 0,
+            timestamp: frame.timestamp,
+            level: frame.level,
+            bytes: &frame.bytes,
+        };
+        let sent = self
+            .act(|machine, out| {
+                let sent = machine.send_frame(began, frame.room, &outgoing, out);
+                out.figures.frames_unsent += u64::from(sent.is_err());
+                sent
+            })
+            .await;
+        if sent.is_ok() && !frame.track.is_audio() {
+            let ended = Clock::now();
+            Stages::record(&self.ends.stages, |stages| {
+                stages.encode.record(frame.encoded_at.since(frame.captured_at));
+                stages.queue.record(began.since(frame.encoded_at));
+                stages.seal_and_send.record(ended.since(began));
+            });
+        }
+    }
+
+    /// Sends what was captured last, and lets it arrive before the server hears that we leave.
+    async fn send_last_frames(&self) {
+        while let Ok(frame) = self.ends.frames.try_recv() {
+            self.send_frame(&frame).await;
+        }
+        Timer::after(LAST_FRAMES).await;
     }
 
     async fn obey_commands(&self) -> SessionEnd {
         loop {
             match self.ends.commands.recv().await {
                 Ok(Command::Quit) | Err(_) => {
+                    self.send_last_frames().await;
                     self.act(|_, out| out.control(&ClientMessage::SignOut)).await;
                     return SessionEnd::Quit;
                 }

@@ -14,9 +14,9 @@ use std::vec::Vec;
 use std::{format, vec};
 
 use super::*;
-use crate::endpoint::server::{
-    Identity, RateLimits, ServerEvent, ServerMachine, ServerOutput, ServerStorage, SessionPlace,
-};
+use crate::endpoint::relay::{RelayRoom, RelaySessionPlace};
+use crate::endpoint::server::{Identity, RateLimits, ServerEvent, ServerStorage, SessionPlace};
+use crate::endpoint::single::{SingleOutput, SingleServer, SingleStorage};
 use crate::limits::{CONTROL_FRAME_MAX_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES, HOP_PREFIX_BYTES};
 use crate::media::reassembly::{DEADLINE_DEFAULT, ReassemblySlot};
 use crate::media::track_window::TrackWindow;
@@ -72,7 +72,7 @@ struct Sent {
     datagrams: Vec<(SocketAddr, Vec<u8>)>,
 }
 
-impl ServerOutput for Sent {
+impl SingleOutput for Sent {
     fn control(&mut self, to: SessionId, message: &ServerMessage<'_>) {
         let mut frame = vec![0; CONTROL_FRAME_MAX_BYTES];
         let len = emit_server(message, &mut frame).unwrap();
@@ -105,7 +105,7 @@ struct Peer {
 
 /// A server with one room, and clients.
 struct Bench {
-    server: ServerMachine<'static>,
+    server: SingleServer<'static>,
     now: Instant,
     peers: Vec<Peer>,
 }
@@ -114,8 +114,11 @@ impl Bench {
     fn new(names: &[&str]) -> Self {
         let sessions = (0..names.len()).map(|_| SessionPlace::default()).collect::<Vec<_>>().leak();
         let rooms = vec![Default::default()].leak();
-        let storage = ServerStorage { sessions, rooms, calls: &mut [] };
-        let mut server = ServerMachine::new(storage, RateLimits::default(), [9; 32]);
+        let relay_sessions = (0..names.len()).map(|_| RelaySessionPlace::default()).collect::<Vec<_>>().leak();
+        let relay_rooms = (0..rooms.len()).map(|_| RelayRoom::default()).collect::<Vec<_>>().leak();
+        let server = ServerStorage { sessions, rooms, calls: &mut [] };
+        let storage = SingleStorage { server, relay_sessions, relay_rooms };
+        let mut server = SingleServer::new(storage, RateLimits::default(), [9; 32]);
         server.add_room(ROOM, "Lớp học", 0).unwrap();
         let mut bench = Self { server, now: Instant::from_micros(1_000_000), peers: Vec::new() };
         for (name, seed) in names.iter().zip(1..) {

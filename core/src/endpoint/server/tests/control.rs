@@ -47,15 +47,23 @@ fn a_session_that_is_not_heard_for_long_ends() {
 }
 
 #[test]
-fn datagrams_keep_a_session_alive() {
+fn a_session_lives_by_its_control_messages_and_its_address_by_its_datagrams() {
     let mut bench = Bench::new(SIZE);
     let mut an = bench.join_with_address("an.");
     for _ in 0..5 {
         bench.wait(Duration::from_secs(20));
-        bench.hand_in(an.address, &an.seal(bench.now, Kind::Ping, &[0; 16])).unwrap();
+        bench.say(an.id, &ClientMessage::KeepAlive);
         bench.machine.handle_timeout(bench.now, &mut bench.deeds);
+        let ping = an.seal(bench.now, Kind::Ping, &[0; 16]);
+        assert_eq!(bench.hand_in(an.address, &ping), Err(DropReason::UnvalidatedPath), "silent for too long");
     }
     assert_eq!(bench.machine.sessions().count(), 1);
+    for _ in 0..10 {
+        bench.wait(Duration::from_secs(5));
+        let _ = bench.hand_in(an.address, &an.seal(bench.now, Kind::Ping, &[0; 16]));
+        bench.machine.handle_timeout(bench.now, &mut bench.deeds);
+    }
+    assert_eq!(bench.machine.sessions().count(), 0, "datagrams alone do not keep it");
 }
 
 #[test]

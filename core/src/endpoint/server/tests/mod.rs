@@ -16,6 +16,10 @@ use std::{format, vec};
 
 use super::*;
 use crate::crypto::hop::{Direction, HopHeader, HopOpener, HopSealer};
+use crate::endpoint::relay::{RelayRoom, RelaySessionPlace};
+use crate::endpoint::single::{SingleOutput, SingleServer, SingleStorage};
+use crate::error::DropReason;
+use crate::limits::HOP_PREFIX_BYTES;
 use crate::limits::{CONTROL_FRAME_MAX_BYTES, HOP_HEADER_BYTES};
 use crate::wire::control::{ClientMessage, DevicePublic, Parsed, emit_server, parse_server};
 use crate::wire::datagram::Kind;
@@ -28,7 +32,7 @@ struct Deeds {
     events: Vec<String>,
 }
 
-impl ServerOutput for Deeds {
+impl SingleOutput for Deeds {
     fn control(&mut self, to: SessionId, message: &ServerMessage<'_>) {
         let mut frame = vec![0; CONTROL_FRAME_MAX_BYTES];
         let len = emit_server(message, &mut frame).unwrap();
@@ -50,7 +54,7 @@ impl ServerOutput for Deeds {
 
 /// A machine, a clock, and what the machine has done.
 struct Bench {
-    machine: ServerMachine<'static>,
+    machine: SingleServer<'static>,
     now: Instant,
     deeds: Deeds,
 }
@@ -80,7 +84,11 @@ impl Bench {
         let sessions = (0..size.sessions).map(|_| SessionPlace::default()).collect::<Vec<_>>().leak();
         let rooms = (0..size.rooms).map(|_| RoomPlace::default()).collect::<Vec<_>>().leak();
         let calls = (0..size.calls).map(|_| CallPlace::default()).collect::<Vec<_>>().leak();
-        let mut machine = ServerMachine::new(ServerStorage { sessions, rooms, calls }, size.limits, [1; 32]);
+        let relay_sessions = (0..size.sessions).map(|_| RelaySessionPlace::default()).collect::<Vec<_>>().leak();
+        let relay_rooms = (0..size.rooms).map(|_| RelayRoom::default()).collect::<Vec<_>>().leak();
+        let server = ServerStorage { sessions, rooms, calls };
+        let storage = SingleStorage { server, relay_sessions, relay_rooms };
+        let mut machine = SingleServer::new(storage, size.limits, [1; 32]);
         machine.add_room(ROOM, "Lớp học", 7).unwrap();
         if size.rooms > 1 {
             machine.add_room(OTHER_ROOM, "Phòng khác", 0).unwrap();

@@ -1,0 +1,213 @@
+//! A server in one piece: the control plane and one packet plane, for drivers that have one thread and for whoever
+//! wants to see the whole at once, such as a simulation, a fuzzer or a microcontroller.
+
+use core::net::SocketAddr;
+
+use super::relay::{
+    HandOver, RelayCommand, RelayMachine, RelayOutput, RelayRoom, RelaySessionPlace, RelayStorage, Shards,
+};
+use super::server::{
+    Identity, OpenRoom, RateLimits, ServerEvent, ServerMachine, ServerOutput, ServerStorage, StoredChat,
+};
+use crate::error::{DropReason, Full};
+use crate::id::{RoomId, SessionId};
+use crate::limits::HOP_PREFIX_BYTES;
+use crate::stats::DropCounters;
+use crate::time::Instant;
+use crate::wire::control::{ClientMessage, Refusal, ServerMessage, SignOutReason};
+
+/// Where both planes put what follows from an input.
+pub trait SingleOutput {
+    /// As [`ServerOutput::control`].
+    fn control(&mut self, to: SessionId, message: &ServerMessage<'_>);
+    /// As [`RelayOutput::datagram`], without the lane.
+    fn datagram(&mut self, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]);
+    /// As [`ServerOutput::event`].
+    fn event(&mut self, event: ServerEvent<'_>);
+}
+
+/// Memory that the caller lends to the packet plane: as many places as the control plane has.
+pub struct SingleStorage<'a> {
+    /// For the control plane.
+    pub server: ServerStorage<'a>,
+    /// One place per session.
+    pub relay_sessions: &'a mut [RelaySessionPlace],
+    /// One place per room.
+    pub relay_rooms: &'a mut [RelayRoom],
+}
+
+/// Both planes. Each method is that of [`ServerMachine`] or [`RelayMachine`]; commands are applied at once.
+pub struct SingleServer<'a> {
+    control: ServerMachine<'a>,
+    relay: RelayMachine<'a>,
+}
+
+/// The control plane's output: commands go to the packet plane, the rest to the caller.
+struct ToRelay<'x, 'a, O> {
+    relay: &'x mut RelayMachine<'a>,
+    out: &'x mut O,
+}
+
+impl<O: SingleOutput> ServerOutput for ToRelay<'_, '_, O> {
+    fn control(&mut self, to: SessionId, message: &ServerMessage<'_>) {
+        self.out.control(to, message);
+    }
+
+    fn relay(&mut self, command: &RelayCommand) {
+        self.relay.apply(command);
+    }
+
+    fn event(&mut self, event: ServerEvent<'_>) {
+        self.out.event(event);
+    }
+}
+
+/// The packet plane's output. With one shard nothing is ever handed over.
+struct FromRelay<'x, O>(&'x mut O);
+
+impl<O: SingleOutput> RelayOutput for FromRelay<'_, O> {
+    fn datagram(&mut self, _: usize, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
+        self.0.datagram(to, prefix, payload);
+    }
+
+    fn hand_over(&mut self, _: usize, _: HandOver, _: &[u8]) {}
+
+    fn hand_over_whole(&mut self, _: usize, _: SocketAddr, _: &[u8]) {}
+}
+
+impl<'a> SingleServer<'a> {
+    /// A server without sessions and rooms. `seed` is 32 bytes of entropy.
+    pub fn new(storage: SingleStorage<'a>, limits: RateLimits, seed: [u8; 32]) -> Self {
+        let relay = RelayStorage { sessions: storage.relay_sessions, rooms: storage.relay_rooms };
+        // Both draw random numbers, and never the same ones.
+        let relay_seed = seed.map(|byte| !byte);
+        Self {
+            control: ServerMachine::new(storage.server, limits, Shards::ONE, seed),
+            relay: RelayMachine::new(relay, 0, Shards::ONE, limits.datagrams, relay_seed),
+        }
+    }
+
+    /// [`ServerMachine::add_room`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn add_room(&mut self, id: RoomId, name: &str, chat_latest: u64) -> Result<(), Full> {
+        self.control.add_room(id, name, chat_latest)
+    }
+
+    /// [`ServerMachine::open_session`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_session(
+        &mut self,
+        now: Instant,
+        identity: Identity,
+        exporter: &[u8; 32],
+        out: &mut impl SingleOutput,
+    ) -> Result<SessionId, Refusal> {
+        self.split(out, |control, out| control.open_session(now, identity, exporter, out))
+    }
+
+    /// [`ServerMachine::close_session`].
+    pub fn close_session(&mut self, id: SessionId, reason: SignOutReason, out: &mut impl SingleOutput) {
+        self.split(out, |control, out| control.close_session(id, reason, out));
+    }
+
+    /// [`ServerMachine::handle_control`].
+    pub fn handle_control(
+        &mut self,
+        now: Instant,
+        from: SessionId,
+        message: &ClientMessage<'_>,
+        out: &mut impl SingleOutput,
+    ) {
+        self.split(out, |control, out| control.handle_control(now, from, message, out));
+    }
+
+    /// [`RelayMachine::handle_datagram`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        out: &mut impl SingleOutput,
+    ) -> Result<(), DropReason> {
+        self.relay.handle_datagram(now, from, bytes, &mut FromRelay(out))
+    }
+
+    /// [`ServerMachine::handle_timeout`].
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut impl SingleOutput) {
+        self.split(out, |control, out| control.handle_timeout(now, out));
+    }
+
+    /// [`ServerMachine::poll_control`].
+    pub fn poll_control(&mut self, id: SessionId, out: &mut impl SingleOutput) -> bool {
+        self.split(out, |control, out| control.poll_control(id, out))
+    }
+
+    /// [`ServerMachine::room_opened`].
+    pub fn room_opened(
+        &mut self,
+        session: SessionId,
+        request: u32,
+        room: (RoomId, &str, u64),
+        how: OpenRoom,
+        out: &mut impl SingleOutput,
+    ) {
+        self.split(out, |control, out| control.room_opened(session, request, room, how, out));
+    }
+
+    /// [`ServerMachine::refuse`].
+    pub fn refuse(&mut self, session: SessionId, request: u64, reason: Refusal, out: &mut impl SingleOutput) {
+        self.split(out, |control, out| control.refuse(session, request, reason, out));
+    }
+
+    /// [`ServerMachine::chat_stored`].
+    pub fn chat_stored(&mut self, author: SessionId, chat: &StoredChat<'_>, out: &mut impl SingleOutput) {
+        self.split(out, |control, out| control.chat_stored(author, chat, out));
+    }
+
+    /// [`ServerMachine::direct_stored`].
+    pub fn direct_stored(
+        &mut self,
+        author: SessionId,
+        reference: u64,
+        to: &str,
+        message: &ServerMessage<'_>,
+        is_new: bool,
+        out: &mut impl SingleOutput,
+    ) {
+        self.split(out, |control, out| control.direct_stored(author, reference, to, message, is_new, out));
+    }
+
+    /// Dropped datagrams by reason.
+    pub const fn drops(&self) -> &DropCounters {
+        self.relay.drops()
+    }
+
+    /// Media datagrams sent on, one per receiver.
+    pub const fn forwarded(&self) -> u64 {
+        self.relay.forwarded()
+    }
+
+    fn split<O: SingleOutput, R>(
+        &mut self,
+        out: &mut O,
+        input: impl FnOnce(&mut ServerMachine<'a>, &mut ToRelay<'_, 'a, O>) -> R,
+    ) -> R {
+        input(&mut self.control, &mut ToRelay { relay: &mut self.relay, out })
+    }
+}
+
+/// What the control plane tells without being changed.
+impl<'a> core::ops::Deref for SingleServer<'a> {
+    type Target = ServerMachine<'a>;
+
+    fn deref(&self) -> &ServerMachine<'a> {
+        &self.control
+    }
+}
