@@ -8,6 +8,7 @@
 //! - [`session`]: events, lines, signals and time as one stream; [`object`], [`show`], [`refusal`] put them into words.
 //! - [`join`], [`lobby`], [`chat`], [`serve`], [`demo`]: the commands.
 #![forbid(unsafe_code)]
+#![allow(rustdoc::broken_intra_doc_links, reason = "doc comments of arguments are help texts: brackets mean optional")]
 
 mod addresses;
 mod chat;
