@@ -156,7 +156,9 @@ fn check_pictures(recording: &Path, jpegs: &[Vec<u8>], played: &Value, recorded:
     let captured = counted(played, "sent", "camera", "captured") as usize;
     let unsent = played["frames_unsent"].as_u64().expect("a number") as usize;
     println!("{captured} pictures captured, {} recorded, from number {offset} on", timeline.len());
-    assert!(timeline.len() <= captured && timeline.len() + unsent + start >= captured, "what was sent came");
+    // The last ones may reach the server after the word that the camera is off.
+    let at_the_ends = start + unsent + 2;
+    assert!((timeline.len()..=timeline.len() + at_the_ends).contains(&captured), "{played} {recorded}");
     assert_eq!(counted(recorded, "received", "camera", "frames") as usize, timeline.len());
     assert_eq!(
         (counted(recorded, "received", "camera", "lost"), counted(recorded, "received", "camera", "broken")),

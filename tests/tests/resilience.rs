@@ -385,6 +385,6 @@ fn a_reader_that_stops_reading_is_closed_and_delays_nobody() {
     assert!(peak_bytes < before_bytes + 8 * 1024 * 1024);
     assert!(!lan.has_seen(|event| matches!(event, Event::Lost { .. })));
     // It is let go although it never reads again.
-    until_so("a closed socket", ms(8000), || server.open_files() < before_files);
+    until_so("a closed socket", ms(15_000), || server.open_files() < before_files);
     stuck.read_to_end(ms(5000)).expect("closed by the server");
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::wait;
@@ -101,9 +102,9 @@ impl Hph {
     /// # Panics
     /// If that takes longer than `limit`.
     pub fn interrupt(self, limit: Duration) -> Vec<String> {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &id]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
+        // A bare Debian has no program `kill`.
+        let id = Pid::from_child(&self.child);
+        kill_process(id, Signal::INT).expect("the signal is sent");
         self.finish(limit).1
     }
 
