@@ -186,7 +186,8 @@ fn a_recorded_film_holds_the_pictures_and_the_sound_that_were_sent() {
         sound.windows(320).step_by(320).position(|block| block == first).expect("a block of the sender's") * 320;
     println!("{} samples recorded, from sample {offset} on", heard.len());
     assert!(heard == sound[offset..offset + heard.len()], "the sound is another one");
-    assert!(heard.len() > 16_000 * 3 && offset <= 3 * 320, "nearly all of it");
+    // What is said before the other side has the key can't be heard: half a second until a key is asked for again.
+    assert!(heard.len() > 16_000 * 3 && offset <= 16_000 / 2, "nearly all of it");
     let start = first_number(&timeline);
     for (index, entry) in timeline.iter().enumerate() {
         assert_eq!(entry["frame"], index + start, "no block is missing, none out of order");
