@@ -1,11 +1,18 @@
 //! Pictures and sound between devices and the engine.
+//!
+//! - [`video`] and [`voice`]: what each kind does on its way out and in.
+//! - [`capture`], [`receive`], [`record`], [`stages`]: what both share.
 
 mod capture;
 mod receive;
 mod record;
 mod stages;
+mod video;
+mod voice;
 
-pub use capture::{CameraSpec, Capture, CaptureFigures, MicrophoneSpec};
+pub use capture::{Capture, CaptureFigures};
 pub use receive::{Receiver, ReceiverFigures};
 pub use record::RecorderConfig;
 pub use stages::Stages;
+pub use video::capture::CameraSpec;
+pub use voice::capture::MicrophoneSpec;

@@ -1,0 +1,96 @@
+//! From a camera to encoded pictures.
+
+use std::io;
+use std::path::PathBuf;
+
+use hph_core::id::{RoomId, TrackId};
+use hph_core::time::Instant;
+use hph_core::wire::control::{Codec, TrackInfo};
+use hph_platform::camera::{self, CameraFormat, CameraSource, CapturedImage, FileOptions, TestPattern};
+use hph_platform::clock::Clock;
+use hph_platform::jpeg::JpegEncoder;
+use hph_platform::pacer::Pacing;
+
+use crate::engine::{CapturedFrame, FrameSender};
+use crate::media::Capture;
+
+/// Quality of pictures that we encode ourselves.
+const JPEG_QUALITY: u8 = 75;
+/// Level of a packet that carries no sound (RFC 6464).
+const NO_LEVEL: u8 = 127;
+
+/// Where pictures come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CameraSpec {
+    /// A moving test picture with a time code.
+    Test {
+        /// Size and rate.
+        format: CameraFormat,
+        /// Name drawn in it.
+        name: String,
+    },
+    /// A file or folder.
+    File {
+        /// MJPEG, Y4M, or a folder of JPEGs.
+        path: PathBuf,
+        /// Pictures a second where the file does not say.
+        fps: u16,
+        /// Whether to begin again at the end.
+        is_looped: bool,
+    },
+}
+
+impl Capture {
+    /// Opens a camera and sends its pictures to a room.
+    ///
+    /// # Errors
+    /// What the device or file says.
+    pub fn camera(spec: &CameraSpec, track: TrackId, room: RoomId, frames: FrameSender) -> io::Result<Self> {
+        let mut capture = Self::camera_held(spec, track, room, frames)?;
+        capture.begin();
+        Ok(capture)
+    }
+
+    /// Opens a camera that takes its first picture after [`Self::begin`]. The relay drops what comes before the track
+    /// is on: whoever waits for the server's confirmation loses no picture of a file.
+    ///
+    /// # Errors
+    /// What the device or file says.
+    pub fn camera_held(spec: &CameraSpec, track: TrackId, room: RoomId, frames: FrameSender) -> io::Result<Self> {
+        let mut source: Box<dyn CameraSource> = match spec {
+            CameraSpec::Test { format, name } => Box::new(TestPattern::new(*format, name, Pacing::RealTime)),
+            CameraSpec::File { path, fps, is_looped } => {
+                let options = FileOptions { fps: *fps, is_looped: *is_looped, pacing: Pacing::RealTime };
+                camera::open_file(path, options)?
+            }
+        };
+        let CameraFormat { width, height, .. } = source.format();
+        let info = TrackInfo { is_on: true, codec: Codec::Jpeg, width, height };
+        let mut encoder = JpegEncoder::new();
+        Self::spawn(
+            "camera",
+            info,
+            move |_| {
+                let Some(captured) = source.next_frame()? else { return Ok(None) };
+                let bytes = match captured.image {
+                    // The camera's own JPEG goes out as it is.
+                    CapturedImage::Jpeg(bytes) => bytes,
+                    CapturedImage::Picture(picture) => {
+                        let mut bytes = Vec::new();
+                        encoder.encode(&picture, JPEG_QUALITY, &mut bytes).map_err(io::Error::other)?;
+                        bytes
+                    }
+                };
+                let (captured_at, timestamp) = (captured.at, picture_clock(captured.at));
+                let encoded_at = Clock::now();
+                Ok(Some(CapturedFrame { room, track, timestamp, level: NO_LEVEL, bytes, captured_at, encoded_at }))
+            },
+            frames,
+        )
+    }
+}
+
+/// The media clock of pictures: 1/90000 s.
+fn picture_clock(at: Instant) -> u32 {
+    (at.as_micros() / 100 * 9) as u32
+}
