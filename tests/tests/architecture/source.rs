@@ -37,7 +37,12 @@ fn collect(directory: &Path, paths: &mut Vec<PathBuf>) {
     }
     for entry in fs::read_dir(directory).expect("a readable directory") {
         let path = entry.expect("a readable entry").path();
-        if path.is_dir() { collect(&path, paths) } else { paths.push(path) }
+        // In a second work tree `.git` is a file that says where the first one is.
+        if path.is_dir() {
+            collect(&path, paths);
+        } else if !path.ends_with(".git") {
+            paths.push(path);
+        }
     }
 }
 
