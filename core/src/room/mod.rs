@@ -3,6 +3,12 @@
 //! State is told to members by version: every change gives its place the next version, and a member who has seen
 //! version *v* is told the places with a later one, oldest first. Nothing is queued, so nothing overflows, and a slow
 //! reader skips what was overtaken.
+//!
+//! - [`active_speaker`]: who speaks, from the levels of voice packets.
+//! - [`allocation`]: which size of each picture a receiver gets.
+
+pub mod active_speaker;
+pub mod allocation;
 
 use heapless::String;
 

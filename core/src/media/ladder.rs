@@ -1,0 +1,211 @@
+//! What a camera picture may cost: the steps between full quality and a thumbnail, chosen by what is granted.
+//!
+//! The order of what is given up: quality, then frames a second, then size. What a step costs depends on the scene, so
+//! the ladder measures it: the bits of the frames that were sent, divided by what a frame of the present step costs
+//! relative to one of quality 75 at full size, predict every other step.
+//!
+//! Down at once, as far as needed. Up only when the last step down is [`CLEAN`] ago, and not more often than every
+//! [`UP_INTERVAL`]: a picture that changes its size all the time is worse than a small one.
+
+use crate::time::{Duration, Instant};
+
+/// After a step down nothing goes up for this long.
+pub const CLEAN: Duration = Duration::from_secs(3);
+/// Between two steps up.
+pub const UP_INTERVAL: Duration = Duration::from_millis(500);
+/// A step up must fit into this much of what is granted, in permille.
+const UP_SHARE: u64 = 900;
+/// What a full-size frame of quality 75 costs until one was measured, in bits.
+const UNIT_BITS_AT_FIRST: u64 = 200_000;
+
+/// One step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// JPEG quality.
+    pub quality: u8,
+    /// Frames a second, at most.
+    pub frames_per_s: u8,
+    /// How often the sides are halved: 0 is the size of the camera.
+    pub halvings: u8,
+}
+
+/// From the best to the least. Neighbours differ by at most a factor of two in cost.
+pub const RUNGS: [Rung; 13] = [
+    Rung { quality: 85, frames_per_s: 30, halvings: 0 },
+    Rung { quality: 75, frames_per_s: 30, halvings: 0 },
+    Rung { quality: 65, frames_per_s: 30, halvings: 0 },
+    Rung { quality: 50, frames_per_s: 30, halvings: 0 },
+    Rung { quality: 50, frames_per_s: 20, halvings: 0 },
+    Rung { quality: 50, frames_per_s: 15, halvings: 0 },
+    Rung { quality: 75, frames_per_s: 15, halvings: 1 },
+    Rung { quality: 60, frames_per_s: 15, halvings: 1 },
+    Rung { quality: 50, frames_per_s: 12, halvings: 1 },
+    Rung { quality: 50, frames_per_s: 8, halvings: 1 },
+    Rung { quality: 60, frames_per_s: 10, halvings: 2 },
+    Rung { quality: 50, frames_per_s: 8, halvings: 2 },
+    Rung { quality: 50, frames_per_s: 4, halvings: 2 },
+];
+
+impl Rung {
+    /// What one frame costs, in permille of one of quality 75 at full size. Measured on webcam pictures; only ratios
+    /// between steps matter, and the ladder corrects itself by what frames turn out to cost.
+    const fn frame_cost(self) -> u64 {
+        let quality = match self.quality {
+            85.. => 1400,
+            75.. => 1000,
+            65.. => 840,
+            60.. => 770,
+            _ => 660,
+        };
+        match self.halvings {
+            0 => quality,
+            1 => quality.saturating_mul(420) / 1000,
+            _ => quality.saturating_mul(150) / 1000,
+        }
+    }
+}
+
+/// The ladder of one camera.
+#[derive(Clone, Copy, Debug)]
+pub struct Ladder {
+    rung: usize,
+    /// What a frame of quality 75 at full size would cost, in bits.
+    unit_bits: u64,
+    is_measured: bool,
+    down_at: Option<Instant>,
+    up_at: Instant,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self {
+            rung: 0,
+            unit_bits: UNIT_BITS_AT_FIRST,
+            is_measured: false,
+            down_at: None,
+            up_at: Instant::from_micros(0),
+        }
+    }
+}
+
+impl Ladder {
+    /// The present step.
+    pub fn rung(&self) -> Rung {
+        RUNGS.get(self.rung).copied().unwrap_or(RUNGS[0])
+    }
+
+    /// Learns from a frame of the present step that was sent. **Units:** bytes, as encoded.
+    pub fn handle_frame(&mut self, bytes: usize) {
+        let bits = (bytes as u64).saturating_mul(8000);
+        let unit = bits.checked_div(self.rung().frame_cost()).unwrap_or(bits);
+        self.unit_bits =
+            if self.is_measured { (self.unit_bits.saturating_mul(7).saturating_add(unit)) / 8 } else { unit };
+        self.is_measured = true;
+    }
+
+    /// Chooses the best step that `granted_bps` pays for, of those with at least `halvings_min` halvings; the last one
+    /// if none is cheap enough.
+    pub fn choose(&mut self, now: Instant, granted_bps: u32, halvings_min: u8) -> Rung {
+        let granted = u64::from(granted_bps);
+        let fits = |index: usize, rung: &Rung| {
+            let share = if index < self.rung { UP_SHARE } else { 1000 };
+            rung.halvings >= halvings_min && self.predict(*rung) <= granted.saturating_mul(share) / 1000
+        };
+        let best = RUNGS
+            .iter()
+            .enumerate()
+            .position(|(index, rung)| fits(index, rung))
+            .unwrap_or(RUNGS.len().saturating_sub(1));
+        if best > self.rung {
+            self.rung = best;
+            self.down_at = Some(now);
+        } else if best < self.rung && self.may_rise(now) {
+            self.rung = best;
+            self.up_at = now;
+        }
+        self.rung()
+    }
+
+    /// What a step would cost, in bits a second.
+    fn predict(&self, rung: Rung) -> u64 {
+        self.unit_bits.saturating_mul(rung.frame_cost()).saturating_mul(u64::from(rung.frames_per_s)) / 1000
+    }
+
+    fn may_rise(&self, now: Instant) -> bool {
+        self.down_at.is_none_or(|at| now.since(at) >= CLEAN) && now.since(self.up_at) >= UP_INTERVAL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at_ms(ms: u64) -> Instant {
+        Instant::from_micros(10_000_000 + ms * 1000)
+    }
+
+    /// A scene where a full-size frame of quality 75 has this many bytes.
+    fn frame(ladder: &mut Ladder, bytes: u64) {
+        let cost = ladder.rung().frame_cost();
+        ladder.handle_frame((bytes * cost / 1000) as usize);
+    }
+
+    #[test]
+    fn each_step_is_cheaper_than_the_one_above_but_not_by_more_than_half() {
+        for pair in RUNGS.windows(2) {
+            let cost = |rung: Rung| rung.frame_cost() * u64::from(rung.frames_per_s);
+            assert!(cost(pair[1]) < cost(pair[0]) && cost(pair[1]) * 2 >= cost(pair[0]), "{pair:?}");
+            assert!(pair[1].halvings >= pair[0].halvings);
+        }
+    }
+
+    #[test]
+    fn a_still_scene_has_the_best_quality_at_a_rate_that_a_moving_one_cannot_have() {
+        let mut ladder = Ladder::default();
+        frame(&mut ladder, 1_000);
+        assert_eq!(ladder.choose(at_ms(0), 400_000, 0), RUNGS[0]);
+        let mut ladder = Ladder::default();
+        frame(&mut ladder, 43_000);
+        let rung = ladder.choose(at_ms(0), 400_000, 0);
+        assert!(rung.halvings >= 1, "{rung:?}");
+    }
+
+    #[test]
+    fn it_goes_down_at_once_and_up_only_after_a_clean_time() {
+        let mut ladder = Ladder::default();
+        frame(&mut ladder, 20_000);
+        let good = ladder.choose(at_ms(0), 6_000_000, 0);
+        let bad = ladder.choose(at_ms(10), 500_000, 0);
+        assert_ne!(good, bad);
+        assert_eq!(ladder.choose(at_ms(2_900), 6_000_000, 0), bad);
+        assert_eq!(ladder.choose(at_ms(3_100), 6_000_000, 0), good);
+    }
+
+    #[test]
+    fn at_the_edge_between_two_steps_it_stays() {
+        let mut ladder = Ladder::default();
+        frame(&mut ladder, 20_000);
+        let cost = |rung: Rung| (20_000 * 8 * rung.frame_cost() * u64::from(rung.frames_per_s) / 1000) as u32;
+        ladder.choose(at_ms(0), cost(RUNGS[3]) - 1, 0);
+        assert_eq!(ladder.rung(), RUNGS[4]);
+        assert_eq!(ladder.choose(at_ms(9_000), cost(RUNGS[3]) + 1, 0), RUNGS[4], "it fits only just");
+        assert_eq!(ladder.choose(at_ms(9_000), cost(RUNGS[3]) / 9 * 10 + 10, 0), RUNGS[3]);
+    }
+
+    #[test]
+    fn nothing_is_cheaper_than_the_last_step() {
+        let mut ladder = Ladder::default();
+        frame(&mut ladder, usize::MAX as u64 / 100_000);
+        assert_eq!(ladder.choose(at_ms(0), 0, 0), RUNGS[RUNGS.len() - 1]);
+        ladder.handle_frame(usize::MAX);
+        assert_eq!(ladder.choose(at_ms(9_000), u32::MAX, 0), RUNGS[RUNGS.len() - 1]);
+    }
+
+    #[test]
+    fn nobody_is_sent_a_size_that_nobody_wants() {
+        let mut ladder = Ladder::default();
+        frame(&mut ladder, 1_000);
+        assert_eq!(ladder.choose(at_ms(0), 20_000_000, 1).halvings, 1);
+        assert_eq!(ladder.choose(at_ms(600), 20_000_000, 2).halvings, 2);
+    }
+}

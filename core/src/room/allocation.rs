@@ -1,0 +1,231 @@
+//! Which size of each picture a receiver gets: what its tiles need, as far as its budget goes.
+//!
+//! Sound is not asked about here: it always goes. For pictures, in this order:
+//!
+//! 1. every visible one at its smallest size, the important ones first;
+//! 2. a shared screen and whoever speaks, up to what their tile needs;
+//! 3. the others likewise, whoever spoke last first.
+//!
+//! What is not visible is not sent. A size once given is kept while it fits; a larger one is given only if a tenth of
+//! the budget stays free after it, and not right after a budget fell: pictures do not jump to and fro at the edge.
+
+use crate::limits::ROOM_PARTICIPANTS_MAX;
+
+/// Sizes of a picture track: full, half, quarter (of the width).
+pub const LAYERS: usize = 3;
+/// Pictures that one receiver may see: a camera and a screen of each other participant.
+pub const SOURCES_MAX: usize = 2 * ROOM_PARTICIPANTS_MAX;
+
+/// How important a picture is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Importance {
+    /// A shared screen.
+    Screen,
+    /// The camera of whoever speaks.
+    Speaker,
+    /// Any other camera; the more important the lower the number.
+    #[default]
+    Other,
+}
+
+/// One picture that a receiver could get.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Source {
+    /// Width of the full picture, in pixels.
+    pub width: u16,
+    /// Width of the tile, in pixels; 0 if it is not to be seen.
+    pub wanted_width: u16,
+    /// What it is.
+    pub importance: Importance,
+    /// How many of the others spoke after this one: orders pictures of the same importance.
+    pub recency: u8,
+    /// What each size takes, in bits a second: measured, or estimated if it is not published yet.
+    pub layer_bps: [u32; LAYERS],
+    /// The size that it has now.
+    pub given: Option<u8>,
+}
+
+impl Source {
+    /// The smallest size that fills the tile.
+    pub fn needed_layer(&self) -> Option<u8> {
+        if self.wanted_width == 0 {
+            return None;
+        }
+        let fills = |layer: &u8| self.width.checked_shr(u32::from(*layer)).unwrap_or(0) >= self.wanted_width;
+        Some((0..LAYERS as u8).rev().find(fills).unwrap_or(0))
+    }
+
+    fn cost(&self, layer: Option<u8>) -> u64 {
+        let bps = layer.and_then(|layer| self.layer_bps.get(usize::from(layer)).copied());
+        u64::from(bps.unwrap_or(0))
+    }
+
+    /// Whether `layer` is larger than what it has now.
+    fn is_rise(&self, layer: u8) -> bool {
+        self.given.is_none_or(|given| layer < given)
+    }
+}
+
+/// Decides for one receiver. Writes to `layers[i]` the size of `sources[i]`, or none; says how much of the budget is
+/// taken, in bits a second, never more than `budget_bps`. `may_rise`: whether anything may become larger this time (the
+/// smallest size of what had nothing is always allowed). **Bound:** the first [`SOURCES_MAX`] sources are looked at.
+pub fn allocate(budget_bps: u32, may_rise: bool, sources: &[Source], layers: &mut [Option<u8>]) -> u32 {
+    layers.fill(None);
+    let mut order = [0u8; SOURCES_MAX];
+    let sources = sources.get(..SOURCES_MAX.min(layers.len())).unwrap_or(sources);
+    let order = by_importance(sources, &mut order);
+    let mut left = u64::from(budget_bps);
+    let spare = u64::from(budget_bps / 10);
+    let smallest = (LAYERS - 1) as u8;
+    for index in order {
+        let Some((source, layer)) = pair(sources, layers, *index) else { continue };
+        if source.needed_layer().is_some() && source.cost(Some(smallest)) <= left {
+            left = left.saturating_sub(source.cost(Some(smallest)));
+            *layer = Some(smallest);
+        }
+    }
+    for index in order {
+        let Some((source, layer)) = pair(sources, layers, *index) else { continue };
+        let (Some(needed), Some(_)) = (source.needed_layer(), *layer) else { continue };
+        let fits = |larger: &u8| {
+            let more = source.cost(Some(*larger)).saturating_sub(source.cost(*layer));
+            if source.is_rise(*larger) { may_rise && more.saturating_add(spare) <= left } else { more <= left }
+        };
+        if let Some(larger) = (needed..smallest).find(fits) {
+            left = left.saturating_add(source.cost(*layer)).saturating_sub(source.cost(Some(larger)));
+            *layer = Some(larger);
+        }
+    }
+    u32::try_from(u64::from(budget_bps).saturating_sub(left)).unwrap_or(u32::MAX)
+}
+
+fn pair<'a>(
+    sources: &'a [Source],
+    layers: &'a mut [Option<u8>],
+    index: u8,
+) -> Option<(&'a Source, &'a mut Option<u8>)> {
+    Some((sources.get(usize::from(index))?, layers.get_mut(usize::from(index))?))
+}
+
+/// The numbers of the sources, most important first.
+fn by_importance<'a>(sources: &[Source], order: &'a mut [u8; SOURCES_MAX]) -> &'a [u8] {
+    for (index, place) in order.iter_mut().enumerate() {
+        *place = index as u8;
+    }
+    let order = order.get_mut(..sources.len()).unwrap_or_default();
+    order.sort_unstable_by_key(|index| {
+        let source = sources.get(usize::from(*index)).copied().unwrap_or_default();
+        (source.importance, source.recency, *index)
+    });
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
+    use super::*;
+
+    const CAMERA: Source = Source {
+        width: 1280,
+        wanted_width: 320,
+        importance: Importance::Other,
+        recency: 0,
+        layer_bps: [2_500_000, 1_000_000, 150_000],
+        given: None,
+    };
+
+    fn give(budget_bps: u32, sources: &[Source]) -> (u32, Vec<Option<u8>>) {
+        let mut layers = std::vec![None; sources.len()];
+        (allocate(budget_bps, true, sources, &mut layers), layers)
+    }
+
+    #[test]
+    fn a_tile_needs_the_smallest_size_that_fills_it() {
+        for (wanted_width, layer) in
+            [(0, None), (1, Some(2)), (320, Some(2)), (321, Some(1)), (640, Some(1)), (641, Some(0)), (4000, Some(0))]
+        {
+            assert_eq!(Source { wanted_width, ..CAMERA }.needed_layer(), layer, "{wanted_width}");
+        }
+    }
+
+    #[test]
+    fn eight_people_with_a_large_speaker_fit_the_budget_of_one_receiver() {
+        let mut sources = std::vec![Source { layer_bps: [1_300_000, 500_000, 150_000], ..CAMERA }; 7];
+        sources[3] = Source { wanted_width: 1280, importance: Importance::Speaker, ..sources[3] };
+        // An eighth of 20 Mbit/s.
+        let (taken, layers) = give(2_500_000, &sources);
+        assert_eq!(layers[3], Some(0));
+        assert_eq!(layers.iter().filter(|layer| **layer == Some(2)).count(), 6, "{layers:?}");
+        assert_eq!(taken, 1_300_000 + 6 * 150_000);
+    }
+
+    #[test]
+    fn the_speaker_grows_before_the_others_and_a_screen_before_the_speaker() {
+        let large = Source { wanted_width: 1280, ..CAMERA };
+        let sources = [
+            Source { recency: 1, ..large },
+            Source { recency: 0, ..large },
+            Source { importance: Importance::Speaker, recency: 9, ..large },
+            Source { importance: Importance::Screen, ..large },
+        ];
+        assert_eq!(give(500_000, &sources).1, [None, Some(2), Some(2), Some(2)]);
+        assert_eq!(give(1_700_000, &sources).1, [Some(2), Some(2), Some(2), Some(1)]);
+        assert_eq!(give(3_400_000, &sources).1, [Some(2), Some(2), Some(2), Some(0)]);
+        assert_eq!(give(4_400_000, &sources).1, [Some(2), Some(2), Some(1), Some(0)]);
+        assert_eq!(give(7_400_000, &sources).1, [Some(2), Some(1), Some(0), Some(0)]);
+        assert_eq!(give(12_000_000, &sources).1, [Some(0); 4]);
+    }
+
+    #[test]
+    fn what_is_not_visible_is_sent_to_nobody() {
+        let sources = [Source { wanted_width: 0, importance: Importance::Speaker, ..CAMERA }, CAMERA];
+        assert_eq!(give(10_000_000, &sources), (150_000, std::vec![None, Some(2)]));
+    }
+
+    #[test]
+    fn no_budget_is_ever_exceeded() {
+        let mut random = 7u64;
+        let mut next = |bound: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) % bound
+        };
+        for _ in 0..2_000 {
+            let sources: Vec<Source> = (0..next(70))
+                .map(|_| Source {
+                    width: next(2000) as u16,
+                    wanted_width: next(2000) as u16,
+                    importance: [Importance::Screen, Importance::Speaker, Importance::Other][next(3) as usize],
+                    recency: next(32) as u8,
+                    layer_bps: [next(8_000_000) as u32, next(3_000_000) as u32, next(500_000) as u32],
+                    given: [None, Some(0), Some(1), Some(2), Some(7)][next(5) as usize],
+                })
+                .collect();
+            let budget = next(20_000_000) as u32;
+            let mut layers = std::vec![Some(0); sources.len()];
+            let taken = allocate(budget, next(2) == 0, &sources, &mut layers);
+            let sum: u64 = sources.iter().zip(&layers).map(|(source, layer)| source.cost(*layer)).sum();
+            // A larger size may take less than a smaller one, if the scene is still: then more is left.
+            assert!(taken <= budget && sum <= u64::from(budget), "{taken} {sum} {budget}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_kept_where_it_would_not_be_given_anew() {
+        let large = Source { wanted_width: 1280, ..CAMERA };
+        assert_eq!(give(2_600_000, &[large]).1, [Some(1)], "a tenth must stay free");
+        assert_eq!(give(2_600_000, &[Source { given: Some(0), ..large }]).1, [Some(0)]);
+        assert_eq!(give(2_400_000, &[Source { given: Some(0), ..large }]).1, [Some(1)]);
+        assert_eq!(give(2_800_000, &[Source { given: Some(1), ..large }]).1, [Some(0)]);
+    }
+
+    #[test]
+    fn nothing_grows_while_growing_is_off() {
+        let large = Source { wanted_width: 1280, given: Some(2), ..CAMERA };
+        let mut layers = [None; 2];
+        allocate(20_000_000, false, &[large, Source { given: Some(1), ..large }], &mut layers);
+        assert_eq!(layers, [Some(2), Some(1)]);
+    }
+}
