@@ -252,7 +252,7 @@ fn storage() -> ClientStorage<'static> {
     let slots = vec![ReassemblySlot::EMPTY; 1].leak();
     let tracks = vec![TrackWindow::EMPTY; 1].leak();
     let reassembler = Reassembler::new(slots, vec![0; FRAME_MAX_BYTES].leak(), tracks, DEADLINE_DEFAULT);
-    ClientStorage { rooms, reassembler }
+    ClientStorage { rooms, reassembler, held: &mut [] }
 }
 
 fn flush_control(stream: &mut impl Write, out: &mut Outbox) -> io::Result<()> {

@@ -9,7 +9,7 @@ use hph_client::engine::{Command, Event};
 use hph_client::media::{CameraSpec, Capture};
 use hph_core::id::{RoomId, TrackId};
 use hph_core::limits::HOP_PREFIX_BYTES;
-use hph_core::time::Instant;
+
 use hph_core::wire::control::TrackInfo;
 use hph_core::wire::datagram::Kind;
 use hph_core::wire::media::MediaHeader;
@@ -18,7 +18,7 @@ use hph_platform::jpeg;
 use hph_tests::wire_lab::command::{Hph, objects};
 use hph_tests::wire_lab::material;
 use hph_tests::wire_lab::person::{Arrival, PICTURES, Person, SOUND, guest};
-use hph_tests::wire_lab::proxy::{Proxy, Recording, Way, Weather};
+use hph_tests::wire_lab::proxy::{Proxy, Way, Weather};
 use hph_tests::wire_lab::server::{LocalServer, ServerProcess};
 use hph_tests::wire_lab::wait::{between, ms, pause, until_so};
 use serde_json::Value;
@@ -51,14 +51,6 @@ impl Pair {
         let (receiver, _) = Person::in_room(guest(&server.target.at(proxy.address), "Minh"), ROOM);
         sender.wait_for_person("Minh");
         sender.switch(room, TrackId::CAMERA, PICTURES);
-        // One frame with the key in use, so that what follows shows the network and nothing else.
-        until_so("a first frame", ms(5000), || {
-            sender.send_frame(room, TrackId::CAMERA, 0, vec![1]);
-            pause(ms(20));
-            receiver.arrival_count() > 0
-        });
-        pause(ms(100));
-        receiver.clear_arrivals();
         Self { sender, receiver, room, proxy, _server: server }
     }
 
@@ -76,12 +68,6 @@ impl Pair {
         pause(ms(700));
         (sent, self.receiver.arrivals())
     }
-}
-
-/// The number of the first frame that came after the camera was tried: frames are counted from there.
-fn first_frame(recording: &Recording, after: Instant) -> u32 {
-    let headers = recording.datagrams.iter().filter(|(at, way, _)| *way == Way::ToServer && *at >= after);
-    headers.filter_map(|(_, _, bytes)| picture_header(bytes)).map(|header| header.frame).min().expect("frames")
 }
 
 /// Lets one `hph` play files and another record them. Gives what each said at its end, and the folder of the recording.
@@ -119,14 +105,6 @@ fn timeline(folder: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
-/// The number of the first frame. Frames that overtake the announcement of their track on the way to the server are
-/// dropped there: that can only be the very first.
-fn first_number(timeline: &[Value]) -> usize {
-    let first = timeline.first().expect("a frame")["frame"].as_u64().expect("a number");
-    assert!(first <= 2, "the first {first} frames are missing");
-    first as usize
-}
-
 /// What the summary says of a track, by the list and the field.
 fn counted(summary: &Value, list: &str, track: &str, field: &str) -> u64 {
     let tracks = summary[list].as_array().expect("a list");
@@ -138,14 +116,12 @@ fn counted(summary: &Value, list: &str, track: &str, field: &str) -> u64 {
 fn check_pictures(recording: &Path, jpegs: &[Vec<u8>], played: &Value, recorded: &Value) {
     let folder = track_folder(recording, "camera");
     let timeline = timeline(&folder);
-    let start = first_number(&timeline);
-    let picture = |index: usize| std::fs::read(folder.join(format!("{:08}.jpg", index + start))).expect("a picture");
-    let offset = jpegs.iter().position(|jpeg| *jpeg == picture(0)).expect("one of the sender's pictures");
+    let picture = |index: usize| std::fs::read(folder.join(format!("{index:08}.jpg"))).expect("a picture");
     for (index, entry) in timeline.iter().enumerate() {
-        assert_eq!(entry["frame"], index + start, "no frame is missing, none out of order");
+        assert_eq!(entry["frame"], index, "no frame is missing, none out of order");
         let picture = picture(index);
         assert_eq!(entry["bytes"], picture.len());
-        assert!(picture == jpegs[(index + offset) % jpegs.len()], "picture {index} is another one");
+        assert!(picture == jpegs[index % jpegs.len()], "picture {index} is another one");
         jpeg::decode(&picture).expect("a picture that decodes");
     }
     let arrivals: Vec<u64> = timeline.iter().map(|entry| entry["arrived_us"].as_u64().expect("a time")).collect();
@@ -154,11 +130,9 @@ fn check_pictures(recording: &Path, jpegs: &[Vec<u8>], played: &Value, recorded:
     assert_eq!(files, timeline.len() + 1, "a file for each line, and the timeline");
 
     let captured = counted(played, "sent", "camera", "captured") as usize;
-    let unsent = played["frames_unsent"].as_u64().expect("a number") as usize;
-    println!("{captured} pictures captured, {} recorded, from number {offset} on", timeline.len());
-    // The last ones may reach the server after the word that the camera is off.
-    let at_the_ends = start + unsent + 2;
-    assert!((timeline.len()..=timeline.len() + at_the_ends).contains(&captured), "{played} {recorded}");
+    println!("{captured} pictures captured, {} recorded", timeline.len());
+    assert_eq!(timeline.len(), captured, "from the first to the last: {played} {recorded}");
+    assert_eq!(played["frames_unsent"], 0);
     assert_eq!(counted(recorded, "received", "camera", "frames") as usize, timeline.len());
     assert_eq!(
         (counted(recorded, "received", "camera", "lost"), counted(recorded, "received", "camera", "broken")),
@@ -177,20 +151,16 @@ fn a_recorded_film_holds_the_pictures_and_the_sound_that_were_sent() {
     let (played, recorded, recording) = play_and_record(&film, &wav, lab.path(), "4s");
     check_pictures(&recording, &jpegs, &played, &recorded);
 
-    // The sound is the sender's, sample for sample, from the block on that was the first to be sent.
+    // The sound is the sender's, sample for sample, from the first to the last that was captured.
     let folder = track_folder(&recording, "microphone");
     let (heard, timeline) = (material::read_wav(&folder.join("sound.wav")), timeline(&folder));
     assert_eq!(heard.len(), timeline.len() * 320);
-    let first = &heard[..320];
-    let offset =
-        sound.windows(320).step_by(320).position(|block| block == first).expect("a block of the sender's") * 320;
-    println!("{} samples recorded, from sample {offset} on", heard.len());
-    assert!(heard == sound[offset..offset + heard.len()], "the sound is another one");
-    // What is said before the other side has the key can't be heard: half a second until a key is asked for again.
-    assert!(heard.len() > 16_000 * 3 && offset <= 16_000 / 2, "nearly all of it");
-    let start = first_number(&timeline);
+    println!("{} samples recorded", heard.len());
+    assert!(heard == sound[..heard.len()], "the sound is another one");
+    assert_eq!(timeline.len(), counted(&played, "sent", "microphone", "captured") as usize);
+    assert!(heard.len() > 16_000 * 3, "{} samples", heard.len());
     for (index, entry) in timeline.iter().enumerate() {
-        assert_eq!(entry["frame"], index + start, "no block is missing, none out of order");
+        assert_eq!(entry["frame"], index, "no block is missing, none out of order");
     }
     assert_eq!(counted(&recorded, "received", "microphone", "lost"), 0);
 }
@@ -213,15 +183,13 @@ fn frames_arrive_intact_and_once_under_reordering_and_duplication() {
     assert!(jpegs.iter().all(|jpeg| jpeg.len() > 4 * 1200), "pictures of several fragments");
     let weather = Weather { seed: 11, duplication: 200, reordering: 300, jitter: ms(60), ..Weather::default() };
     pair.proxy.set_weather(weather);
-    let began = Clock::now();
     let (sent, arrivals) = pair.send(&jpegs, 75);
-    let first = first_frame(&pair.proxy.recording(), began);
 
-    let numbers: BTreeSet<u32> = arrivals.iter().map(|arrival| arrival.frame - first).collect();
+    let numbers: BTreeSet<u32> = arrivals.iter().map(|arrival| arrival.frame).collect();
     assert_eq!(numbers.len(), arrivals.len(), "a frame came twice");
     assert_eq!(numbers, (0..sent as u32).collect(), "a frame is missing");
     for arrival in &arrivals {
-        assert!(arrival.bytes == jpegs[(arrival.frame - first) as usize % jpegs.len()], "frame {}", arrival.frame);
+        assert!(arrival.bytes == jpegs[arrival.frame as usize % jpegs.len()], "frame {}", arrival.frame);
     }
     let is_in_order = arrivals.windows(2).all(|pair| pair[0].frame < pair[1].frame);
     println!("{sent} frames, in order: {is_in_order}; dropped as duplicates: {:?}", pair.receiver.figures().drops);
@@ -245,18 +213,16 @@ fn lost_fragments_take_their_frames_with_them_and_nothing_else() {
         }
         !is_lost
     });
-    let began = Clock::now();
     let (sent, arrivals) = pair.send(&jpegs, 75);
-    let first = first_frame(&pair.proxy.recording(), began);
     let (hit, passed) = (hit.lock().expect("nobody panics"), passed.lock().expect("nobody panics"));
 
     assert!(hit.len() >= 8, "{hit:?}");
-    let expected: Vec<u32> = (first..first + sent as u32).filter(|frame| !hit.contains(frame)).collect();
+    let expected: Vec<u32> = (0..sent as u32).filter(|frame| !hit.contains(frame)).collect();
     let came: Vec<u32> = arrivals.iter().map(|arrival| arrival.frame).collect();
     assert_eq!(came, expected, "every frame that was not hit comes, once and in order");
     let mut slowest = Duration::ZERO;
     for arrival in &arrivals {
-        assert!(arrival.bytes == jpegs[(arrival.frame - first) as usize % jpegs.len()], "frame {}", arrival.frame);
+        assert!(arrival.bytes == jpegs[arrival.frame as usize % jpegs.len()], "frame {}", arrival.frame);
         slowest = slowest.max(between(passed[&arrival.frame], arrival.at));
     }
     println!("{} of {sent} frames hit; the slowest other one was whole {slowest:?} after its last fragment", hit.len());

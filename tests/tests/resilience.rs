@@ -166,7 +166,7 @@ fn a_listener_whose_address_moves_hears_again_with_the_next_ping() {
         let gap = longest_gap(&lan.arrivals(), moved_at, Clock::now());
         println!("gap of a listener: {gap:?}");
         // The ping's interval and a block of sound.
-        assert!(gap <= ms(500), "{gap:?}");
+        assert!(gap <= ms(400), "{gap:?}");
     }
 }
 

@@ -375,5 +375,5 @@ fn client(memory: &mut ClientMemory, number: u8) -> ClientMachine<'_> {
     let ClientMemory { rooms, slots, bytes, tracks } = memory;
     let reassembler = Reassembler::new(slots, bytes, tracks, DEADLINE_DEFAULT);
     let device = DeviceSecret::from_seed(&[number + 0x31; 32]);
-    ClientMachine::new(ClientStorage { rooms, reassembler }, device, [number + 0x11; 32])
+    ClientMachine::new(ClientStorage { rooms, reassembler, held: &mut [] }, device, [number + 0x11; 32])
 }

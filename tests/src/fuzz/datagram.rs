@@ -8,6 +8,7 @@ pub(super) const LANDMARKS: &[&str] = &[
     "address proved",
     "frame of many fragments",
     "frame of one fragment",
+    "held",
     "media forwarded",
     "duplicate",
     "end_to_end_tag",

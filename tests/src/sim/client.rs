@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use hph_core::crypto::senderkey::DeviceSecret;
-use hph_core::endpoint::client::{ClientMachine, ClientRoomPlace, ClientStorage, OutgoingFrame};
+use hph_core::endpoint::client::{ClientMachine, ClientRoomPlace, ClientStorage, HeldPacket, OutgoingFrame};
 use hph_core::error::DropReason;
 use hph_core::id::{RoomId, Slot, TrackId};
 use hph_core::limits::{FRAGMENT_PAYLOAD_MAX_BYTES, HOP_PREFIX_BYTES, TRACKS_MAX};
@@ -28,6 +28,7 @@ pub struct ClientMemory {
     slots: Vec<ReassemblySlot>,
     bytes: Vec<u8>,
     tracks: Vec<TrackWindow>,
+    held: Vec<HeldPacket>,
 }
 
 impl ClientMemory {
@@ -38,6 +39,7 @@ impl ClientMemory {
             slots: vec![ReassemblySlot::EMPTY; plan.slots],
             bytes: vec![0; plan.slots * SLOT_FRAGMENTS * FRAGMENT_PAYLOAD_MAX_BYTES],
             tracks: vec![TrackWindow::EMPTY; 96],
+            held: vec![HeldPacket::EMPTY; 16],
         }
     }
 }
@@ -62,6 +64,8 @@ pub struct RoomView {
     pub member: u32,
     /// Everybody, the client included.
     pub roster: BTreeMap<Slot, Person>,
+    /// Membership numbers of those who left, by place: their last frames may still come.
+    pub gone: BTreeMap<Slot, u32>,
 }
 
 /// A chat message that is not known to be stored.
@@ -141,7 +145,7 @@ impl<'a> SimClient<'a> {
         let secret = DeviceSecret::from_seed(&random.key());
         let keys = secret.keys();
         let reassembler = Reassembler::new(&mut memory.slots, &mut memory.bytes, &mut memory.tracks, DEADLINE_DEFAULT);
-        let storage = ClientStorage { rooms: &mut memory.rooms, reassembler };
+        let storage = ClientStorage { rooms: &mut memory.rooms, reassembler, held: &mut memory.held };
         let person = if plan.is_account_shared && index == 1 { 0 } else { index };
         Self {
             machine: ClientMachine::new(storage, secret, random.key()),

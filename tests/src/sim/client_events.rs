@@ -60,7 +60,7 @@ impl World<'_> {
                     client,
                     request,
                     room,
-                    RoomView { slot, member: *member, roster: Default::default() },
+                    RoomView { slot, member: *member, roster: Default::default(), gone: Default::default() },
                 );
                 let first = chat_latest.saturating_sub(CHAT_BACKLOG);
                 self.clients[client].chats_seen.entry(room).or_insert(first);
@@ -71,6 +71,7 @@ impl World<'_> {
                 let author = self.membership(client, room).expect("gone from a room that we are in");
                 let view = self.clients[client].rooms.get_mut(&room).expect("gone from a room that we are in");
                 let person = view.roster.remove(&slot).expect("gone without having been there");
+                view.gone.insert(slot, person.member);
                 self.mallory.handle_gone_known(self.now_us, author, person.member);
             }
             Note::Chat { room, id, author, text } => self.handle_chat(client, room, id, &author, &text),
@@ -86,7 +87,8 @@ impl World<'_> {
             }
             Note::Frame { room, slot, track, frame, bytes } => {
                 let view = self.clients[client].rooms.get(&room).expect("a frame of a room that we are in");
-                let author = view.roster.get(&slot).expect("a frame of somebody who is there").member;
+                let here = view.roster.get(&slot).map(|person| person.member);
+                let author = here.or(view.gone.get(&slot).copied()).expect("a frame of somebody who is or was there");
                 let receiver = self.membership(client, room).expect("a receiver who is there");
                 self.oracle.handle_frame(receiver, ((receiver.0, room, author), track, frame), &bytes);
             }

@@ -34,7 +34,9 @@ impl ClientMachine<'_> {
             M::SenderKey { room, slot, epoch, wrap } => {
                 let known = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|known| known.id == room);
                 let is_taken = known.is_some_and(|known| known.take_key(now, &self.device, slot, epoch, wrap));
-                if !is_taken {
+                if is_taken {
+                    self.release_held(now, room, slot, out);
+                } else {
                     self.request_key(now, room, slot, out);
                 }
             }
@@ -105,13 +107,16 @@ impl ClientMachine<'_> {
         let Some(own) = room.joined else { return };
         let slot = info.slot;
         if own == (slot, info.member) {
+            for (mine, told) in room.my_tracks.iter_mut().zip(&info.tracks) {
+                mine.is_confirmed = mine.info.is_on && mine.info == *told;
+            }
             out.event(ClientEvent::Participant { room: id, info: *info, is_new: false, is_me: true });
             return;
         }
         let is_known = room.member_mut(slot).is_some_and(|member| member.member == info.member);
         if !is_known {
             // Somebody else may have been here whose leave was overtaken.
-            if room.forget_member(slot, &mut self.reassembler).is_some() {
+            if room.forget_member(slot, &mut self.reassembler).is_some_and(|member| member.gone_at.is_none()) {
                 room.rotate_own_key_soon(now);
             }
             if let Some(place) = room.members.get_mut(usize::from(slot.0)) {
@@ -122,6 +127,7 @@ impl ClientMachine<'_> {
                     keys: Default::default(),
                     key_asked_at: None,
                     key_given_at: None,
+                    gone_at: None,
                 });
             }
             room.ratchet_own_key(&mut self.random);
@@ -134,9 +140,11 @@ impl ClientMachine<'_> {
         let Some(room) = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|room| room.id == id) else {
             return;
         };
-        if let Some(gone) = room.forget_member(slot, &mut self.reassembler) {
+        if let Some(member) = room.member_mut(slot) {
+            // Their last packets may still be on the way.
+            member.gone_at = Some(now);
+            out.event(ClientEvent::ParticipantGone { room: id, slot, username: &member.username });
             room.rotate_own_key_soon(now);
-            out.event(ClientEvent::ParticipantGone { room: id, slot, username: &gone.username });
         }
     }
 

@@ -107,7 +107,8 @@ impl ClientRoom {
         out: &mut impl ClientOutput,
     ) {
         let Some((slot, own_member)) = self.joined else { return };
-        let Some(member) = self.members.get(usize::from(to.0)).and_then(Option::as_ref) else { return };
+        let member = self.members.get(usize::from(to.0)).and_then(Option::as_ref);
+        let Some(member) = member.filter(|member| member.gone_at.is_none()) else { return };
         let info = wrap_info(self.id, slot, own_member, member.member, epoch);
         if let Ok(wrap) = senderkey::wrap(device, &member.device.seal, &info, base, random) {
             let message =
@@ -156,6 +157,7 @@ impl ClientMachine<'_> {
     pub(super) fn drive_keys(&mut self, now: Instant, out: &mut impl ClientOutput) {
         for room in self.rooms.iter_mut().filter_map(|place| place.room_mut()) {
             room.drive_key(now, &self.device, &mut self.random, out);
+            room.forget_gone(now, &mut self.reassembler);
             for member in room.members.iter_mut().flatten() {
                 member.keys.forget_old(now);
             }
@@ -163,8 +165,12 @@ impl ClientMachine<'_> {
     }
 
     pub(super) fn poll_keys(&self) -> Instant {
-        let own = self.rooms.iter().filter_map(|place| place.room()?.own.as_ref());
-        own.filter_map(OwnKey::due_at).min().unwrap_or(Instant::NEVER)
+        let rooms = self.rooms.iter().filter_map(|place| place.room());
+        let due = |room: &ClientRoom| {
+            let own = room.own.as_ref().and_then(OwnKey::due_at).unwrap_or(Instant::NEVER);
+            own.min(room.next_forgotten_at())
+        };
+        rooms.map(due).min().unwrap_or(Instant::NEVER)
     }
 
     /// Asks for a key that we lack, not too often.

@@ -13,6 +13,10 @@ use crate::wire::datagram::{Kind, PING_BODY_BYTES, TOKEN_BODY_BYTES, emit_clocks
 const HELLO_INTERVAL: Duration = Duration::from_millis(150);
 /// Once it has, ping this often.
 const PING_INTERVAL: Duration = Duration::from_millis(400);
+/// Who only listens is found again at a new address by its pings: while media comes, ping this often.
+const PING_INTERVAL_LISTENING: Duration = Duration::from_millis(150);
+/// Media counts as coming for this long after the last packet.
+const LISTENING: Duration = Duration::from_secs(1);
 /// Without an answer for this long the path counts as lost.
 const PATH_SILENCE_MAX: Duration = Duration::from_secs(2);
 /// Say something over the control connection this often.
@@ -33,6 +37,9 @@ pub(super) struct Link {
     rtt: Duration,
     /// Server clock less ours, in microseconds.
     clock_offset_us: i64,
+    /// When the newest ping that was answered was sent.
+    settled_at: Option<Instant>,
+    media_at: Option<Instant>,
 }
 
 /// State of the datagram path.
@@ -44,6 +51,8 @@ pub struct LinkStats {
     pub rtt: Duration,
     /// Server clock less ours. **Units:** microseconds.
     pub clock_offset_us: i64,
+    /// The server has handled all datagrams that were sent until then and were not lost; none before the first Pong.
+    pub settled_at: Option<Instant>,
 }
 
 impl Link {
@@ -59,6 +68,8 @@ impl Link {
             is_silent: false,
             rtt: Duration::ZERO,
             clock_offset_us: 0,
+            settled_at: None,
+            media_at: None,
         }
     }
 
@@ -67,7 +78,12 @@ impl Link {
     }
 
     pub fn stats(&self) -> LinkStats {
-        LinkStats { is_up: self.is_up, rtt: self.rtt, clock_offset_us: self.clock_offset_us }
+        LinkStats {
+            is_up: self.is_up,
+            rtt: self.rtt,
+            clock_offset_us: self.clock_offset_us,
+            settled_at: self.settled_at,
+        }
     }
 
     pub fn is_up(&self) -> bool {
@@ -77,6 +93,22 @@ impl Link {
     pub fn handle_heard(&mut self, now: Instant) {
         self.heard_at = now;
         self.is_silent = false;
+    }
+
+    /// Notes that media came.
+    pub fn handle_media(&mut self, now: Instant) {
+        self.media_at = Some(now);
+        self.next_at = self.next_at.min(now + PING_INTERVAL_LISTENING);
+    }
+
+    fn ping_interval(&self, now: Instant) -> Duration {
+        if !self.is_up {
+            HELLO_INTERVAL
+        } else if self.media_at.is_some_and(|at| now.since(at) < LISTENING) {
+            PING_INTERVAL_LISTENING
+        } else {
+            PING_INTERVAL
+        }
     }
 
     /// Seals and sends one of the short datagrams.
@@ -108,6 +140,7 @@ impl Link {
         let midway = sent_us.saturating_add(round / 2);
         self.clock_offset_us = (server_us as i64).saturating_sub(midway as i64);
         self.answered_at = now;
+        self.settled_at = self.settled_at.max(Some(Instant::from_micros(sent_us)));
         Ok(())
     }
 }
@@ -183,7 +216,13 @@ impl ClientMachine<'_> {
             link.is_up = false;
             out.event(ClientEvent::DatagramsLost);
         }
-        link.next_at = now + if link.is_up { PING_INTERVAL } else { HELLO_INTERVAL };
+        link.next_at = now + link.ping_interval(now);
+        self.ping(now, out);
+    }
+
+    /// Asks the server for a sign of life, behind all datagrams that were sent before: see [`LinkStats::settled_at`].
+    pub fn ping(&mut self, now: Instant, out: &mut impl ClientOutput) {
+        let Some(link) = self.link.as_mut() else { return };
         let mut ping = emit_clocks(now.as_micros(), 0);
         let mut hello = [0; TOKEN_BODY_BYTES];
         let sent = if link.is_up { Ok(()) } else { link.send(now, Kind::Hello, &mut hello, out) };

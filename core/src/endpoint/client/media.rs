@@ -99,8 +99,22 @@ impl ClientMachine<'_> {
         let link = self.link.as_mut().ok_or(DropReason::UnknownConnection)?;
         let clear = payload.get(..layout.clear_len_bytes).ok_or(DropReason::Length)?;
         link.opener.open_clear(now, hop, tag, clear)?;
-        self.open_end_to_end(now, &layout, payload, out)?;
+        link.handle_media(now);
+        match self.deliver(now, &layout, payload, out) {
+            Err(lacks) => self.hold(now, &layout, payload, lacks),
+            Ok(()) => Ok(()),
+        }
+    }
 
+    /// Opens a packet and hands out the frame that it completes. A packet that lacks its key is left as it was.
+    pub(super) fn deliver(
+        &mut self,
+        now: Instant,
+        layout: &MediaLayout,
+        payload: &mut [u8],
+        out: &mut impl ClientOutput,
+    ) -> Result<(), DropReason> {
+        self.open_end_to_end(now, layout, payload, out)?;
         let header = &layout.header;
         let body = payload.get(layout.clear_len_bytes..).ok_or(DropReason::Length)?;
         let key = TrackKey { room: header.room.0, sender: header.sender.0, track: header.track.0, layer: header.layer };
@@ -160,7 +174,7 @@ impl ClientMachine<'_> {
         let tag: &[u8; TAG_BYTES] = tag.try_into().map_err(|_| DropReason::Length)?;
 
         let room = self.room_mut(header.room).ok_or(DropReason::UnknownRoom)?;
-        let member = room.member_mut(header.sender).ok_or(DropReason::NotInRoom)?;
+        let member = room.sender_mut(header.sender).ok_or(DropReason::NotInRoom)?;
         if let Some(opener) = member.keys.opener(now, epoch) {
             opener.open(&layout.sframe, sframe, metadata, tag, body)?;
             member.keys.handle_opened(now, epoch);

@@ -5,6 +5,7 @@
 
 mod control;
 mod direct;
+mod held;
 mod keys;
 mod link;
 mod media;
@@ -14,6 +15,7 @@ mod sync;
 
 use heapless::String;
 
+pub use held::HeldPacket;
 pub use link::LinkStats;
 pub use media::OutgoingFrame;
 pub use room::{ClientRoomPlace, MyTrack, OWN_REQUEST_MIN};
@@ -27,6 +29,7 @@ use crate::media::reassembly::Reassembler;
 use crate::stats::DropCounters;
 use crate::time::Instant;
 use crate::wire::control::{ClientMessage, LeaveReason, ParticipantInfo, ServerMessage, TrackInfo};
+use held::HeldPackets;
 use link::Link;
 use room::ClientRoom;
 use sync::Catcher;
@@ -73,7 +76,7 @@ pub enum ClientEvent<'a> {
         /// Whether it is this client.
         is_me: bool,
     },
-    /// Somebody left the room.
+    /// Somebody left the room. Frames that they sent before may still come for half a second.
     ParticipantGone {
         /// Which room.
         room: RoomId,
@@ -153,12 +156,15 @@ pub struct ClientStorage<'a> {
     pub rooms: &'a mut [ClientRoomPlace],
     /// Where frames are put together.
     pub reassembler: Reassembler<'a>,
+    /// Where packets wait that came before the key that opens them: a first picture of everybody. May be none.
+    pub held: &'a mut [HeldPacket],
 }
 
 /// The machine.
 pub struct ClientMachine<'a> {
     rooms: &'a mut [ClientRoomPlace],
     reassembler: Reassembler<'a>,
+    held: HeldPackets<'a>,
     device: DeviceSecret,
     random: Drbg,
     username: String<USERNAME_MAX_BYTES>,
@@ -176,6 +182,7 @@ impl<'a> ClientMachine<'a> {
         Self {
             rooms: storage.rooms,
             reassembler: storage.reassembler,
+            held: HeldPackets::new(storage.held),
             device,
             random: Drbg::from_seed(seed),
             username: String::new(),
@@ -199,6 +206,7 @@ impl<'a> ClientMachine<'a> {
     ) {
         self.username = String::try_from(username).unwrap_or_default();
         self.link = Some(Link::new(now, session, exporter));
+        self.held.clear();
         self.drive_link(now, out);
         if self.is_lobby_wanted {
             out.control(&ClientMessage::WatchLobby { is_on: true });
@@ -214,6 +222,7 @@ impl<'a> ClientMachine<'a> {
     /// The connection is lost. Keys are forgotten; what the user wants is not.
     pub fn handle_disconnected(&mut self) {
         self.link = None;
+        self.held.clear();
         for room in self.rooms.iter_mut().filter_map(|place| place.room_mut()) {
             room.forget_members(&mut self.reassembler);
         }
@@ -222,6 +231,7 @@ impl<'a> ClientMachine<'a> {
     /// Pings, retries, key changes, frame deadlines.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut impl ClientOutput) {
         self.reassembler.handle_timeout(now);
+        self.drive_held(now);
         self.drive_link(now, out);
         self.drive_keys(now, out);
         self.drive_joins(now, out);
@@ -233,7 +243,7 @@ impl<'a> ClientMachine<'a> {
     pub fn poll_timeout(&self) -> Instant {
         let reassembly = self.reassembler.poll_timeout().unwrap_or(Instant::NEVER);
         let link = self.link.as_ref().map_or(Instant::NEVER, Link::poll_timeout);
-        reassembly.min(link).min(self.poll_keys())
+        reassembly.min(link).min(self.poll_keys()).min(self.held.poll_timeout())
     }
 
     /// Push the lobby to us, or stop.
@@ -257,14 +267,29 @@ impl<'a> ClientMachine<'a> {
         let Some(room) = self.room_mut(id) else { return };
         let Some(mine) = room.my_tracks.get_mut(usize::from(track.0)) else { return };
         mine.info = info;
+        mine.is_confirmed = false;
         if room.is_joined() {
             out.control(&ClientMessage::SetTrack { room: id, track, info });
         }
     }
 
+    /// Whether frames of that track get through to the server now: datagrams go both ways, and the server has confirmed
+    /// that the track is on. The others in the room were given the key by then.
+    pub fn may_send(&self, id: RoomId, track: TrackId) -> bool {
+        let is_up = self.link.as_ref().is_some_and(Link::is_up);
+        let room = self.rooms.iter().filter_map(|place| place.room()).find(|room| room.id == id && room.is_joined());
+        let mine = room.and_then(|room| room.my_tracks.get(usize::from(track.0)));
+        is_up && mine.is_some_and(|mine| mine.is_confirmed)
+    }
+
     /// Dropped datagrams by reason.
     pub const fn drops(&self) -> &DropCounters {
         &self.drops
+    }
+
+    /// Packets that wait for their key.
+    pub fn held_packets(&self) -> usize {
+        self.held.count()
     }
 
     /// Frames of each remote track: complete and lost.

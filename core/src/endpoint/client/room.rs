@@ -17,6 +17,8 @@ use crate::wire::control::{ClientMessage, LeaveReason, Refusal, ServerMessage, T
 pub const OWN_REQUEST_MIN: u32 = 0xffff_0000;
 /// A room that we are wanted back in but did not get into is asked for this often.
 const JOIN_INTERVAL: Duration = Duration::from_secs(2);
+/// The last packets of somebody who left come within this time: the word that they left may overtake them.
+const LAST_PACKETS_MAX: Duration = Duration::from_millis(500);
 /// What was refused because we said too much is said again after this long.
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
 
@@ -61,6 +63,8 @@ pub struct MyTrack {
     pub seq: u32,
     /// Next frame number.
     pub frame: u32,
+    /// Whether the server has said that it is on.
+    pub is_confirmed: bool,
 }
 
 /// A room that this client wants to be in.
@@ -90,6 +94,8 @@ pub(super) struct Member {
     pub key_asked_at: Option<Instant>,
     /// When we last wrapped our key on this member's request.
     pub key_given_at: Option<Instant>,
+    /// When the server said that they left.
+    pub gone_at: Option<Instant>,
 }
 
 impl ClientRoom {
@@ -121,6 +127,7 @@ impl ClientRoom {
     pub fn forget_members(&mut self, reassembler: &mut Reassembler<'_>) {
         self.joined = None;
         self.own = None;
+        self.my_tracks.iter_mut().for_each(|mine| mine.is_confirmed = false);
         for index in 0..ROOM_PARTICIPANTS_MAX {
             self.forget_member(Slot(index as u16), reassembler);
         }
@@ -133,8 +140,33 @@ impl ClientRoom {
         Some(gone)
     }
 
+    /// Who is in that place.
     pub fn member_mut(&mut self, slot: Slot) -> Option<&mut Member> {
+        self.members.get_mut(usize::from(slot.0))?.as_mut().filter(|member| member.gone_at.is_none())
+    }
+
+    /// Whose packets come from that place: also of somebody who has just left.
+    pub fn sender_mut(&mut self, slot: Slot) -> Option<&mut Member> {
         self.members.get_mut(usize::from(slot.0))?.as_mut()
+    }
+
+    /// When the last packets of those who left have come: the earliest of these times.
+    pub fn next_forgotten_at(&self) -> Instant {
+        let gone = self.members.iter().flatten().filter_map(|member| member.gone_at);
+        gone.min().map_or(Instant::NEVER, |gone_at| gone_at + LAST_PACKETS_MAX)
+    }
+
+    /// Forgets those who left a while ago.
+    pub fn forget_gone(&mut self, now: Instant, reassembler: &mut Reassembler<'_>) {
+        if now < self.next_forgotten_at() {
+            return;
+        }
+        for index in 0..ROOM_PARTICIPANTS_MAX {
+            let gone_at = self.members.get(index).and_then(|member| member.as_ref()?.gone_at);
+            if gone_at.is_some_and(|gone_at| now.since(gone_at) >= LAST_PACKETS_MAX) {
+                self.forget_member(Slot(index as u16), reassembler);
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The engine: one thread that keeps a session alive. Commands go in, events come out, frames go both ways.
 
 mod connect;
+mod edges;
 mod event;
 mod outbox;
 mod run;

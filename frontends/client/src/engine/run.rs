@@ -7,7 +7,7 @@ use async_channel::{Receiver, Sender};
 use async_io::Timer;
 use futures_lite::FutureExt;
 use hph_core::crypto::senderkey::DeviceSecret;
-use hph_core::endpoint::client::{ClientMachine, ClientRoomPlace, ClientStorage};
+use hph_core::endpoint::client::{ClientMachine, ClientRoomPlace, ClientStorage, HeldPacket};
 use hph_core::limits::{
     CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, FRAME_MAX_BYTES, ROOM_PARTICIPANTS_MAX, SESSION_ROOMS_MAX,
 };
@@ -25,6 +25,8 @@ use crate::media::Stages;
 
 /// Frames that are put together at the same time.
 const REASSEMBLY_SLOTS: usize = 64;
+/// Packets that wait for their key: the first pictures of a room.
+const HELD_PACKETS: usize = 256;
 /// The first wait before a new attempt; it doubles up to the last.
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 const BACKOFF_LAST: Duration = Duration::from_secs(4);
@@ -54,8 +56,9 @@ pub(crate) async fn run(config: EngineConfig, ends: Ends, sink: FrameSink) {
     // Untouched pages cost nothing: only slots that were used take memory.
     let mut memory = vec![0; REASSEMBLY_SLOTS * FRAME_MAX_BYTES];
     let mut tracks = vec![TrackWindow::EMPTY; ROOM_PARTICIPANTS_MAX * 4];
+    let mut held = vec![HeldPacket::EMPTY; HELD_PACKETS];
     let reassembler = Reassembler::new(&mut slots, &mut memory, &mut tracks, DEADLINE_DEFAULT);
-    let storage = ClientStorage { rooms: &mut rooms, reassembler };
+    let storage = ClientStorage { rooms: &mut rooms, reassembler, held: &mut held };
     let machine = ClientMachine::new(storage, DeviceSecret::from_seed(&config.device_seed), entropy::array());
     let mut lasting = Lasting { machine, outbox: Outbox::default(), sink, early: Vec::new() };
 

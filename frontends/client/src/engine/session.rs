@@ -11,7 +11,7 @@ use async_net::TcpStream;
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use futures_lite::{FutureExt, future};
 use futures_rustls::client::TlsStream;
-use hph_core::endpoint::client::{ClientEvent, ClientMachine, ClientOutput, OutgoingFrame};
+use hph_core::endpoint::client::{ClientEvent, ClientMachine, ClientOutput};
 use hph_core::id::{RoomId, Slot, TrackId};
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, DATAGRAM_MAX_BYTES};
 use hph_core::time::Instant;
@@ -22,10 +22,11 @@ use hph_platform::clock::Clock;
 use socket2::SockRef;
 
 use super::connect::{self, Secured, Welcome};
+use super::edges::FramesOut;
 use super::event::translate;
 use super::outbox::Target;
 use super::run::{Ends, Lasting};
-use super::{CapturedFrame, Command, EngineFigures, Event, FrameSink};
+use super::{Command, EngineFigures, Event, FrameSink};
 use crate::media::Stages;
 
 /// Bytes that the kernel may keep for us: bursts of frames from everybody.
@@ -34,8 +35,6 @@ const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 const BATCH: usize = 64;
 /// The machine's timers are looked at this often at least.
 const TICK_MAX: Duration = Duration::from_millis(20);
-/// Datagrams are on their way to the server no longer than this, as a rule.
-const LAST_FRAMES: Duration = Duration::from_millis(60);
 /// Figures are published this often.
 const FIGURES_INTERVAL: Duration = Duration::from_millis(250);
 
@@ -80,18 +79,19 @@ impl ClientOutput for Nowhere {
 }
 
 /// What the loops share.
-struct Shared<'s, 'm> {
-    state: RefCell<State<'s, 'm>>,
+pub(super) struct Shared<'s, 'm> {
+    pub state: RefCell<State<'s, 'm>>,
     socket: Async<UdpSocket>,
     wake: (Sender<()>, Receiver<()>),
-    ends: &'s Ends,
+    pub ends: &'s Ends,
 }
 
-struct State<'s, 'm> {
-    lasting: &'s mut Lasting<'m>,
+pub(super) struct State<'s, 'm> {
+    pub lasting: &'s mut Lasting<'m>,
     bytes: Vec<u8>,
     frame: Vec<u8>,
-    figures: EngineFigures,
+    pub figures: EngineFigures,
+    pub frames_out: FramesOut,
     end: Option<SessionEnd>,
     next_look_up: u32,
 }
@@ -119,6 +119,7 @@ pub(crate) async fn serve(
             bytes: Vec::new(),
             frame: vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES],
             figures,
+            frames_out: FramesOut::default(),
             end: None,
             // Apart from the numbers that frontends choose.
             next_look_up: 1 << 31,
@@ -163,7 +164,7 @@ pub(crate) async fn serve(
 
 impl Shared<'_, '_> {
     /// Runs one input through the machine and passes on what follows.
-    async fn act<R>(&self, input: impl FnOnce(&mut ClientMachine<'_>, &mut Output<'_>) -> R) -> R {
+    pub async fn act<R>(&self, input: impl FnOnce(&mut ClientMachine<'_>, &mut Output<'_>) -> R) -> R {
         let mut events = Vec::new();
         let result = self.act_now(input, &mut events);
         for event in events {
@@ -205,6 +206,7 @@ impl Shared<'_, '_> {
             }
         }
         self.send_waiting(machine, &mut output, &mut state.next_look_up);
+        state.frames_out.send(machine, &mut output);
         let _ = self.wake.0.try_send(());
         result
     }
@@ -324,52 +326,11 @@ impl Shared<'_, '_> {
         }
     }
 
-    async fn send_frames(&self) -> SessionEnd {
-        loop {
-            let Ok(frame) = self.ends.frames.recv().await else { return future::pending().await };
-            self.send_frame(&frame).await;
-        }
-    }
-
-    async fn send_frame(&self, frame: &CapturedFrame) {
-        let began = Clock::now();
-        let outgoing = OutgoingFrame {
-            track: frame.track,
-            layer: 0,
-            timestamp: frame.timestamp,
-            level: frame.level,
-            bytes: &frame.bytes,
-        };
-        let sent = self
-            .act(|machine, out| {
-                let sent = machine.send_frame(began, frame.room, &outgoing, out);
-                out.figures.frames_unsent += u64::from(sent.is_err());
-                sent
-            })
-            .await;
-        if sent.is_ok() && !frame.track.is_audio() {
-            let ended = Clock::now();
-            Stages::record(&self.ends.stages, |stages| {
-                stages.encode.record(frame.encoded_at.since(frame.captured_at));
-                stages.queue.record(began.since(frame.encoded_at));
-                stages.seal_and_send.record(ended.since(began));
-            });
-        }
-    }
-
-    /// Sends what was captured last, and lets it arrive before the server hears that we leave.
-    async fn send_last_frames(&self) {
-        while let Ok(frame) = self.ends.frames.try_recv() {
-            self.send_frame(&frame).await;
-        }
-        Timer::after(LAST_FRAMES).await;
-    }
-
     async fn obey_commands(&self) -> SessionEnd {
         loop {
             match self.ends.commands.recv().await {
                 Ok(Command::Quit) | Err(_) => {
-                    self.send_last_frames().await;
+                    self.settle().await;
                     self.act(|_, out| out.control(&ClientMessage::SignOut)).await;
                     return SessionEnd::Quit;
                 }
@@ -386,8 +347,14 @@ impl Shared<'_, '_> {
                 self.post(now, reference, Target::Person { username: to, request: 0 }, text).await;
             }
             Command::WatchLobby(is_on) => self.act(|machine, out| machine.watch_lobby(is_on, out)).await,
-            Command::Leave(room) => self.act(|machine, out| machine.leave(room, out)).await,
+            Command::Leave(room) => {
+                self.settle().await;
+                self.act(|machine, out| machine.leave(room, out)).await;
+            }
             Command::SetTrack { room, track, info } => {
+                if !info.is_on {
+                    self.settle().await;
+                }
                 self.act(|machine, out| machine.set_track(room, track, info, out)).await;
             }
             other => self.act(|_, out| out.say(&other)).await,
@@ -474,13 +441,13 @@ fn open_socket(peer: SocketAddr) -> io::Result<Async<UdpSocket>> {
 }
 
 /// Where the machine's output goes.
-struct Output<'a> {
+pub(super) struct Output<'a> {
     bytes: &'a mut Vec<u8>,
     frame: &'a mut [u8],
     socket: &'a Async<UdpSocket>,
-    figures: &'a mut EngineFigures,
+    pub figures: &'a mut EngineFigures,
     sink: &'a mut FrameSink,
-    stages: &'a std::sync::Mutex<Stages>,
+    pub stages: &'a std::sync::Mutex<Stages>,
     events: &'a mut Vec<Event>,
     outbox: &'a mut super::outbox::Outbox,
     end: &'a mut Option<SessionEnd>,

@@ -2,6 +2,7 @@
 
 extern crate std;
 
+mod edges;
 mod keys;
 mod link;
 mod rooms;
@@ -62,7 +63,8 @@ fn machine(rooms: usize, seed: u8) -> ClientMachine<'static> {
     let memory = vec![0; 2 * 8 * FRAGMENT_PAYLOAD_MAX_BYTES].leak();
     let tracks = vec![TrackWindow::EMPTY; 8].leak();
     let reassembler = Reassembler::new(slots, memory, tracks, DEADLINE_DEFAULT);
-    ClientMachine::new(ClientStorage { rooms, reassembler }, DeviceSecret::from_seed(&[seed; 32]), [seed; 32])
+    let held = vec![HeldPacket::EMPTY; 4].leak();
+    ClientMachine::new(ClientStorage { rooms, reassembler, held }, DeviceSecret::from_seed(&[seed; 32]), [seed; 32])
 }
 
 /// What the server machine has done.

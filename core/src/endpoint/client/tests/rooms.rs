@@ -168,9 +168,11 @@ fn media_of_rooms_and_people_that_we_do_not_know_is_dropped_by_name() {
     let Peer { machine, .. } = &mut bench.peers[1];
     machine.room_mut(ROOM).unwrap().members = Default::default();
     bench.send_frame(0, "from nobody");
+    bench.wait(1000);
     assert_eq!(bench.peers[1].machine.drops().of(DropReason::NotInRoom), 1);
     bench.peers[1].machine.remove_room(ROOM);
     bench.send_frame(0, "from nowhere");
+    bench.wait(1000);
     assert_eq!(bench.peers[1].machine.drops().of(DropReason::UnknownRoom), 1);
 }
 
