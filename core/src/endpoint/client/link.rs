@@ -90,6 +90,11 @@ impl Link {
         self.is_up
     }
 
+    /// Whether datagrams have ever gone both ways.
+    pub fn was_up(&self) -> bool {
+        self.settled_at.is_some()
+    }
+
     pub fn handle_heard(&mut self, now: Instant) {
         self.heard_at = now;
         self.is_silent = false;

@@ -273,13 +273,13 @@ impl<'a> ClientMachine<'a> {
         }
     }
 
-    /// Whether frames of that track get through to the server now: datagrams go both ways, and the server has confirmed
-    /// that the track is on. The others in the room were given the key by then.
+    /// Whether frames of that track get through to the server: datagrams have gone both ways in this session, and the
+    /// server has confirmed that the track is on. The others in the room were given the key by then.
     pub fn may_send(&self, id: RoomId, track: TrackId) -> bool {
-        let is_up = self.link.as_ref().is_some_and(Link::is_up);
+        let was_up = self.link.as_ref().is_some_and(Link::was_up);
         let room = self.rooms.iter().filter_map(|place| place.room()).find(|room| room.id == id && room.is_joined());
         let mine = room.and_then(|room| room.my_tracks.get(usize::from(track.0)));
-        is_up && mine.is_some_and(|mine| mine.is_confirmed)
+        was_up && mine.is_some_and(|mine| mine.is_confirmed)
     }
 
     /// Dropped datagrams by reason.

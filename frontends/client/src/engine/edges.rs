@@ -24,8 +24,8 @@ const SETTLE_RETRY: Duration = Duration::from_millis(60);
 /// And the answer looked for this often.
 const SETTLE_LOOK: std::time::Duration = std::time::Duration::from_millis(2);
 
-/// Frames on their way out. One waits only until the server has confirmed that its track is on, and datagrams go both
-/// ways.
+/// Frames on their way out. One waits only until the server has confirmed that its track is on and datagrams have gone
+/// both ways. When they no longer do it is dropped: nobody wants to hear late what was said while the network was away.
 #[derive(Default)]
 pub(super) struct FramesOut(VecDeque<(Instant, CapturedFrame)>);
 
