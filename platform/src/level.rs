@@ -22,12 +22,18 @@ pub fn audio_level(block: &[i16]) -> u8 {
 fn level_db(block: &[i16]) -> f32 {
     let square = |s: &i16| f64::from(*s) * f64::from(*s);
     let sum: f64 = block.iter().map(square).sum();
-    let mean = sum / block.len().max(1) as f64;
-    if mean == 0.0 {
-        return -f32::from(SILENCE_LEVEL);
-    }
     let full = f64::from(i16::MAX);
-    (10.0 * (mean / (full * full)).log10()) as f32
+    db_of_power((sum / block.len().max(1) as f64 / (full * full)) as f32)
+}
+
+/// Mean of the squares, of full scale, in dB.
+pub(crate) fn db_of_power(power: f32) -> f32 {
+    if power > 0.0 { (10.0 * power.log10()).max(-f32::from(SILENCE_LEVEL)) } else { -f32::from(SILENCE_LEVEL) }
+}
+
+/// Audio level of sound whose squares have this mean, of full scale: as [`audio_level`].
+pub fn level_of_power(power: f32) -> u8 {
+    (-db_of_power(power)).round().clamp(0.0, f32::from(SILENCE_LEVEL)) as u8
 }
 
 /// Decides block by block whether somebody speaks: louder than the background, which it learns as it goes.

@@ -1,6 +1,7 @@
 //! What touches the machine and is shared by server and clients: clock, entropy, cameras, microphones, JPEG. Each device
 //! has a file-backed or synthetic twin, so that a test runs the same path without hardware.
 //!
+//! - [`audio`]: microphones and loudspeakers of the machine, and their twins without hardware.
 //! - [`clock`]: the only place that reads the machine's clock, and that sleeps.
 //! - [`entropy`]: random bytes from the operating system.
 //! - [`pacer`]: events at an even rate that never drifts.
@@ -11,10 +12,12 @@
 //! - [`doorbell`]: a thread that waits for datagrams, and others that wake it.
 //! - [`level`]: loudness of a block of sound, and whether somebody speaks.
 //! - [`udp`]: datagrams by the hundred, with what the kernel offers for it.
+//! - [`voice`]: what happens to a voice between microphone, packet and loudspeaker: Opus, echo, noise, gain, mixing.
 //! - [`wav`]: recording of sound.
 //!
 //! Layer: above `hph-core`, below server and clients, of which it must not know.
 
+pub mod audio;
 pub mod camera;
 pub mod clock;
 #[cfg(unix)]
@@ -26,6 +29,7 @@ pub mod microphone;
 pub mod pacer;
 pub mod picture;
 pub mod udp;
+pub mod voice;
 pub mod wav;
 
 #[cfg(test)]

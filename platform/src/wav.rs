@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
 
-use crate::microphone::SAMPLE_RATE_HZ;
+use crate::microphone::{SAMPLE_RATE_HZ, to_i16};
 
 /// Writes mono sound of 16 bits at [`SAMPLE_RATE_HZ`] to a WAV file.
 pub struct WavWriter {
@@ -17,9 +17,17 @@ impl WavWriter {
     /// # Errors
     /// What the file system says.
     pub fn create(path: &Path) -> io::Result<Self> {
+        Self::create_at_rate(path, SAMPLE_RATE_HZ)
+    }
+
+    /// Makes the file for sound of another rate, or empties it.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn create_at_rate(path: &Path, rate_hz: u32) -> io::Result<Self> {
         let spec = hound::WavSpec {
             channels: 1,
-            sample_rate: SAMPLE_RATE_HZ,
+            sample_rate: rate_hz,
             bits_per_sample: 16,
             sample_format: hound::SampleFormat::Int,
         };
@@ -34,6 +42,17 @@ impl WavWriter {
     pub fn write(&mut self, samples: &[i16]) -> io::Result<()> {
         for &sample in samples {
             self.inner.write_sample(sample).map_err(io_error)?;
+        }
+        Ok(())
+    }
+
+    /// Appends samples of -1.0 to 1.0, clipped.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_block(&mut self, samples: &[f32]) -> io::Result<()> {
+        for &sample in samples {
+            self.inner.write_sample(to_i16(sample)).map_err(io_error)?;
         }
         Ok(())
     }

@@ -35,6 +35,14 @@ impl WavSource {
     /// # Errors
     /// What the file system says; `InvalidData` if the file is no WAV, of a form that is not understood, or empty.
     pub fn open(path: &Path, is_looped: bool, pacing: Pacing) -> io::Result<Self> {
+        Self::open_at_rate(path, is_looped, pacing, SAMPLE_RATE_HZ)
+    }
+
+    /// Opens the file at `path` as [`Self::open`], to be read by [`Self::next_samples`] at another rate.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_at_rate(path: &Path, is_looped: bool, pacing: Pacing, rate_hz: u32) -> io::Result<Self> {
         let reader = hound::WavReader::open(path).map_err(io_error)?;
         let spec = reader.spec();
         check(spec, reader.duration())
@@ -44,10 +52,30 @@ impl WavSource {
             spec,
             is_looped,
             has_ended: false,
-            resampler: Resampler::new(spec.sample_rate, SAMPLE_RATE_HZ),
+            resampler: Resampler::new(spec.sample_rate, rate_hz),
             ready: VecDeque::new(),
-            pacer: Pacer::new(pacing, SAMPLE_RATE_HZ.into(), Duration::from_secs(1)),
+            pacer: Pacer::new(pacing, rate_hz.into(), Duration::from_secs(1)),
         })
+    }
+
+    /// As [`MicrophoneSource::next_block`], for samples of -1.0 to 1.0 at the rate that was asked for.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn next_samples(&mut self, out: &mut [f32]) -> io::Result<Option<usize>> {
+        while self.ready.len() < out.len() && !self.has_ended {
+            self.read_more()?;
+        }
+        if self.ready.is_empty() && !out.is_empty() {
+            return Ok(None);
+        }
+        self.pacer.wait(out.len() as u64);
+        let count = self.ready.len().min(out.len());
+        out.fill(0.0);
+        for (sample, ready) in out.iter_mut().zip(self.ready.drain(..count)) {
+            *sample = ready;
+        }
+        Ok(Some(count))
     }
 
     /// Reads and converts the next piece of the file.
@@ -87,19 +115,12 @@ impl WavSource {
 
 impl MicrophoneSource for WavSource {
     fn next_block(&mut self, out: &mut [i16]) -> io::Result<Option<usize>> {
-        while self.ready.len() < out.len() && !self.has_ended {
-            self.read_more()?;
-        }
-        if self.ready.is_empty() && !out.is_empty() {
-            return Ok(None);
-        }
-        self.pacer.wait(out.len() as u64);
-        let count = self.ready.len().min(out.len());
-        out.fill(0);
-        for (sample, ready) in out.iter_mut().zip(self.ready.drain(..count)) {
+        let mut samples = vec![0.0; out.len()];
+        let count = self.next_samples(&mut samples)?;
+        for (sample, ready) in out.iter_mut().zip(samples) {
             *sample = to_i16(ready);
         }
-        Ok(Some(count))
+        Ok(count)
     }
 }
 
