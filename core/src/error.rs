@@ -46,11 +46,13 @@ pub enum DropReason {
     UnvalidatedPath,
     /// Nobody waits for this challenge or response.
     Unexpected,
+    /// The sealed payload of a voice packet contradicts itself.
+    VoicePacket,
 }
 
 impl DropReason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Length,
         Self::UnknownKind,
         Self::UnknownConnection,
@@ -72,6 +74,7 @@ impl DropReason {
         Self::ReassemblyFull,
         Self::UnvalidatedPath,
         Self::Unexpected,
+        Self::VoicePacket,
     ];
 
     /// A short name for counters and logs, in `snake_case`.
@@ -98,6 +101,7 @@ impl DropReason {
             Self::ReassemblyFull => "reassembly_full",
             Self::UnvalidatedPath => "unvalidated_path",
             Self::Unexpected => "unexpected",
+            Self::VoicePacket => "voice_packet",
         }
     }
 }

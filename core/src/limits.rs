@@ -26,6 +26,11 @@ pub const FRAGMENTS_MAX: usize = 256;
 /// Largest encoded frame, in bytes (about 286 kB: a 1080p screen picture at good quality).
 pub const FRAME_MAX_BYTES: usize = FRAGMENTS_MAX * FRAGMENT_PAYLOAD_MAX_BYTES;
 
+/// Longest encoded frame of sound, in bytes: 20 ms at 200 kbit/s. Bounds what a jitter buffer and a sender keep.
+pub const VOICE_FRAME_MAX_BYTES: usize = 512;
+/// Earlier frames that a voice packet brings again: more would cost more than they mend.
+pub const VOICE_COPIES_MAX: usize = 2;
+
 /// Widest picture a receiver decodes, in pixels.
 pub const PICTURE_WIDTH_MAX: u16 = 1920;
 /// Highest picture a receiver decodes, in pixels.
@@ -76,6 +81,8 @@ pub const KEY_PACKETS_MAX: u64 = 1 << 23;
 
 const _: () = assert!(FRAGMENT_PAYLOAD_MAX_BYTES >= 1100, "headers eat too much of a datagram");
 const _: () = assert!(FRAGMENTS_MAX <= u16::MAX as usize);
+const _: () = assert!(VOICE_FRAME_MAX_BYTES < 1 << 10, "the length of a copy has ten bits");
+const _: () = assert!(VOICE_FRAME_MAX_BYTES < FRAGMENT_PAYLOAD_MAX_BYTES, "a frame of sound is never cut");
 const _: () = assert!(KEY_PACKETS_ROTATE < KEY_PACKETS_MAX);
 const _: () = assert!(KEY_PACKETS_MAX <= 1 << 24, "the SFrame counter must fit three bytes");
 const _: () = assert!(REPLAY_WINDOW_PACKETS.is_multiple_of(64));
