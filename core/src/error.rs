@@ -48,11 +48,15 @@ pub enum DropReason {
     Unexpected,
     /// The sealed payload of a voice packet contradicts itself.
     VoicePacket,
+    /// The strip of a picture contradicts itself, or its blocks do not decode.
+    Strip,
+    /// The strip belongs to a picture of another size than was announced.
+    StripSize,
 }
 
 impl DropReason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::Length,
         Self::UnknownKind,
         Self::UnknownConnection,
@@ -75,6 +79,8 @@ impl DropReason {
         Self::UnvalidatedPath,
         Self::Unexpected,
         Self::VoicePacket,
+        Self::Strip,
+        Self::StripSize,
     ];
 
     /// A short name for counters and logs, in `snake_case`.
@@ -102,6 +108,8 @@ impl DropReason {
             Self::UnvalidatedPath => "unvalidated_path",
             Self::Unexpected => "unexpected",
             Self::VoicePacket => "voice_packet",
+            Self::Strip => "strip",
+            Self::StripSize => "strip_size",
         }
     }
 }

@@ -36,6 +36,17 @@ pub const PICTURE_WIDTH_MAX: u16 = 1920;
 /// Highest picture a receiver decodes, in pixels.
 pub const PICTURE_HEIGHT_MAX: u16 = 1088;
 
+/// Sides of a block of a strip-coded picture, in pixels: one unit of a 4:2:0 JPEG.
+pub const STRIP_BLOCK_PIXELS: u16 = 16;
+/// Bytes of a strip before its runs of blocks.
+pub const STRIP_HEADER_BYTES: usize = 7;
+/// Sets of Huffman tables that a strip can name.
+pub const STRIP_TABLE_SETS: u8 = 1;
+/// Blocks of one strip: more than the smallest ones that fit a datagram.
+pub const STRIP_BLOCKS_MAX: u16 = 512;
+/// Runs of blocks of one strip: their number is a byte.
+pub const STRIP_RUNS_MAX: usize = 255;
+
 /// Participants of one room.
 pub const ROOM_PARTICIPANTS_MAX: usize = 32;
 /// Tracks that one participant publishes in one room: microphone, camera, screen, screen sound.
@@ -83,6 +94,8 @@ const _: () = assert!(FRAGMENT_PAYLOAD_MAX_BYTES >= 1100, "headers eat too much 
 const _: () = assert!(FRAGMENTS_MAX <= u16::MAX as usize);
 const _: () = assert!(VOICE_FRAME_MAX_BYTES < 1 << 10, "the length of a copy has ten bits");
 const _: () = assert!(VOICE_FRAME_MAX_BYTES < FRAGMENT_PAYLOAD_MAX_BYTES, "a frame of sound is never cut");
+const _: () = assert!(STRIP_RUNS_MAX <= u8::MAX as usize);
+const _: () = assert!(STRIP_BLOCKS_MAX < 1 << 15, "a run's number has 15 bits");
 const _: () = assert!(KEY_PACKETS_ROTATE < KEY_PACKETS_MAX);
 const _: () = assert!(KEY_PACKETS_MAX <= 1 << 24, "the SFrame counter must fit three bytes");
 const _: () = assert!(REPLAY_WINDOW_PACKETS.is_multiple_of(64));

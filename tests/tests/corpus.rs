@@ -71,6 +71,11 @@ fn no_peer_breaks_a_promise_of_signing_in() {
 }
 
 #[test]
+fn no_strip_breaks_a_promise_of_its_reader() {
+    replay("strip", MUTATIONS);
+}
+
+#[test]
 fn no_text_breaks_a_promise_of_the_rules_for_texts() {
     replay("text", MUTATIONS);
 }

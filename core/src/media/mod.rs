@@ -7,6 +7,7 @@
 //! - [`red`]: the payload of a voice packet, with copies of earlier frames.
 //! - [`jitter`]: voice packets, in any order, back to an even flow of sound.
 //! - [`playout`]: when a picture is due, so that lips and voice go together.
+//! - [`strip`]: blocks of a picture that decode without any other datagram.
 //!
 //! Layer: above [`crate::limits`], [`crate::error`] and [`crate::time`]. It must not know sockets, seals or pictures:
 //! only fragments that were authenticated come here, and a frame is bytes.
@@ -21,5 +22,6 @@ pub mod playout;
 pub mod rate;
 pub mod reassembly;
 pub mod red;
+pub mod strip;
 pub mod track_window;
 mod wsola;

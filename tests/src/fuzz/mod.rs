@@ -21,6 +21,7 @@ mod sframe_header;
 mod sign_in;
 mod sign_in_client;
 mod sign_in_server;
+mod strip;
 mod text;
 
 use std::cell::RefCell;
@@ -35,6 +36,7 @@ pub use sealed::sealed;
 pub use server_machine::server_machine;
 pub use sframe_header::sframe_header;
 pub use sign_in::sign_in;
+pub use strip::strip;
 pub use text::text;
 
 /// One fuzz target.
@@ -49,7 +51,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "client_machine", run: client_machine, landmarks: client_machine::LANDMARKS },
     Target { name: "control_stream", run: control_stream, landmarks: control_stream::LANDMARKS },
     Target { name: "datagram", run: datagram, landmarks: datagram::LANDMARKS },
@@ -59,6 +61,7 @@ pub const TARGETS: [Target; 10] = [
     Target { name: "server_machine", run: server_machine, landmarks: server_machine::LANDMARKS },
     Target { name: "sframe_header", run: sframe_header, landmarks: sframe_header::LANDMARKS },
     Target { name: "sign_in", run: sign_in, landmarks: sign_in::LANDMARKS },
+    Target { name: "strip", run: strip, landmarks: strip::LANDMARKS },
     Target { name: "text", run: text, landmarks: text::LANDMARKS },
 ];
 
