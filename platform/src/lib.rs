@@ -13,6 +13,7 @@
 //! - [`level`]: loudness of a block of sound, and whether somebody speaks.
 //! - [`udp`]: datagrams by the hundred, with what the kernel offers for it.
 //! - [`voice`]: what happens to a voice between microphone, packet and loudspeaker: Opus, echo, noise, gain, mixing.
+//! - [`video`]: pictures to strips and back.
 //! - [`wav`]: recording of sound.
 //!
 //! Layer: above `hph-core`, below server and clients, of which it must not know.
@@ -29,6 +30,7 @@ pub mod microphone;
 pub mod pacer;
 pub mod picture;
 pub mod udp;
+pub mod video;
 pub mod voice;
 pub mod wav;
 
