@@ -96,7 +96,9 @@ phrases! {
     NOT_SENT: "* not sent: {}", "* chưa gửi được: {}";
     REFUSED_HERE: "* refused: {}", "* bị từ chối: {}";
     SOURCE_OVER: "* {}: the file is over, it is off now", "* {}: hết tệp, đã tắt";
-    NO_CAMERA: "there is no camera: start with --video FILE, DIR or test", "không có camera: chạy với --video TỆP, THƯ MỤC hoặc test";
+    SOURCE_LOST: "* {}: its device is gone; it goes on when that is plugged in again", "* {}: thiết bị đã bị rút; cắm lại là chạy tiếp";
+    SOURCE_BACK: "* {}: its device is back", "* {}: thiết bị đã trở lại";
+    NO_CAMERA: "there is no camera: start with --video NAME, default, FILE, DIR or test", "không có camera: chạy với --video TÊN, default, TỆP, THƯ MỤC hoặc test";
     NO_MIC: "there is no microphone: start with --audio FILE, tone or test", "không có micro: chạy với --audio TỆP, tone hoặc test";
     NO_ROOM: "you are in no room: /join ROOM", "bạn chưa ở phòng nào: /join PHÒNG";
     NO_CALL: "nobody calls", "không có ai gọi";
@@ -142,7 +144,7 @@ phrases! {
     A_PROTOCOL: "Client and server must be of about the same version; see hph --version.", "Máy khách và máy chủ phải cùng phiên bản; xem hph --version.";
     E_JOIN: "can't enter “{}”: {}", "không vào được “{}”: {}";
     E_SOURCE: "{}: {}", "{}: {}";
-    A_SOURCE: "Cameras: MJPEG or Y4M file, folder of JPEGs, test. Microphones: WAV file, tone, test.", "Camera: tệp MJPEG hoặc Y4M, thư mục JPEG, test. Micro: tệp WAV, tone, test.";
+    A_SOURCE: "Cameras: name, default, MJPEG or Y4M file, folder of JPEGs, test. Microphones: WAV file, tone, test.", "Camera: tên, default, tệp MJPEG hoặc Y4M, thư mục JPEG, test. Micro: tệp WAV, tone, test.";
     E_RECORDING: "the recording failed: {}", "không ghi được: {}";
     E_TIME: "no answer within {} s", "không có trả lời trong {} giây";
     E_INTERRUPTED: "interrupted", "đã dừng";

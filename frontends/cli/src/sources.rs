@@ -1,6 +1,6 @@
 //! Where pictures and sound come from: what `--video` and `--audio` mean.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use hph_client::core::limits::{PICTURE_HEIGHT_MAX, PICTURE_WIDTH_MAX};
@@ -15,6 +15,10 @@ use crate::exit::{Exit, Failure};
 use crate::lang;
 use crate::output::Output;
 
+/// A camera, if nothing else is said.
+const CAMERA_SIZE: Size = Size { width: 1280, height: 720 };
+/// Files of which pictures are played; a text with such an ending is no name of a camera.
+const VIDEO_FILES: [&str; 3] = [".mjpeg", ".mjpg", ".y4m"];
 /// The test picture, if nothing else is said.
 const TEST_FORMAT: CameraFormat = CameraFormat { width: 640, height: 360, fps: 15 };
 /// Nobody needs more pictures a second.
@@ -31,6 +35,15 @@ pub enum Video {
     Test(CameraFormat),
     /// A file or folder.
     Path(PathBuf),
+    /// A camera of this machine.
+    Device(String),
+}
+
+/// Sides of a picture as they stand on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    width: u16,
+    height: u16,
 }
 
 /// A microphone as it stands on the command line.
@@ -51,10 +64,31 @@ impl FromStr for Video {
         match text.split_once(':') {
             _ if text == "test" => Ok(Self::Test(TEST_FORMAT)),
             Some(("test", format)) => parse_format(format).map(Self::Test),
-            _ if text.is_empty() => Err("expected FILE, DIR or test[:WxH@FPS]".to_owned()),
-            _ => Ok(Self::Path(text.into())),
+            _ if text.is_empty() => Err("expected NAME, default, FILE, DIR or test[:WxH@FPS]".to_owned()),
+            _ if text.starts_with("/dev/video") => Ok(Self::Device(text.to_owned())),
+            _ if Path::new(text).exists() || text.contains('/') || is_video_file(text) => Ok(Self::Path(text.into())),
+            _ => Ok(Self::Device(text.to_owned())),
         }
     }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let sides = text.split_once('x').and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+        sides
+            .filter(|(width, height)| {
+                (16..=PICTURE_WIDTH_MAX).contains(width) && (16..=PICTURE_HEIGHT_MAX).contains(height)
+            })
+            .map(|(width, height)| Self { width, height })
+            .ok_or_else(|| format!("a size is WxH, up to {PICTURE_WIDTH_MAX}x{PICTURE_HEIGHT_MAX}"))
+    }
+}
+
+fn is_video_file(text: &str) -> bool {
+    let text = text.to_lowercase();
+    VIDEO_FILES.iter().any(|ending| text.ends_with(ending))
 }
 
 impl FromStr for Audio {
@@ -77,34 +111,38 @@ impl FromStr for Audio {
 /// `640x360@15`, `640x360` or `@15`.
 fn parse_format(text: &str) -> Result<CameraFormat, String> {
     let (size, fps) = text.split_once('@').map_or((text, None), |(size, fps)| (size, Some(fps)));
-    let (width, height) = match size {
-        "" => Some((TEST_FORMAT.width, TEST_FORMAT.height)),
-        size => size.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?))),
-    }
-    .filter(|&(w, h)| (16..=PICTURE_WIDTH_MAX).contains(&w) && (16..=PICTURE_HEIGHT_MAX).contains(&h))
-    .ok_or_else(|| format!("a size is WxH, up to {PICTURE_WIDTH_MAX}x{PICTURE_HEIGHT_MAX}"))?;
+    let Size { width, height } = match size {
+        "" => Size { width: TEST_FORMAT.width, height: TEST_FORMAT.height },
+        size => size.parse()?,
+    };
     let fps = fps.map_or(Some(TEST_FORMAT.fps), |fps| fps.parse().ok()).filter(|fps| (1..=FPS_MAX).contains(fps));
     Ok(CameraFormat { width, height, fps: fps.ok_or_else(|| format!("a rate is from 1 to {FPS_MAX}"))? })
 }
 
 impl Video {
-    /// What to open; `name` is drawn in the test picture.
-    pub fn spec(&self, name: &str, fps: u16, is_looped: bool) -> CameraSpec {
+    /// What to open; `name` is drawn in the test picture, `size` is what a camera is asked for.
+    pub fn spec(&self, name: &str, size: Option<Size>, fps: u16, is_looped: bool) -> CameraSpec {
         match self {
+            Self::Device(device) => {
+                let Size { width, height } = size.unwrap_or(CAMERA_SIZE);
+                CameraSpec::Device { name: device.clone(), format: CameraFormat { width, height, fps } }
+            }
             Self::Test(format) => CameraSpec::Test { format: *format, name: drawable(name) },
             Self::Path(path) => CameraSpec::File { path: path.clone(), fps, is_looped },
         }
     }
 
-    /// Tries to open it, so that a wrong file is known before anybody is disturbed.
+    /// Tries to open a file, and looks whether there is such a camera, so that a wrong one is known before anybody is disturbed.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn check(&self, out: &Output) -> Result<(), Failure> {
-        let Self::Path(path) = self else { return Ok(()) };
-        match camera::open_file(path, FileOptions::default()) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(source_failure(&path.display(), &error, out)),
+        match self {
+            Self::Test(_) => Ok(()),
+            Self::Path(path) => camera::open_file(path, FileOptions::default())
+                .map(|_| ())
+                .map_err(|error| source_failure(&path.display(), &error, out)),
+            Self::Device(name) => camera::find_device(name).map_err(|error| source_failure(name, &error, out)),
         }
     }
 }
@@ -161,6 +199,10 @@ mod tests {
         assert_eq!("test:@5".parse(), test(640, 360, 5));
         assert_eq!("talk.y4m".parse(), Ok(Video::Path("talk.y4m".into())));
         assert_eq!("a:b.mjpeg".parse(), Ok(Video::Path("a:b.mjpeg".into())));
+        assert_eq!("./talk".parse(), Ok(Video::Path("./talk".into())));
+        for name in ["default", "/dev/video2", "HD Webcam C920", "Built-in: Camera", "v1.2 cam"] {
+            assert_eq!(name.parse(), Ok(Video::Device(name.to_owned())), "{name}");
+        }
         for text in ["", "test:", "test:x", "test:1x1", "test:4000x4000", "test:640x360@0", "test:640x360@61"] {
             // An empty format is the default one.
             assert_eq!(text.parse::<Video>().is_err(), text != "test:", "{text}");
@@ -190,6 +232,8 @@ mod tests {
         let failure = Video::Path("/nonexistent.y4m".into()).check(&out).expect_err("missing");
         assert_eq!(failure.exit, Exit::Device);
         assert!(failure.what.contains("/nonexistent.y4m"));
+        let failure = Video::Device("No such camera".into()).check(&out).expect_err("missing");
+        assert_eq!(failure.exit, Exit::Device);
         assert!(Audio::Path("/nonexistent.wav".into()).check(&out).is_err());
         assert!(Audio::Test.check(&out).is_ok() && "test".parse::<Video>().expect("a test").check(&out).is_ok());
     }

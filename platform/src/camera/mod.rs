@@ -4,7 +4,10 @@
 //! - [`FolderSource`]: the JPEGs of a folder, passed through as they are.
 //! - [`Y4mSource`]: raw video in a YUV4MPEG2 file.
 //! - [`TestPattern`]: a moving picture with a clock in it that people and programs can read.
+//! - [`device`]: cameras of this machine.
 
+#[cfg(target_os = "linux")]
+pub mod device;
 mod folder;
 mod font;
 mod mjpeg;
@@ -64,7 +67,9 @@ pub trait CameraSource: Send {
     /// The next picture; blocks until it is due. `None` at the end of a file.
     ///
     /// # Errors
-    /// What the device or file says. The source is of no more use then.
+    /// - `TimedOut`: there is no picture yet. Ask again, unless it is time to stop.
+    /// - `NotConnected`: the device is gone, and may come back: it was unplugged, say. Ask again.
+    /// - Anything else: what the device or file says. The source is of no more use then.
     fn next_frame(&mut self) -> io::Result<Option<Captured>>;
 }
 
@@ -97,6 +102,43 @@ pub fn open_file(path: &Path, options: FileOptions) -> io::Result<Box<dyn Camera
         Some(e) if e.eq_ignore_ascii_case("y4m") => Ok(Box::new(Y4mSource::open(path, options)?)),
         _ => Ok(Box::new(MjpegSource::open(path, options)?)),
     }
+}
+
+/// Opens the camera of this machine that `name` means (see [`device::find_camera`]), as [`device::DeviceCamera`].
+///
+/// # Errors
+/// As [`device::DeviceCamera::open`]; `Unsupported` where this program can use no cameras.
+#[cfg(target_os = "linux")]
+pub fn open_device(name: &str, wanted: CameraFormat) -> io::Result<Box<dyn CameraSource>> {
+    let cameras = device::cameras();
+    Ok(Box::new(device::DeviceCamera::open(device::find_camera(&cameras, name)?, wanted)?))
+}
+
+/// Looks whether there is such a camera, without opening it.
+///
+/// # Errors
+/// As [`device::find_camera`]; `Unsupported` where this program can use no cameras.
+#[cfg(target_os = "linux")]
+pub fn find_device(name: &str) -> io::Result<()> {
+    device::find_camera(&device::cameras(), name).map(|_| ())
+}
+
+/// As on Linux, but there are none.
+///
+/// # Errors
+/// `Unsupported`.
+#[cfg(not(target_os = "linux"))]
+pub fn find_device(name: &str) -> io::Result<()> {
+    open_device(name, CameraFormat { width: 1, height: 1, fps: 1 }).map(|_| ())
+}
+
+/// As on Linux, but there are none.
+///
+/// # Errors
+/// `Unsupported`.
+#[cfg(not(target_os = "linux"))]
+pub fn open_device(_name: &str, _wanted: CameraFormat) -> io::Result<Box<dyn CameraSource>> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "cameras can be used on Linux only"))
 }
 
 fn frame_pacer(fps: u16, pacing: Pacing) -> Pacer {

@@ -15,7 +15,7 @@ const SOF15: u8 = 0xCF;
 const RST0: u8 = 0xD0;
 const RST7: u8 = 0xD7;
 const SOI: u8 = 0xD8;
-const EOI: u8 = 0xD9;
+pub(super) const EOI: u8 = 0xD9;
 const SOS: u8 = 0xDA;
 
 /// What the markers of a JPEG say.
@@ -118,18 +118,23 @@ pub fn jpeg_len_bytes(bytes: &[u8]) -> Result<Option<usize>, JpegError> {
 const END: &str = "the end of the bytes";
 
 /// A place in a JPEG, always at the start of a marker.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Walk<'a> {
-    fn new(bytes: &'a [u8]) -> Result<Self, JpegError> {
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, JpegError> {
         if bytes.starts_with(&[0xFF, SOI]) { Ok(Self { bytes, at: 2 }) } else { Err(malformed("start marker")) }
     }
 
+    /// Where it is: bytes from the start.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
     /// Reads a marker: 0xFF, as often as it likes, and a code.
-    fn next_marker(&mut self) -> Result<u8, JpegError> {
+    pub(super) fn next_marker(&mut self) -> Result<u8, JpegError> {
         if self.byte()? != 0xFF {
             return Err(malformed("marker"));
         }
@@ -143,7 +148,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads the segment after a marker: what follows its two bytes of length.
-    fn segment(&mut self) -> Result<&'a [u8], JpegError> {
+    pub(super) fn segment(&mut self) -> Result<&'a [u8], JpegError> {
         let len = usize::from(u16::from_be_bytes([self.byte()?, self.byte()?]));
         let len = len.checked_sub(2).ok_or(malformed("segment length"))?;
         let segment = self.bytes.get(self.at..self.at + len).ok_or(malformed(END))?;
@@ -152,7 +157,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Skips the compressed data of a scan, with its stuffed zeros and restart markers, up to the next other marker.
-    fn skip_entropy_data(&mut self) -> Result<(), JpegError> {
+    pub(super) fn skip_entropy_data(&mut self) -> Result<(), JpegError> {
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
             let next = rest.iter().position(|byte| *byte == 0xFF).ok_or(malformed(END))?;
@@ -213,7 +218,7 @@ fn check_scan_header(segment: &[u8], components: u8) -> Result<(), JpegError> {
     }
 }
 
-const fn malformed(at: &'static str) -> JpegError {
+pub(super) const fn malformed(at: &'static str) -> JpegError {
     JpegError::Malformed { at }
 }
 

@@ -22,6 +22,7 @@ pub struct Sent {
 struct Device {
     capture: Option<Capture>,
     sent_before: Sent,
+    is_lost: bool,
 }
 
 /// The devices of one room.
@@ -91,6 +92,18 @@ impl Devices {
             device.capture.as_ref().is_some_and(|capture| capture.figures().is_over.load(Ordering::Relaxed))
         };
         self.both().into_iter().filter(move |(_, device)| is_over(device)).map(|(track, _)| track)
+    }
+
+    /// Devices that were lost since the last call, or are back.
+    pub fn lost(&mut self) -> Vec<(TrackId, bool)> {
+        let tracks: Vec<TrackId> = self.both().into_iter().map(|(track, _)| track).collect();
+        let change = |track| {
+            let device = self.device(track)?;
+            let is_lost = device.capture.as_ref().is_some_and(|open| open.figures().is_lost.load(Ordering::Relaxed));
+            let has_changed = std::mem::replace(&mut device.is_lost, is_lost) != is_lost;
+            (has_changed && device.capture.is_some()).then_some((track, is_lost))
+        };
+        tracks.into_iter().filter_map(change).collect()
     }
 
     /// What was sent until now, of devices that were ever open.

@@ -25,7 +25,7 @@ use crate::object::{object, track_name};
 use crate::output::Output;
 use crate::refusal::{not_joined, refused};
 use crate::session::{Input, Session, Wishes};
-use crate::sources::{Audio, Video, source_failure};
+use crate::sources::{Audio, Size, Video, source_failure};
 use crate::text::parse_duration;
 pub use act::find_person;
 use devices::{Devices, Sources};
@@ -50,14 +50,17 @@ pub struct Args {
     /// Fail if the room does not exist, instead of making it
     #[arg(long)]
     no_create: bool,
-    /// Camera: MJPEG or Y4M file, folder of JPEGs, or test[:WxH@FPS]
-    #[arg(long, value_name = "FILE|DIR|test")]
+    /// Camera: its name or a part of it (see hph devices), default, MJPEG or Y4M file, folder of JPEGs, or test[:WxH@FPS]
+    #[arg(long, value_name = "NAME|default|FILE|DIR|test")]
     video: Option<Video>,
+    /// What the camera is asked for; it gives what it has next to that [default: 1280x720]
+    #[arg(long, value_name = "WxH")]
+    video_size: Option<Size>,
     /// Microphone: WAV file, tone[:HZ], or test
     #[arg(long, value_name = "FILE|tone|test")]
     audio: Option<Audio>,
-    /// Pictures a second of files that do not say
-    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=60))]
+    /// Pictures a second of a camera, and of files that do not say
+    #[arg(long = "video-fps", alias = "fps", value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=60))]
     fps: u16,
     /// Play files once instead of over and over
     #[arg(long)]
@@ -135,7 +138,7 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
     let session = Session::start(&args.who, &args.link, wishes, out)?;
     let name = args.who.name.as_deref().or(args.who.user.as_deref()).unwrap_or("hph");
     let sources = Sources {
-        camera: args.video.as_ref().map(|video| video.spec(name, args.fps, !args.once)),
+        camera: args.video.as_ref().map(|video| video.spec(name, args.video_size, args.fps, !args.once)),
         microphone: args.audio.as_ref().map(|audio| audio.spec(name, !args.once)),
     };
     let wanted = (0..).zip(rooms).map(|(index, name)| Wanted { name, request: None, has_devices: index == 0 });
@@ -290,6 +293,16 @@ impl Meeting<'_> {
             let name = track_name(track);
             let told = || object("source_over", json!({"room": room.0, "track": name}));
             out.data(told, || out.lang.fill(&lang::SOURCE_OVER, &[&name]));
+        }
+        for (room, devices) in &mut self.devices {
+            for (track, is_lost) in devices.lost() {
+                let out = self.session.out;
+                let (kind, phrase) =
+                    if is_lost { ("source_lost", &lang::SOURCE_LOST) } else { ("source_back", &lang::SOURCE_BACK) };
+                let name = track_name(track);
+                let told = || object(kind, json!({"room": room.0, "track": name}));
+                out.data(told, || out.lang.fill(phrase, &[&name]));
+            }
         }
         let figures = self.session.engine.figures();
         self.totals.take(&figures, &self.session.view);

@@ -19,6 +19,8 @@ pub struct CaptureFigures {
     pub dropped: AtomicU64,
     /// Whether the source has ended by itself.
     pub is_over: AtomicBool,
+    /// Whether its device is gone, and may come back by itself.
+    pub is_lost: AtomicBool,
 }
 
 /// A device that is on. Dropping it closes the device.
@@ -62,8 +64,14 @@ impl Capture {
             let _ = held.recv_blocking();
             let mut count = 0;
             while !is_stopped.load(Ordering::Relaxed) {
+                let taken = next(count);
+                let kind = taken.as_ref().map_or_else(io::Error::kind, |_| io::ErrorKind::Other);
+                counted.is_lost.store(kind == io::ErrorKind::NotConnected, Ordering::Relaxed);
+                if matches!(kind, io::ErrorKind::TimedOut | io::ErrorKind::NotConnected) {
+                    continue;
+                }
                 // A device that fails is over, like a file that ends; the frontend sees it and may open it again.
-                let Ok(Some(frame)) = next(count) else { break };
+                let Ok(Some(frame)) = taken else { break };
                 count += 1;
                 let is_taken = frames.send(frame);
                 let counter = if is_taken { &counted.sent } else { &counted.dropped };

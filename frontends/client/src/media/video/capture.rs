@@ -38,6 +38,13 @@ pub enum CameraSpec {
         /// Whether to begin again at the end.
         is_looped: bool,
     },
+    /// A camera of this machine.
+    Device {
+        /// Its name, a part of it, its file, or `default`.
+        name: String,
+        /// What is wanted; it gives what it has next to that.
+        format: CameraFormat,
+    },
 }
 
 impl Capture {
@@ -63,6 +70,7 @@ impl Capture {
                 let options = FileOptions { fps: *fps, is_looped: *is_looped, pacing: Pacing::RealTime };
                 camera::open_file(path, options)?
             }
+            CameraSpec::Device { name, format } => camera::open_device(name, *format)?,
         };
         let CameraFormat { width, height, .. } = source.format();
         let info = TrackInfo { is_on: true, codec: Codec::Jpeg, width, height };
