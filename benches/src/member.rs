@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hph_client::core::crypto::senderkey::DeviceSecret;
 use hph_client::core::endpoint::client::{
-    ClientEvent, ClientMachine, ClientOutput, ClientRoomPlace, ClientStorage, OutgoingFrame,
+    ClientEvent, ClientMachine, ClientOutput, ClientRoomPlace, ClientStorage, OutgoingFrame, Pieces,
 };
 use hph_client::core::endpoint::signin::client::{ClientSignIn, Credentials, SignInStep};
 use hph_client::core::id::{RoomId, Slot, TrackId};
@@ -192,7 +192,8 @@ impl Member {
     /// It can't be sent now.
     pub fn seal_frame(&mut self, room: RoomId, track: TrackId, frame: &[u8]) -> io::Result<Burst> {
         self.out.datagrams = Burst::default();
-        let frame = OutgoingFrame { track, layer: 0, timestamp: 0, level: 127, bytes: frame };
+        let frame =
+            OutgoingFrame { track, layer: 0, timestamp: 0, level: 127, bytes: frame, pieces: Pieces::Fragments };
         let sealed = self.machine.send_frame(Clock::now(), room, &frame, &mut self.out);
         sealed.map_err(|reason| io::Error::other(format!("a frame was not sealed: {reason:?}")))?;
         Ok(std::mem::take(&mut self.out.datagrams))

@@ -30,6 +30,12 @@ pub const FRAME_MAX_BYTES: usize = FRAGMENTS_MAX * FRAGMENT_PAYLOAD_MAX_BYTES;
 pub const VOICE_FRAME_MAX_BYTES: usize = 512;
 /// Earlier frames that a voice packet brings again: more would cost more than they mend.
 pub const VOICE_COPIES_MAX: usize = 2;
+/// Size layers of one track.
+pub const LAYERS_MAX: usize = 4;
+/// Packets that one parity group protects: a frame of more fragments has several groups, interleaved.
+pub const PARITY_GROUP_PACKETS_MAX: usize = 64;
+/// Parity packets of one group.
+pub const PARITY_GROUP_PARITY_MAX: usize = 16;
 
 /// Widest picture a receiver decodes, in pixels.
 pub const PICTURE_WIDTH_MAX: u16 = 1920;

@@ -19,7 +19,7 @@ use hph_core::id::{RoomId, SessionId, Slot, TrackId};
 use hph_core::limits::{DATAGRAM_MAX_BYTES, HOP_HEADER_BYTES, HOP_PREFIX_BYTES, TAG_BYTES};
 use hph_core::wire::control::{ClientMessage, ServerMessage};
 use hph_core::wire::datagram::{Kind, TOKEN_BODY_BYTES, emit_clocks};
-use hph_core::wire::media::MediaHeader;
+use hph_core::wire::media::{Form, MediaHeader};
 use hph_platform::clock::Clock;
 use hph_tests::wire_lab::person::PICTURES;
 use hph_tests::wire_lab::raw::RawClient;
@@ -160,6 +160,7 @@ impl Member {
             room: self.room,
             sender: self.slot,
             track: TrackId::CAMERA,
+            parity: 0,
             seq: self.seq,
             timestamp: 0,
             frame: self.seq,
@@ -167,6 +168,7 @@ impl Member {
             count: 1,
             layer: 0,
             level: 0,
+            form: Form::Fragments,
         };
         // An SFrame header and a tag that only a receiver would look at.
         let clear = [&header.emit()[..], &[0x97, 0x01, 0x00], &[7; TAG_BYTES]].concat();

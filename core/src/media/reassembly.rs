@@ -9,6 +9,8 @@
 //! that holds less than its fair share of slots (slots divided by the tracks that use them) takes one from a track that
 //! holds more.
 
+mod strips;
+
 use core::ops::Add;
 
 use super::fragment::Fragment;

@@ -61,6 +61,8 @@ pub struct TrackWindow {
     newest: u32,
     delivered: u64,
     given_up: u64,
+    /// Of frames that come as strips, by frame number modulo the window: strips that are missing, 0 if none came yet.
+    strips_left: [u16; WINDOW_FRAMES as usize],
     /// Places of the window that stand for frames since the first one seen: only these count as lost when they leave.
     places: u32,
 }
@@ -76,6 +78,7 @@ impl TrackWindow {
         newest: 0,
         delivered: 0,
         given_up: 0,
+        strips_left: [0; WINDOW_FRAMES as usize],
         places: 0,
     };
 
@@ -114,10 +117,29 @@ impl TrackWindow {
         let open = bits_below(self.places) & !bits_below(leaving) & !self.delivered & !self.given_up;
         let skipped = steps.saturating_sub(WINDOW_FRAMES);
         self.count_lost(u64::from(open.count_ones()).saturating_add(u64::from(skipped)));
+        for step in 0..steps.min(WINDOW_FRAMES) {
+            if let Some(left) = self.strips_left_mut(frame.wrapping_sub(step)) {
+                *left = 0;
+            }
+        }
         self.newest = frame;
         self.delivered = self.delivered.checked_shl(steps).unwrap_or(0);
         self.given_up = self.given_up.checked_shl(steps).unwrap_or(0);
         self.places = self.places.saturating_add(steps).min(WINDOW_FRAMES);
+    }
+
+    /// Notes one more strip of `frame`, which is open and has `count` of them; with the last one the frame is delivered.
+    pub(super) fn take_strip(&mut self, frame: u32, count: u16) {
+        let Some(left) = self.strips_left_mut(frame) else { return };
+        let before = if *left == 0 { count } else { *left };
+        *left = before.saturating_sub(1);
+        if *left == 0 {
+            self.deliver(frame);
+        }
+    }
+
+    fn strips_left_mut(&mut self, frame: u32) -> Option<&mut u16> {
+        self.strips_left.get_mut((frame % WINDOW_FRAMES) as usize)
     }
 
     /// Settles `frame` as delivered.

@@ -140,6 +140,7 @@ const fn codec_name(codec: Codec) -> &'static str {
         Codec::Pcm16k => "pcm16k",
         Codec::Jpeg => "jpeg",
         Codec::Opus => "opus",
+        Codec::Strips => "strips",
     }
 }
 

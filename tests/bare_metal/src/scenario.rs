@@ -1,6 +1,6 @@
 //! What happens in the meeting, and what must follow from it. Everything is checked on the spot: a wrong step panics.
 
-use hph_core::endpoint::client::{ClientOutput, OutgoingFrame};
+use hph_core::endpoint::client::{ClientOutput, OutgoingFrame, Pieces};
 use hph_core::error::DropReason;
 use hph_core::id::TrackId;
 use hph_core::limits::FRAGMENT_PAYLOAD_MAX_BYTES;
@@ -113,7 +113,8 @@ fn send(meeting: &mut Meeting<'_>, client: u8, track: TrackId, number: u32, len:
     let now = meeting.now;
     let (sent, spent) = meeting.at_client(client, |machine, out| {
         let bytes = out.frame;
-        let frame = OutgoingFrame { track, layer: 0, timestamp: number * 3000, level: 127, bytes };
+        let frame =
+            OutgoingFrame { track, layer: 0, timestamp: number * 3000, level: 127, bytes, pieces: Pieces::Fragments };
         machine.send_frame(now, ROOM, &frame, out)
     });
     let datagrams = sent.expect("the frame is sent");

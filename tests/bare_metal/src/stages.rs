@@ -9,7 +9,7 @@ use hph_core::media::reassembly::{DEADLINE_DEFAULT, Inserted, Reassembler, Reass
 use hph_core::media::track_window::{TrackKey, TrackWindow};
 use hph_core::time::Instant;
 use hph_core::wire::datagram::Kind;
-use hph_core::wire::media::{MediaHeader, MediaLayout};
+use hph_core::wire::media::{Form, MediaHeader, MediaLayout};
 
 use crate::Counter;
 use crate::record::{Outcome, Stage};
@@ -91,6 +91,7 @@ fn header(index: u16) -> MediaHeader {
         room: RoomId(1),
         sender: Slot(1),
         track: TrackId::CAMERA,
+        parity: 0,
         seq: u32::from(index),
         timestamp: 0,
         frame: 1,
@@ -98,5 +99,6 @@ fn header(index: u16) -> MediaHeader {
         count: PACKETS,
         layer: 0,
         level: 127,
+        form: Form::Fragments,
     }
 }

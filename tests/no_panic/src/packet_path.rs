@@ -71,7 +71,7 @@ impl ClientOutput for Unknown {
 }
 
 /// Pointers to all of them.
-pub fn entries() -> [*const (); 30] {
+pub fn entries() -> [*const (); 31] {
     [
         relay_datagram as *const (),
         relay_handed_over as *const (),
@@ -92,6 +92,7 @@ pub fn entries() -> [*const (); 30] {
         sframe_header_emit as *const (),
         fragments as *const (),
         reassembly_insert as *const (),
+        reassembly_strip as *const (),
         reassembly_frame as *const (),
         reassembly_release as *const (),
         reassembly_timeout as *const (),
@@ -230,6 +231,16 @@ fn reassembly_insert(
     fragment: &Fragment<'_>,
 ) -> Handled {
     reassembler.insert(now, key, fragment).map(|inserted| _ = black_box(inserted))
+}
+
+fn reassembly_strip(
+    reassembler: &mut Reassembler<'_>,
+    now: Instant,
+    key: TrackKey,
+    frame: u32,
+    count: u16,
+) -> Result<bool, DropReason> {
+    reassembler.note_strip(now, key, frame, count)
 }
 
 fn reassembly_frame(reassembler: &Reassembler<'_>, frame: &FrameRef) {

@@ -1,6 +1,6 @@
 //! The client machine under a server that says anything.
 
-use hph_core::endpoint::client::OutgoingFrame;
+use hph_core::endpoint::client::{OutgoingFrame, Pieces};
 use hph_core::id::{RoomId, Slot, TrackId};
 use hph_core::time::Duration;
 use hph_core::wire::control::{Codec, DevicePublic, Parsed, TrackInfo, parse_server};
@@ -99,7 +99,9 @@ fn user(world: &mut ClientWorld<'_>, input: &mut Input<'_>) {
         _ => {
             let [layer, level] = input.array();
             let bytes = vec![level; usize::from(input.u16() & 0x0fff)];
-            let frame = OutgoingFrame { track, layer: layer & 3, timestamp: 5, level, bytes: &bytes };
+            let strips: Vec<_> = (0..usize::from(level & 7)).map(|strip| strip * 700..strip * 700 + 700).collect();
+            let pieces = if level & 0x10 != 0 { Pieces::Strips(&strips) } else { Pieces::Fragments };
+            let frame = OutgoingFrame { track, layer: layer & 7, timestamp: 5, level, bytes: &bytes, pieces };
             let _ = world.machine.send_frame(now, room, &frame, &mut world.truth);
         }
     }

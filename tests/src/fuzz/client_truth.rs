@@ -26,6 +26,8 @@ pub struct ClientTruth {
     pub now: Instant,
     /// Frames that were handed out since somebody looked.
     pub frames: Vec<(FrameKey, Vec<u8>)>,
+    /// Strips that were handed out, with their place in the frame.
+    pub strips: Vec<(FrameKey, u16, Vec<u8>)>,
     /// The last chat message of each room that was handed out since the room was joined.
     chats: BTreeMap<RoomId, u64>,
     direct: u64,
@@ -104,6 +106,11 @@ impl ClientOutput for ClientTruth {
                 reach(if frame.bytes.is_empty() { "empty frame" } else { "frame" });
                 let key = (frame.room, frame.slot, frame.track, frame.layer, frame.frame);
                 self.frames.push((key, frame.bytes.to_vec()));
+            }
+            ClientEvent::Strip(strip) => {
+                reach("strip");
+                let key = (strip.room, strip.slot, strip.track, strip.layer, strip.frame);
+                self.strips.push((key, strip.index, strip.bytes.to_vec()));
             }
             ClientEvent::Participant { is_new: true, .. } => reach("participant"),
             ClientEvent::ParticipantGone { .. } => reach("participant gone"),

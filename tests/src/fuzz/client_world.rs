@@ -254,6 +254,10 @@ impl<'m> ClientWorld<'m> {
             let count = whole(fragments, 0, &bytes).unwrap_or_else(|| panic!("frame {key:?} has other bytes"));
             reach(if count == 1 { "frame of one fragment" } else { "frame of many fragments" });
         }
+        for (key, index, bytes) in std::mem::take(&mut self.truth.strips) {
+            let sealed = self.sealed.get(&key).and_then(|fragments| fragments.get(&index));
+            assert!(sealed.is_some_and(|sealed| sealed.contains(&bytes)), "a strip that nobody sealed");
+        }
     }
 
     /// Hands the datagram in again, and altered, if the flags say so.

@@ -6,7 +6,7 @@ use hph_core::id::{RoomId, Slot, TrackId};
 use hph_core::limits::{HOP_PREFIX_BYTES, TAG_BYTES};
 use hph_core::time::Instant;
 use hph_core::wire::datagram::Kind;
-use hph_core::wire::media::{MediaHeader, MediaLayout};
+use hph_core::wire::media::{Form, MediaHeader, MediaLayout};
 
 use super::input::Input;
 
@@ -45,6 +45,7 @@ pub fn media_header(input: &mut Input<'_>, room: RoomId, sender: Slot) -> MediaH
         room: if is_elsewhere { RoomId(u32::from(more & 7)) } else { room },
         sender: if is_elsewhere { Slot(u16::from(input.u8())) } else { sender },
         track: TrackId(track & 7),
+        parity: if more & 3 == 3 { count & 3 } else { 0 },
         seq: u32::from(frame),
         timestamp: u32::from(more >> 4 & 7),
         frame: if more & 8 != 0 { input.u32() } else { u32::from(frame) },
@@ -52,6 +53,7 @@ pub fn media_header(input: &mut Input<'_>, room: RoomId, sender: Slot) -> MediaH
         count: u16::from(count),
         layer: track >> 5,
         level: more,
+        form: if more & 0x60 == 0x60 { Form::Strips } else { Form::Fragments },
     }
 }
 

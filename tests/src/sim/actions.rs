@@ -171,7 +171,9 @@ impl World<'_> {
         let Some(room) = self.random.pick(&rooms).copied() else { return };
         let track = TrackId(self.random.below(TRACKS_MAX as u64) as u8);
         let len = frame_len(&mut self.random);
-        self.send_frame(client, room, track, len);
+        // Short strips, but no more than a frame may have.
+        let strip_len = self.random.chance(400).then(|| (len / 64 + 1).max(1 + self.random.below(1100) as usize));
+        self.send_frame(client, room, track, len, strip_len);
     }
 
     /// Something breaks for one client.

@@ -165,7 +165,7 @@ impl World<'_> {
             let rooms: Vec<RoomId> = self.clients[client].rooms.keys().copied().collect();
             for room in rooms {
                 let len = 1 + self.random.below(1500) as usize;
-                let key = self.send_frame(client, room, TRACK, len);
+                let key = self.send_frame(client, room, TRACK, len, None);
                 let is_on = self.is_track_on(client, room);
                 assert!(key.is_some() || !is_on, "who is in a room with a track on can send");
                 sent.extend(key.filter(|_| is_on));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use hph_core::crypto::senderkey::DeviceSecret;
-use hph_core::endpoint::client::{ClientMachine, ClientRoomPlace, ClientStorage, HeldPacket, OutgoingFrame};
+use hph_core::endpoint::client::{ClientMachine, ClientRoomPlace, ClientStorage, HeldPacket, OutgoingFrame, Pieces};
 use hph_core::error::DropReason;
 use hph_core::id::{RoomId, Slot, TrackId};
 use hph_core::limits::{FRAGMENT_PAYLOAD_MAX_BYTES, HOP_PREFIX_BYTES, TRACKS_MAX};
@@ -306,10 +306,20 @@ impl World<'_> {
         }
     }
 
-    /// Sends one frame. Gives its key if it went out whole.
-    pub fn send_frame(&mut self, client: usize, room: RoomId, track: TrackId, len: usize) -> Option<FrameKey> {
+    /// Sends one frame, in strips of that length if there is one. Gives its key if it went out whole.
+    pub fn send_frame(
+        &mut self,
+        client: usize,
+        room: RoomId,
+        track: TrackId,
+        len: usize,
+        strip_len: Option<usize>,
+    ) -> Option<FrameKey> {
         let (begin, bytes) = frame_bytes(&mut self.random, len);
-        let outgoing = OutgoingFrame { track, layer: 0, timestamp: self.now_us as u32, level: 127, bytes };
+        let strips: Option<Vec<_>> =
+            strip_len.map(|strip| (0..len).step_by(strip).map(|begin| begin..len.min(begin + strip)).collect());
+        let pieces = strips.as_deref().map_or(Pieces::Fragments, Pieces::Strips);
+        let outgoing = OutgoingFrame { track, layer: 0, timestamp: self.now_us as u32, level: 127, bytes, pieces };
         let mut deeds = ClientDeeds::default();
         let now = self.time();
         let result = self.clients[client].machine.send_frame(now, room, &outgoing, &mut deeds);
@@ -322,7 +332,7 @@ impl World<'_> {
             let author = author.expect("who sends is in the room");
             let header = MediaHeader::parse(&first[HOP_PREFIX_BYTES..]).expect("a machine sends whole headers");
             let key = (author, header.track, header.frame);
-            self.oracle.handle_frame_sent(key, SentFrame { begin, len, at_us: self.now_us });
+            self.oracle.handle_frame_sent(key, SentFrame { begin, len, strip_len, at_us: self.now_us });
             key
         });
         if let Some(author) = author {

@@ -92,6 +92,12 @@ impl World<'_> {
                 let receiver = self.membership(client, room).expect("a receiver who is there");
                 self.oracle.handle_frame(receiver, ((receiver.0, room, author), track, frame), &bytes);
             }
+            Note::Strip { room, slot, track, frame, index, bytes } => {
+                let view = self.clients[client].rooms.get(&room).expect("a strip of a room that we are in");
+                let author = view.roster.get(&slot).expect("a strip of somebody who is there").member;
+                let receiver = self.membership(client, room).expect("a receiver who is there");
+                self.oracle.handle_strip(receiver, ((receiver.0, room, author), track, frame), index, &bytes);
+            }
             Note::Up => self.clients[client].is_up = true,
             Note::Lost => self.clients[client].is_up = false,
             Note::Silent => self.disconnect(client),

@@ -12,7 +12,7 @@ use hph_core::id::{RoomId, Slot, TrackId};
 use hph_core::limits::{HOP_HEADER_BYTES, HOP_PREFIX_BYTES, MEDIA_HEADER_BYTES};
 use hph_core::wire::control::{ClientMessage, Codec, DevicePublic, ServerMessage, TrackInfo};
 use hph_core::wire::datagram::Kind;
-use hph_core::wire::media::{MediaHeader, MediaLayout};
+use hph_core::wire::media::{Form, MediaHeader, MediaLayout};
 
 use super::SECOND;
 use super::oracle::{Membership, Oracle};
@@ -256,6 +256,7 @@ impl World<'_> {
             room: if self.random.chance(200) { RoomId(self.random.below(4) as u32) } else { room },
             sender: if self.random.chance(500) { other } else { own },
             track: TrackId(self.random.below(4) as u8),
+            parity: self.random.below(3) as u8,
             seq: self.random.next_u64() as u32,
             timestamp: 0,
             frame: self.random.below(64) as u32,
@@ -263,6 +264,7 @@ impl World<'_> {
             count: 1 + self.random.below(2) as u16,
             layer: 0,
             level: 0,
+            form: if self.random.chance(300) { Form::Strips } else { Form::Fragments },
         };
         let mut keys: Vec<_> = self.mallory.stolen.iter().map(|((_, epoch), base)| (*epoch, *base)).collect();
         keys.sort_unstable();

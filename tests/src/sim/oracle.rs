@@ -26,6 +26,8 @@ pub struct SentFrame {
     pub begin: usize,
     /// How many they are.
     pub len: usize,
+    /// How long its strips are, the last one perhaps shorter; none if it went out in fragments.
+    pub strip_len: Option<usize>,
     /// When it was sealed. **Units:** microseconds.
     pub at_us: u64,
 }
@@ -58,6 +60,7 @@ pub struct Oracle {
     pub joined_at_us: HashMap<Membership, u64>,
     frames: HashMap<FrameKey, SentFrame>,
     delivered: HashSet<(Membership, FrameKey)>,
+    strips: HashSet<(Membership, FrameKey, u16)>,
     hop_nonces: HashSet<(usize, bool, u8, u64)>,
     media_nonces: HashSet<(Membership, u64, u64)>,
     genuine: HashSet<u64>,
@@ -134,12 +137,31 @@ impl Oracle {
     pub fn handle_frame(&mut self, receiver: Membership, key: FrameKey, bytes: &[u8]) {
         let sent = self.frames.get(&key).unwrap_or_else(|| panic!("nobody sent {key:?}"));
         assert!(bytes == &noise()[sent.begin..sent.begin + sent.len], "frame {key:?} has other bytes");
-        let joined_at_us = self.joined_at_us[&receiver];
-        assert!(sent.at_us >= joined_at_us, "{receiver:?} opened a frame from before it joined");
-        assert_eq!((receiver.0, receiver.1), (key.0.0, key.0.1), "a frame of another room");
+        assert_eq!(sent.strip_len, None, "strips of frame {key:?} were put together");
+        self.check_receiver(receiver, key, *sent);
         assert!(self.delivered.insert((receiver, key)), "{receiver:?} was handed {key:?} twice");
         self.frames_delivered += 1;
         self.note(u64::from(key.2));
+    }
+
+    /// A receiver was handed a strip.
+    ///
+    /// # Panics
+    /// If nobody sent it so, or it came twice.
+    pub fn handle_strip(&mut self, receiver: Membership, key: FrameKey, index: u16, bytes: &[u8]) {
+        let sent = *self.frames.get(&key).unwrap_or_else(|| panic!("nobody sent {key:?}"));
+        let strip_len = sent.strip_len.expect("a strip of a frame of strips");
+        let strip = noise()[sent.begin..sent.begin + sent.len].chunks(strip_len).nth(index.into());
+        assert_eq!(Some(bytes), strip, "strip {index} of {key:?} has other bytes");
+        self.check_receiver(receiver, key, sent);
+        assert!(self.strips.insert((receiver, key, index)), "{receiver:?} was handed strip {index} of {key:?} twice");
+        self.note(u64::from(key.2) << 16 | u64::from(index));
+    }
+
+    fn check_receiver(&self, receiver: Membership, key: FrameKey, sent: SentFrame) {
+        let joined_at_us = self.joined_at_us[&receiver];
+        assert!(sent.at_us >= joined_at_us, "{receiver:?} opened a frame from before it joined");
+        assert_eq!((receiver.0, receiver.1), (key.0.0, key.0.1), "a frame of another room");
     }
 
     /// Whether that frame was handed out to that receiver.

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hph_client::engine::{
-    Account, CapturedFrame, Command, Engine, EngineConfig, EngineFigures, Event, FrameSender, IncomingFrame,
+    Account, CapturedFrame, Command, Engine, EngineConfig, EngineFigures, Event, FrameSender, IncomingMedia,
     new_reference,
 };
 use hph_core::id::{RoomId, Slot, TrackId};
@@ -92,7 +92,8 @@ impl Person {
     pub fn start(config: EngineConfig) -> Self {
         let arrivals = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&arrivals);
-        let sink = Box::new(move |frame: &IncomingFrame<'_>| {
+        let sink = Box::new(move |media: &IncomingMedia<'_>| {
+            let IncomingMedia::Frame(frame) = media else { return };
             let arrival = Arrival {
                 room: frame.room,
                 slot: frame.slot,
@@ -382,7 +383,17 @@ impl Drop for Stream {
 fn send_frame(frames: &FrameSender, room: RoomId, track: TrackId, timestamp: u32, bytes: Vec<u8>) -> bool {
     let now = Clock::now();
     let level = if track.is_audio() { 30 } else { 127 };
-    frames.send(CapturedFrame { room, track, timestamp, level, bytes, captured_at: now, encoded_at: now })
+    frames.send(CapturedFrame {
+        room,
+        track,
+        layer: 0,
+        timestamp,
+        level,
+        bytes,
+        strips: None,
+        captured_at: now,
+        encoded_at: now,
+    })
 }
 
 fn tail(log: &[(Instant, Event)]) -> &[(Instant, Event)] {

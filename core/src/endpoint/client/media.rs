@@ -1,92 +1,17 @@
-//! Sending our frames and receiving everybody else's.
+//! Receiving everybody else's frames.
 
-use super::{ClientEvent, ClientMachine, ClientOutput, IncomingFrame};
+use super::{ClientEvent, ClientMachine, ClientOutput, IncomingFrame, IncomingStrip};
 use crate::crypto::hop::HopHeader;
 use crate::crypto::sframe::ReceiverKey;
 use crate::error::DropReason;
-use crate::id::{RoomId, TrackId};
-use crate::limits::{DATAGRAM_MAX_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES, HOP_PREFIX_BYTES, MEDIA_HEADER_BYTES, TAG_BYTES};
-use crate::media::fragment::{Fragment, Fragmenter};
+use crate::limits::{MEDIA_HEADER_BYTES, TAG_BYTES};
+use crate::media::fragment::Fragment;
 use crate::media::reassembly::Inserted;
 use crate::media::track_window::TrackKey;
 use crate::time::Instant;
-use crate::wire::datagram::Kind;
-use crate::wire::media::{MediaHeader, MediaLayout};
-
-/// A frame of ours, ready to be cut, sealed and sent.
-#[derive(Clone, Copy, Debug)]
-pub struct OutgoingFrame<'a> {
-    /// Which track.
-    pub track: TrackId,
-    /// Size layer, 0 the full picture.
-    pub layer: u8,
-    /// Capture time on the media clock.
-    pub timestamp: u32,
-    /// RFC 6464 level; 127 for pictures.
-    pub level: u8,
-    /// The encoded frame.
-    pub bytes: &'a [u8],
-}
+use crate::wire::media::{Form, MediaHeader, MediaLayout};
 
 impl ClientMachine<'_> {
-    /// Cuts a frame, seals each fragment end to end and for the hop, and sends it. Gives the number of datagrams.
-    ///
-    /// # Errors
-    /// [`DropReason::NotInRoom`] and [`DropReason::UnvalidatedPath`] while not joined or without datagrams,
-    /// [`DropReason::UnknownTrack`] if the track is off, [`DropReason::Length`] for an empty or too long frame,
-    /// [`DropReason::KeyExhausted`].
-    pub fn send_frame(
-        &mut self,
-        now: Instant,
-        id: RoomId,
-        frame: &OutgoingFrame<'_>,
-        out: &mut impl ClientOutput,
-    ) -> Result<u16, DropReason> {
-        let link = self.link.as_mut().filter(|link| link.is_up()).ok_or(DropReason::UnvalidatedPath)?;
-        let room = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|room| room.id == id);
-        let room = room.ok_or(DropReason::NotInRoom)?;
-        let (slot, _) = room.joined.ok_or(DropReason::NotInRoom)?;
-        let own = room.own.as_mut().ok_or(DropReason::UnknownKey)?;
-        let track = room.my_tracks.get_mut(usize::from(frame.track.0)).filter(|track| track.info.is_on);
-        let track = track.ok_or(DropReason::UnknownTrack)?;
-        let cut = Fragmenter::new(frame.bytes.len()).map_err(|_| DropReason::Length)?;
-        // A number is used up even if sealing fails half-way: fragments of two frames must not have one.
-        let number = track.frame;
-        track.frame = number.wrapping_add(1);
-
-        for (index, range) in cut.fragments() {
-            let header = MediaHeader {
-                room: id,
-                sender: slot,
-                track: frame.track,
-                seq: track.seq,
-                timestamp: frame.timestamp,
-                frame: number,
-                index,
-                count: cut.count(),
-                layer: frame.layer,
-                level: frame.level,
-            };
-            let metadata = header.emit();
-            let mut body = [0; FRAGMENT_PAYLOAD_MAX_BYTES];
-            let fragment = frame.bytes.get(range).ok_or(DropReason::Length)?;
-            let body = body.get_mut(..fragment.len()).ok_or(DropReason::Length)?;
-            body.copy_from_slice(fragment);
-            let mut sframe = [0; 17];
-            let (sframe_len, tag) = own.sealer.seal(&metadata, body, &mut sframe)?;
-
-            let mut datagram = Datagram::new();
-            datagram.push(&metadata)?;
-            datagram.push(sframe.get(..sframe_len).ok_or(DropReason::Length)?)?;
-            datagram.push(&tag)?;
-            let prefix = link.sealer.seal_clear(now, Kind::Media as u8, datagram.payload())?;
-            datagram.push(body)?;
-            out.datagram(datagram.finish(&prefix));
-            track.seq = track.seq.wrapping_add(1);
-        }
-        Ok(cut.count())
-    }
-
     pub(super) fn handle_media(
         &mut self,
         now: Instant,
@@ -100,6 +25,9 @@ impl ClientMachine<'_> {
         let clear = payload.get(..layout.clear_len_bytes).ok_or(DropReason::Length)?;
         link.opener.open_clear(now, hop, tag, clear)?;
         link.handle_media(now);
+        if layout.header.is_parity() {
+            return Err(DropReason::Unexpected);
+        }
         match self.deliver(now, &layout, payload, out) {
             Err(lacks) => self.hold(now, &layout, payload, lacks),
             Ok(()) => Ok(()),
@@ -115,9 +43,36 @@ impl ClientMachine<'_> {
         out: &mut impl ClientOutput,
     ) -> Result<(), DropReason> {
         self.open_end_to_end(now, layout, payload, out)?;
-        let header = &layout.header;
         let body = payload.get(layout.clear_len_bytes..).ok_or(DropReason::Length)?;
+        self.take_piece(now, &layout.header, body, out)
+    }
+
+    /// Hands out what was opened, or keeps it until its frame is whole.
+    fn take_piece(
+        &mut self,
+        now: Instant,
+        header: &MediaHeader,
+        body: &[u8],
+        out: &mut impl ClientOutput,
+    ) -> Result<(), DropReason> {
         let key = TrackKey { room: header.room.0, sender: header.sender.0, track: header.track.0, layer: header.layer };
+        if header.form == Form::Strips {
+            let is_newest = self.reassembler.note_strip(now, key, header.frame, header.count)?;
+            out.event(ClientEvent::Strip(IncomingStrip {
+                room: header.room,
+                slot: header.sender,
+                track: header.track,
+                layer: header.layer,
+                frame: header.frame,
+                timestamp: header.timestamp,
+                index: header.index,
+                count: header.count,
+                bytes: body,
+                at: now,
+                is_newest,
+            }));
+            return Ok(());
+        }
         let fragment = Fragment {
             frame: header.frame,
             index: header.index,
@@ -190,35 +145,5 @@ impl ClientMachine<'_> {
         candidate.open(&layout.sframe, sframe, metadata, tag, body)?;
         member.keys.insert_opened(now, epoch, base, candidate);
         Ok(())
-    }
-}
-
-/// A datagram that is put together from the media header on, the hop prefix last.
-struct Datagram {
-    bytes: [u8; DATAGRAM_MAX_BYTES],
-    filled: usize,
-}
-
-impl Datagram {
-    const fn new() -> Self {
-        Self { bytes: [0; DATAGRAM_MAX_BYTES], filled: HOP_PREFIX_BYTES }
-    }
-
-    fn push(&mut self, part: &[u8]) -> Result<(), DropReason> {
-        let end = self.filled.checked_add(part.len()).ok_or(DropReason::Length)?;
-        self.bytes.get_mut(self.filled..end).ok_or(DropReason::Length)?.copy_from_slice(part);
-        self.filled = end;
-        Ok(())
-    }
-
-    fn payload(&self) -> &[u8] {
-        self.bytes.get(HOP_PREFIX_BYTES..self.filled).unwrap_or_default()
-    }
-
-    fn finish(&mut self, prefix: &[u8; HOP_PREFIX_BYTES]) -> &[u8] {
-        if let Some(head) = self.bytes.first_chunk_mut::<HOP_PREFIX_BYTES>() {
-            *head = *prefix;
-        }
-        self.bytes.get(..self.filled).unwrap_or_default()
     }
 }

@@ -11,14 +11,15 @@ mod link;
 mod media;
 mod remote_keys;
 mod room;
+mod send;
 mod sync;
 
 use heapless::String;
 
 pub use held::HeldPacket;
 pub use link::LinkStats;
-pub use media::OutgoingFrame;
-pub use room::{ClientRoomPlace, MyTrack, OWN_REQUEST_MIN};
+pub use room::{ClientRoomPlace, MyTrack, Numbering, OWN_REQUEST_MIN};
+pub use send::{OutgoingFrame, Pieces};
 
 use crate::crypto::drbg::Drbg;
 use crate::crypto::senderkey::DeviceSecret;
@@ -113,6 +114,8 @@ pub enum ClientEvent<'a> {
     },
     /// A whole frame of somebody's track.
     Frame(IncomingFrame<'a>),
+    /// A strip of somebody's picture.
+    Strip(IncomingStrip<'a>),
     /// Datagrams go both ways.
     DatagramsUp,
     /// No datagram came back for two seconds.
@@ -147,6 +150,34 @@ pub struct IncomingFrame<'a> {
     /// When its last fragment came.
     pub complete_at: Instant,
     /// Whether no newer frame of the track was handed out before.
+    pub is_newest: bool,
+}
+
+/// A strip of somebody's picture: one packet, of use by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IncomingStrip<'a> {
+    /// Which room.
+    pub room: RoomId,
+    /// Whose.
+    pub slot: Slot,
+    /// Which track.
+    pub track: TrackId,
+    /// Which size layer.
+    pub layer: u8,
+    /// Number of its frame in the track and layer; wraps around.
+    pub frame: u32,
+    /// Capture time on the media clock.
+    pub timestamp: u32,
+    /// Which strip of the frame, below `count`.
+    pub index: u16,
+    /// Strips of the frame, 1 to [`crate::limits::FRAGMENTS_MAX`].
+    pub count: u16,
+    /// The strip, 1 to [`crate::limits::FRAGMENT_PAYLOAD_MAX_BYTES`] bytes. Each is handed out once, in any order, up to
+    /// 64 frames late.
+    pub bytes: &'a [u8],
+    /// When it came.
+    pub at: Instant,
+    /// Whether no strip of a newer frame came before.
     pub is_newest: bool,
 }
 

@@ -8,7 +8,7 @@ use super::sync::Catcher;
 use super::{ClientEvent, ClientMachine, ClientOutput};
 use crate::crypto::senderkey::DeviceKeys;
 use crate::id::{RoomId, Slot, TrackId};
-use crate::limits::{ROOM_PARTICIPANTS_MAX, TRACKS_MAX, USERNAME_MAX_BYTES};
+use crate::limits::{LAYERS_MAX, ROOM_PARTICIPANTS_MAX, TRACKS_MAX, USERNAME_MAX_BYTES};
 use crate::media::reassembly::Reassembler;
 use crate::time::{Duration, Instant};
 use crate::wire::control::{ClientMessage, LeaveReason, Refusal, ServerMessage, TrackInfo};
@@ -59,12 +59,19 @@ impl ClientRoomPlace {
 pub struct MyTrack {
     /// As we want it.
     pub info: TrackInfo,
-    /// Next packet sequence number.
-    pub seq: u32,
-    /// Next frame number.
-    pub frame: u32,
+    /// What comes next in each size layer.
+    pub layers: [Numbering; LAYERS_MAX],
     /// Whether the server has said that it is on.
     pub is_confirmed: bool,
+}
+
+/// Numbers of a track and layer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Numbering {
+    /// Next packet.
+    pub seq: u32,
+    /// Next frame.
+    pub frame: u32,
 }
 
 /// A room that this client wants to be in.

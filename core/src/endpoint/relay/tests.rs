@@ -13,7 +13,7 @@ use crate::id::RoomId;
 use crate::limits::{DATAGRAM_MAX_BYTES, HOP_HEADER_BYTES, TAG_BYTES};
 use crate::time::Instant;
 use crate::wire::datagram::{Kind, PING_BODY_BYTES, TOKEN_BODY_BYTES, emit_clocks};
-use crate::wire::media::MediaHeader;
+use crate::wire::media::{Form, MediaHeader};
 
 const ROOM: RoomId = RoomId(7);
 const RATE: (u32, u32) = (1000, 100);
@@ -69,6 +69,7 @@ impl Client {
             room,
             sender: slot,
             track,
+            parity: 0,
             seq,
             timestamp: 0,
             frame: seq,
@@ -76,6 +77,7 @@ impl Client {
             count: 1,
             layer: 0,
             level,
+            form: Form::Fragments,
         };
         let mut payload = header.emit().to_vec();
         let sframe = SframeHeader::parse(&[0x97, 0x01, 0x00]).unwrap();

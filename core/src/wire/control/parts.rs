@@ -15,6 +15,8 @@ pub enum Codec {
     Jpeg,
     /// Opus, 48 kHz clock, one channel (RFC 6716).
     Opus,
+    /// Strips of a picture that is kept: each datagram decodes by itself.
+    Strips,
 }
 
 /// One track as its owner announced it and the server confirmed it.

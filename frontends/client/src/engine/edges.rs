@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use async_io::Timer;
 use futures_lite::future;
-use hph_core::endpoint::client::{ClientMachine, OutgoingFrame};
+use hph_core::endpoint::client::{ClientMachine, OutgoingFrame, Pieces};
 use hph_core::time::{Duration, Instant};
 use hph_platform::clock::Clock;
 
@@ -60,10 +60,11 @@ fn send_frame(machine: &mut ClientMachine<'_>, frame: &CapturedFrame, since: Ins
     let began = Clock::now();
     let outgoing = OutgoingFrame {
         track: frame.track,
-        layer: 0,
+        layer: frame.layer,
         timestamp: frame.timestamp,
         level: frame.level,
         bytes: &frame.bytes,
+        pieces: frame.strips.as_deref().map_or(Pieces::Fragments, Pieces::Strips),
     };
     if machine.send_frame(began, frame.room, &outgoing, out).is_err() {
         out.figures.frames_unsent += 1;

@@ -279,6 +279,6 @@ pub(crate) fn translate(event: ClientEvent<'_>) -> Option<Event> {
         }
         C::DatagramsUp => Event::Datagrams { is_up: true },
         C::DatagramsLost => Event::Datagrams { is_up: false },
-        C::Frame(_) | C::ServerSilent | C::Said(_) => return None,
+        C::Frame(_) | C::Strip(_) | C::ServerSilent | C::Said(_) => return None,
     })
 }

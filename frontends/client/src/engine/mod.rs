@@ -8,6 +8,7 @@ mod run;
 mod session;
 
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -17,7 +18,7 @@ use hph_core::time::Instant;
 use hph_core::wire::control::TrackInfo;
 
 pub use event::{EndReason, Event, Participant};
-pub use hph_core::endpoint::client::IncomingFrame;
+pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip};
 
 use crate::media::Stages;
 use crate::tls::Trust;
@@ -170,12 +171,17 @@ pub struct CapturedFrame {
     pub room: RoomId,
     /// Which track.
     pub track: TrackId,
+    /// Size layer, 0 the full picture.
+    pub layer: u8,
     /// Capture time on the media clock.
     pub timestamp: u32,
     /// RFC 6464 level; 127 for pictures.
     pub level: u8,
     /// The encoded frame.
     pub bytes: Vec<u8>,
+    /// Which of its bytes are a strip each, of 1 to [`hph_core::limits::FRAGMENT_PAYLOAD_MAX_BYTES`]; none if the frame
+    /// is of use only as a whole.
+    pub strips: Option<Vec<Range<usize>>>,
     /// When it was captured.
     pub captured_at: Instant,
     /// When it was encoded.
@@ -193,8 +199,17 @@ impl FrameSender {
     }
 }
 
-/// Takes frames of others, on the engine's thread: it must not wait.
-pub type FrameSink = Box<dyn FnMut(&IncomingFrame<'_>) + Send>;
+/// What came of somebody's track.
+#[derive(Clone, Copy, Debug)]
+pub enum IncomingMedia<'a> {
+    /// A whole frame.
+    Frame(IncomingFrame<'a>),
+    /// A strip of a picture, as soon as it is there.
+    Strip(IncomingStrip<'a>),
+}
+
+/// Takes what others send, on the engine's thread: it must not wait.
+pub type FrameSink = Box<dyn FnMut(&IncomingMedia<'_>) + Send>;
 
 /// A track of somebody: in which room, whose, which.
 pub type RemoteTrack = (RoomId, Slot, TrackId);

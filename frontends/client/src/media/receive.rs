@@ -14,7 +14,7 @@ use super::record::{Recorder, RecorderConfig};
 use super::stages::Stages;
 use super::video::receive as video;
 use super::voice::playback as voice;
-use crate::engine::{FrameSink, IncomingFrame, RemoteTrack};
+use crate::engine::{FrameSink, IncomingFrame, IncomingMedia, RemoteTrack};
 
 /// Frames of a kind that may wait: two seconds of a full room.
 const QUEUE_MAX: usize = 512;
@@ -145,7 +145,8 @@ impl Receiver {
     pub fn sink(&self) -> FrameSink {
         let (pictures, sound) = (self.pictures.sender.clone(), self.sound.sender.clone());
         let overrun = Arc::clone(&self.overrun);
-        Box::new(move |frame: &IncomingFrame<'_>| {
+        Box::new(move |media: &IncomingMedia<'_>| {
+            let IncomingMedia::Frame(frame) = media else { return };
             let queue = if frame.track.is_audio() { &sound } else { &pictures };
             if let Some(queue) = queue
                 && let Err(TrySendError::Full(_)) = queue.try_send(Received::from(frame))

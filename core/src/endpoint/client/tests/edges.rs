@@ -54,7 +54,14 @@ fn the_last_packets_of_somebody_who_left_are_opened_for_half_a_second() {
         bench.send_frame(0, "first");
         // The server holds the last packet back until it has told everybody that its sender left.
         let Peer { machine, deeds, .. } = &mut bench.peers[0];
-        let frame = OutgoingFrame { track: TRACK, layer: 0, timestamp: 0, level: 127, bytes: b"last" };
+        let frame = OutgoingFrame {
+            track: TRACK,
+            layer: 0,
+            timestamp: 0,
+            level: 127,
+            bytes: b"last",
+            pieces: Pieces::Fragments,
+        };
         machine.send_frame(bench.now, ROOM, &frame, deeds).unwrap();
         let packet = deeds.datagrams.pop().unwrap()[HOP_PREFIX_BYTES..].to_vec();
         bench.leave(0);

@@ -240,7 +240,14 @@ impl Bench {
     /// A peer sends a frame; gives its epoch.
     fn send_frame(&mut self, peer: usize, text: &str) -> u16 {
         let Peer { machine, deeds, .. } = &mut self.peers[peer];
-        let frame = OutgoingFrame { track: TRACK, layer: 0, timestamp: 0, level: 127, bytes: text.as_bytes() };
+        let frame = OutgoingFrame {
+            track: TRACK,
+            layer: 0,
+            timestamp: 0,
+            level: 127,
+            bytes: text.as_bytes(),
+            pieces: Pieces::Fragments,
+        };
         machine.send_frame(self.now, ROOM, &frame, deeds).unwrap();
         self.settle();
         let packet = self.peers[peer].sent.last().unwrap();

@@ -179,7 +179,8 @@ fn media_of_rooms_and_people_that_we_do_not_know_is_dropped_by_name() {
 #[test]
 fn a_frame_is_sent_only_joined_with_datagrams_and_with_the_track_on() {
     let mut bench = Bench::new(&["an."]);
-    let frame = |track, bytes| OutgoingFrame { track, layer: 0, timestamp: 0, level: 0, bytes };
+    let frame =
+        |track, bytes| OutgoingFrame { track, layer: 0, timestamp: 0, level: 0, bytes, pieces: Pieces::Fragments };
     let now = bench.now;
     let try_send = |bench: &mut Bench, room, frame: &OutgoingFrame<'_>| {
         let Peer { machine, deeds, .. } = &mut bench.peers[0];
@@ -195,4 +196,71 @@ fn a_frame_is_sent_only_joined_with_datagrams_and_with_the_track_on() {
     unbound.set_track(ROOM, TRACK, ON, &mut deeds);
     let sent = unbound.send_frame(now, ROOM, &frame(TRACK, b"x"), &mut deeds);
     assert_eq!(sent, Err(DropReason::UnvalidatedPath));
+}
+
+#[test]
+fn strips_are_handed_out_one_by_one_in_any_order_each_once_and_never_put_together() {
+    let mut bench = Bench::new(&["an.", "binh"]);
+    bench.join(0);
+    bench.join(1);
+    bench.events(1);
+    let strips = [0..5, 5..6, 6..11];
+    let (pieces, bytes) = (Pieces::Strips(&strips), &b"first+third"[..]);
+    let frame = OutgoingFrame { track: TRACK, layer: 2, timestamp: 7, level: 127, bytes, pieces };
+    let (now, Peer { machine, deeds, .. }) = (bench.now, &mut bench.peers[0]);
+    assert_eq!(machine.send_frame(now, ROOM, &frame, deeds), Ok(3));
+    assert_eq!(machine.send_frame(now, ROOM, &frame, deeds), Ok(3));
+    // The last frame first, and one of its strips never.
+    deeds.datagrams.reverse();
+    deeds.datagrams.remove(1);
+    bench.settle();
+    let events = bench.events(1);
+    let seen: Vec<_> = events.iter().filter(|event| event.starts_with("Strip")).collect();
+    assert_eq!((seen.len(), events.len()), (5, 5));
+    let third = format!("{:?}", b"third");
+    assert!(seen[0].contains("frame: 1,") && seen[0].contains("index: 2, count: 3") && seen[0].contains(&third));
+    assert!(seen[..2].iter().all(|event| event.contains("layer: 2") && event.contains("is_newest: true")));
+    assert!(seen[2..].iter().all(|event| event.contains("frame: 0,") && event.contains("is_newest: false")));
+    let (_, stats) = bench.peers[1].machine.reassembler().tracks().next().unwrap();
+    assert_eq!((stats.frames_complete, stats.frames_lost), (1, 0));
+}
+
+#[test]
+fn strips_out_of_bounds_are_refused_before_any_is_sent() {
+    let mut bench = Bench::new(&["an."]);
+    bench.join(0);
+    let long = vec![1; FRAGMENT_PAYLOAD_MAX_BYTES + 1];
+    let many = vec![0..1; crate::limits::FRAGMENTS_MAX + 1];
+    let now = bench.now;
+    let mut try_send = |layer, strips: &[core::ops::Range<usize>]| {
+        let pieces = Pieces::Strips(strips);
+        let frame = OutgoingFrame { track: TRACK, layer, timestamp: 0, level: 127, bytes: &long, pieces };
+        let Peer { machine, deeds, .. } = &mut bench.peers[0];
+        let sent = machine.send_frame(now, ROOM, &frame, deeds);
+        assert_eq!(core::mem::take(&mut deeds.datagrams).len(), usize::from(sent.unwrap_or(0)));
+        sent
+    };
+    let (whole, beyond) = (0..long.len(), long.len()..long.len() + 1);
+    for strips in [&[][..], &many, &[0..1, whole], &[0..1, 5..5], &[0..1, beyond]] {
+        assert_eq!(try_send(0, strips), Err(DropReason::Length));
+    }
+    assert_eq!(try_send(4, &[0..1]), Err(DropReason::UnknownTrack));
+    assert_eq!(try_send(3, &many[1..]), Ok(256));
+}
+
+#[test]
+fn packets_and_frames_are_numbered_in_each_layer_by_itself() {
+    let mut bench = Bench::new(&["an."]);
+    bench.join(0);
+    let long = vec![1; 2 * FRAGMENT_PAYLOAD_MAX_BYTES];
+    for layer in [0, 1, 0] {
+        let (now, Peer { machine, deeds, .. }) = (bench.now, &mut bench.peers[0]);
+        let pieces = Pieces::Fragments;
+        let frame = OutgoingFrame { track: TRACK, layer, timestamp: 0, level: 127, bytes: &long, pieces };
+        assert_eq!(machine.send_frame(now, ROOM, &frame, deeds), Ok(2));
+        bench.settle();
+    }
+    let headers = bench.peers[0].sent.iter().map(|packet| crate::wire::media::MediaHeader::parse(packet).unwrap());
+    let numbers: Vec<_> = headers.map(|header| (header.layer, header.frame, header.seq)).collect();
+    assert_eq!(numbers, [(0, 0, 0), (0, 0, 1), (1, 0, 0), (1, 0, 1), (0, 1, 2), (0, 1, 3)]);
 }

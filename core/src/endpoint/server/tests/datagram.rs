@@ -5,12 +5,25 @@ use crate::crypto::sframe::{SFRAME_HEADER_BYTES_MAX, SenderKey};
 use crate::id::{Slot, TrackId};
 use crate::wire::control::{Codec, TrackInfo};
 use crate::wire::datagram::{emit_clocks, parse_clocks};
-use crate::wire::media::{MediaHeader, MediaLayout};
+use crate::wire::media::{Form, MediaHeader, MediaLayout};
 
 const ON: TrackInfo = TrackInfo { is_on: true, codec: Codec::Jpeg, width: 64, height: 64 };
 
 fn header(room: RoomId, sender: Slot, track: TrackId) -> MediaHeader {
-    MediaHeader { room, sender, track, seq: 1, timestamp: 2, frame: 3, index: 0, count: 1, layer: 0, level: 0 }
+    MediaHeader {
+        room,
+        sender,
+        track,
+        parity: 0,
+        seq: 1,
+        timestamp: 2,
+        frame: 3,
+        index: 0,
+        count: 1,
+        layer: 0,
+        level: 0,
+        form: Form::Fragments,
+    }
 }
 
 /// A media packet with whatever header; the end-to-end seal is no matter of the server.

@@ -91,7 +91,17 @@ impl Capture {
                 };
                 let (captured_at, timestamp) = (captured.at, picture_clock(captured.at));
                 let encoded_at = Clock::now();
-                Ok(Some(CapturedFrame { room, track, timestamp, level: NO_LEVEL, bytes, captured_at, encoded_at }))
+                Ok(Some(CapturedFrame {
+                    room,
+                    track,
+                    layer: 0,
+                    timestamp,
+                    level: NO_LEVEL,
+                    bytes,
+                    strips: None,
+                    captured_at,
+                    encoded_at,
+                }))
             },
             frames,
         )

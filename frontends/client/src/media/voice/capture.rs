@@ -72,7 +72,17 @@ impl Capture {
                 let bytes = block.iter().flat_map(|sample| sample.to_le_bytes()).collect();
                 let timestamp = (count as u32).wrapping_mul(BLOCK_SAMPLES as u32);
                 let now = Clock::now();
-                Ok(Some(CapturedFrame { room, track, timestamp, level, bytes, captured_at: now, encoded_at: now }))
+                Ok(Some(CapturedFrame {
+                    room,
+                    track,
+                    layer: 0,
+                    timestamp,
+                    level,
+                    bytes,
+                    strips: None,
+                    captured_at: now,
+                    encoded_at: now,
+                }))
             },
             frames,
         )

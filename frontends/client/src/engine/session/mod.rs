@@ -1,42 +1,35 @@
 //! One signed-in session: several small loops over one machine, until any of them says that it is over.
 
+mod datagrams;
+mod output;
+
 use std::cell::RefCell;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use async_io::{Async, Timer};
 use async_net::TcpStream;
+use futures_lite::FutureExt;
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
-use futures_lite::{FutureExt, future};
 use futures_rustls::client::TlsStream;
 use hph_core::endpoint::client::{ClientEvent, ClientMachine, ClientOutput};
-use hph_core::id::{RoomId, Slot, TrackId};
-use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, DATAGRAM_MAX_BYTES};
+use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES};
 use hph_core::time::Instant;
-use hph_core::wire::control::{
-    ClientMessage, FrameReader, Parsed, ServerMessage, SignOutReason, emit_client, parse_server,
-};
+use hph_core::wire::control::{ClientMessage, FrameReader, Parsed, parse_server};
 use hph_platform::clock::Clock;
-use socket2::SockRef;
 
 use super::connect::{self, Secured, Welcome};
 use super::edges::FramesOut;
-use super::event::translate;
 use super::outbox::Target;
 use super::run::{Ends, Lasting};
-use super::{Command, EngineFigures, Event, FrameSink};
-use crate::media::Stages;
+use super::{Command, EngineFigures, Event};
+use datagrams::open_socket;
+use output::Output;
 
-/// Bytes that the kernel may keep for us: bursts of frames from everybody.
-const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
-/// Datagrams that are handled before the others get their turn.
-const BATCH: usize = 64;
 /// The machine's timers are looked at this often at least.
 const TICK_MAX: Duration = Duration::from_millis(20);
-/// Figures are published this often.
-const FIGURES_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How a session ended.
 pub(crate) enum SessionEnd {
@@ -292,40 +285,6 @@ impl Shared<'_, '_> {
         let _ = saying.or(too_late).await;
     }
 
-    async fn receive(&self) -> SessionEnd {
-        let mut buffer = [0; DATAGRAM_MAX_BYTES + 1];
-        let mut events = Vec::new();
-        loop {
-            if let Err(error) = self.socket.readable().await {
-                return SessionEnd::Lost(error.to_string());
-            }
-            for _ in 0..BATCH {
-                match self.socket.get_ref().recv(&mut buffer) {
-                    Ok(len) => {
-                        let bytes = &mut buffer[..len];
-                        let now = Clock::now();
-                        self.act_now(
-                            |machine, out| {
-                                out.figures.datagrams.1 += 1;
-                                out.figures.bytes.1 += len as u64;
-                                // The reason is counted in the machine.
-                                let _ = machine.handle_datagram(now, bytes, out);
-                            },
-                            &mut events,
-                        );
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // The server's port is closed for now: pings will tell when it is back.
-                    Err(_) => {}
-                }
-            }
-            for event in events.drain(..) {
-                let _ = self.ends.events.try_send(event);
-            }
-            future::yield_now().await;
-        }
-    }
-
     async fn obey_commands(&self) -> SessionEnd {
         loop {
             match self.ends.commands.recv().await {
@@ -389,177 +348,5 @@ impl Shared<'_, '_> {
             }
             Timer::after(Duration::from_micros(due).min(TICK_MAX)).await;
         }
-    }
-
-    async fn publish(&self) -> SessionEnd {
-        loop {
-            Timer::after(FIGURES_INTERVAL).await;
-            self.publish_now();
-        }
-    }
-
-    fn publish_now(&self) {
-        let mut state = self.state.borrow_mut();
-        let machine = &state.lasting.machine;
-        let tracks: Vec<_> = machine
-            .reassembler()
-            .tracks()
-            .map(|(key, stats)| {
-                let track = (RoomId(key.room), Slot(key.sender), TrackId(key.track));
-                (track, (stats.frames_complete, stats.frames_lost))
-            })
-            .collect();
-        let frames = tracks.iter().fold((0, 0), |sum, (_, (whole, lost))| (sum.0 + whole, sum.1 + lost));
-        let link = machine.link_stats();
-        let drops = machine.drops().iter().map(|(reason, count)| (reason.name(), count)).collect();
-        state.figures.frames = frames;
-        state.figures.tracks = tracks;
-        state.figures.drops = drops;
-        if let Some(link) = link {
-            state.figures.is_up = link.is_up;
-            state.figures.rtt_us = link.rtt.as_micros();
-        }
-        if let Ok(mut figures) = self.ends.figures.lock() {
-            figures.clone_from(&state.figures);
-        }
-    }
-}
-
-/// A socket that only hears the server.
-fn open_socket(peer: SocketAddr) -> io::Result<Async<UdpSocket>> {
-    let any: SocketAddr = match peer {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = UdpSocket::bind(any)?;
-    socket.connect(peer)?;
-    let options = SockRef::from(&socket);
-    // The kernel's own limit applies; a smaller buffer works too.
-    let _ = options.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
-    let _ = options.set_send_buffer_size(SOCKET_BUFFER_BYTES);
-    Async::new(socket)
-}
-
-/// Where the machine's output goes.
-pub(super) struct Output<'a> {
-    bytes: &'a mut Vec<u8>,
-    frame: &'a mut [u8],
-    socket: &'a Async<UdpSocket>,
-    pub figures: &'a mut EngineFigures,
-    sink: &'a mut FrameSink,
-    pub stages: &'a std::sync::Mutex<Stages>,
-    events: &'a mut Vec<Event>,
-    outbox: &'a mut super::outbox::Outbox,
-    end: &'a mut Option<SessionEnd>,
-    /// Keys that came for direct messages.
-    keys: Vec<(u32, hph_core::wire::control::DevicePublic)>,
-}
-
-impl ClientOutput for Output<'_> {
-    fn control(&mut self, message: &ClientMessage<'_>) {
-        // A message that is too long was refused before it came here.
-        if let Ok(len) = emit_client(message, self.frame) {
-            self.bytes.extend_from_slice(&self.frame[..len]);
-        }
-    }
-
-    fn datagram(&mut self, bytes: &[u8]) {
-        if self.socket.get_ref().send(bytes).is_ok() {
-            self.figures.datagrams.0 += 1;
-            self.figures.bytes.0 += bytes.len() as u64;
-        }
-    }
-
-    fn event(&mut self, event: ClientEvent<'_>) {
-        match event {
-            ClientEvent::Frame(frame) => {
-                if !frame.track.is_audio() {
-                    let span = frame.complete_at.since(frame.first_at);
-                    Stages::record(self.stages, |stages| stages.reassemble.record(span));
-                }
-                (self.sink)(&frame);
-            }
-            ClientEvent::ServerSilent => {
-                *self.end = Some(SessionEnd::Lost("the server is silent".to_owned()));
-            }
-            ClientEvent::Said(message) => self.hear(message),
-            other => self.events.extend(translate(other)),
-        }
-    }
-}
-
-impl Output<'_> {
-    /// Says what needs no state on this side.
-    fn say(&mut self, command: &Command) {
-        let message = match command {
-            Command::CreateRoom { request, name } => ClientMessage::CreateRoom { request: *request, name },
-            Command::JoinNamed { request, name, may_create } => {
-                ClientMessage::JoinNamed { request: *request, name, may_create: *may_create }
-            }
-            Command::Join { request, room } => ClientMessage::JoinRoom { request: *request, room: *room },
-            Command::Subscribe { room, slot, track, is_on } => {
-                ClientMessage::Subscribe { room: *room, slot: *slot, track: *track, is_on: *is_on }
-            }
-            Command::Call { request, to, room } => ClientMessage::Call { request: *request, to, room: *room },
-            Command::AnswerCall { call, accept } => ClientMessage::AnswerCall { call: *call, accept: *accept },
-            Command::CancelCall(call) => ClientMessage::CancelCall { call: *call },
-            Command::WatchLobby(_)
-            | Command::Leave(_)
-            | Command::SetTrack { .. }
-            | Command::Chat { .. }
-            | Command::Direct { .. }
-            | Command::Quit => return,
-        };
-        self.control(&message);
-    }
-
-    fn hear(&mut self, message: &ServerMessage<'_>) {
-        use ServerMessage as M;
-        let event = match *message {
-            M::Refused { request, reason, .. } => {
-                let failed = self.outbox.refuse(Clock::now(), request, reason);
-                match (failed, u32::try_from(request)) {
-                    (Some(reference), _) => Event::MessageFailed { reference, reason },
-                    (None, Ok(request)) => Event::Refused { request, reason },
-                    (None, Err(_)) => return,
-                }
-            }
-            M::SignedOut { reason: SignOutReason::SignedInElsewhere } => {
-                *self.end = Some(SessionEnd::Elsewhere);
-                return;
-            }
-            M::SignedOut { reason } => {
-                *self.end = Some(SessionEnd::Lost(format!("the server ended the session: {reason:?}")));
-                return;
-            }
-            M::ChatStored { reference, room, id, .. } => {
-                self.outbox.acknowledge(reference);
-                Event::ChatStored { reference, room, id }
-            }
-            M::DirectStored { reference, id, .. } => {
-                self.outbox.acknowledge(reference);
-                Event::DirectStored { reference, id }
-            }
-            M::Keys { request, device, .. } => return self.keys.push((request, device)),
-            M::Room { place, room, name, people } => Event::LobbyRoom { place, room, name: name.to_owned(), people },
-            M::RoomGone { place } => Event::LobbyRoomGone { place },
-            M::Person { place, username, display_name } => {
-                Event::LobbyPerson { place, username: username.to_owned(), display_name: display_name.to_owned() }
-            }
-            M::PersonGone { place } => Event::LobbyPersonGone { place },
-            M::LobbyComplete => Event::LobbyComplete,
-            M::RoomCreated { request, room } => Event::RoomCreated { request, room },
-            M::Ringing { call, from, display_name, room, name, seconds } => Event::Ringing {
-                call,
-                from: from.to_owned(),
-                display_name: display_name.to_owned(),
-                room,
-                name: name.to_owned(),
-                seconds,
-            },
-            M::CallState { request, call, outcome } => Event::CallState { request, call, outcome },
-            _ => return,
-        };
-        self.events.push(event);
     }
 }

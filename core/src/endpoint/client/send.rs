@@ -1,0 +1,178 @@
+//! Sending our frames: cut, sealed packet by packet, end to end and for the hop.
+
+use core::ops::Range;
+
+use super::room::Numbering;
+use super::{ClientMachine, ClientOutput};
+use crate::error::DropReason;
+use crate::id::{RoomId, TrackId};
+use crate::limits::{DATAGRAM_MAX_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES, FRAGMENTS_MAX, HOP_PREFIX_BYTES};
+use crate::media::fragment::Fragmenter;
+use crate::time::Instant;
+use crate::wire::datagram::Kind;
+use crate::wire::media::{Form, MediaHeader};
+
+/// A frame of ours, ready to be cut, sealed and sent.
+#[derive(Clone, Copy, Debug)]
+pub struct OutgoingFrame<'a> {
+    /// Which track.
+    pub track: TrackId,
+    /// Size layer, 0 the full picture; below [`crate::limits::LAYERS_MAX`].
+    pub layer: u8,
+    /// Capture time on the media clock.
+    pub timestamp: u32,
+    /// RFC 6464 level; 127 for pictures.
+    pub level: u8,
+    /// The encoded frame.
+    pub bytes: &'a [u8],
+    /// Which of its bytes go together.
+    pub pieces: Pieces<'a>,
+}
+
+/// How a frame is cut into datagrams.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Pieces<'a> {
+    /// Into fragments of one size: the receiver needs all of them.
+    #[default]
+    Fragments,
+    /// Into these ranges of its bytes, one per datagram, each of use by itself. **Bounds:** 1 to [`FRAGMENTS_MAX`]
+    /// ranges of 1 to [`FRAGMENT_PAYLOAD_MAX_BYTES`] bytes.
+    Strips(&'a [Range<usize>]),
+}
+
+/// A frame's pieces, checked.
+enum Plan<'a> {
+    Fragments(Fragmenter),
+    Strips(&'a [Range<usize>]),
+}
+
+impl<'a> Plan<'a> {
+    fn new(frame: &OutgoingFrame<'a>) -> Result<Self, DropReason> {
+        match frame.pieces {
+            Pieces::Fragments => {
+                Fragmenter::new(frame.bytes.len()).map(Self::Fragments).map_err(|_| DropReason::Length)
+            }
+            Pieces::Strips(ranges) => {
+                let is_legal = |range: &Range<usize>| {
+                    let len = frame.bytes.get(range.clone()).map_or(0, <[u8]>::len);
+                    (1..=FRAGMENT_PAYLOAD_MAX_BYTES).contains(&len)
+                };
+                let are_legal = (1..=FRAGMENTS_MAX).contains(&ranges.len()) && ranges.iter().all(is_legal);
+                if are_legal { Ok(Self::Strips(ranges)) } else { Err(DropReason::Length) }
+            }
+        }
+    }
+
+    const fn form(&self) -> Form {
+        match self {
+            Self::Fragments(_) => Form::Fragments,
+            Self::Strips(_) => Form::Strips,
+        }
+    }
+
+    const fn count(&self) -> u16 {
+        match self {
+            Self::Fragments(cut) => cut.count(),
+            Self::Strips(ranges) => ranges.len() as u16,
+        }
+    }
+
+    fn piece(&self, index: u16) -> Range<usize> {
+        match self {
+            Self::Fragments(cut) => cut.fragment(index),
+            Self::Strips(ranges) => ranges.get(usize::from(index)).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+impl ClientMachine<'_> {
+    /// Cuts a frame, seals each piece end to end and for the hop, and sends it. Gives the number of datagrams.
+    ///
+    /// # Errors
+    /// [`DropReason::NotInRoom`] and [`DropReason::UnvalidatedPath`] while not joined or without datagrams,
+    /// [`DropReason::UnknownTrack`] if the track is off or there is no such layer, [`DropReason::Length`] for an empty
+    /// or too long frame, or strips out of bounds; [`DropReason::KeyExhausted`].
+    pub fn send_frame(
+        &mut self,
+        now: Instant,
+        id: RoomId,
+        frame: &OutgoingFrame<'_>,
+        out: &mut impl ClientOutput,
+    ) -> Result<u16, DropReason> {
+        let link = self.link.as_mut().filter(|link| link.is_up()).ok_or(DropReason::UnvalidatedPath)?;
+        let room = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|room| room.id == id);
+        let room = room.ok_or(DropReason::NotInRoom)?;
+        let (sender, _) = room.joined.ok_or(DropReason::NotInRoom)?;
+        let own = room.own.as_mut().ok_or(DropReason::UnknownKey)?;
+        let track = room.my_tracks.get_mut(usize::from(frame.track.0)).filter(|track| track.info.is_on);
+        let numbering = track.and_then(|track| track.layers.get_mut(usize::from(frame.layer)));
+        let numbering = numbering.ok_or(DropReason::UnknownTrack)?;
+        let plan = Plan::new(frame)?;
+        let Numbering { seq, frame: number } = *numbering;
+        // Numbers are used up even if sealing fails half-way: pieces of two frames must not have one.
+        numbering.frame = number.wrapping_add(1);
+        numbering.seq = seq.wrapping_add(plan.count().into());
+        let first = MediaHeader {
+            room: id,
+            sender,
+            track: frame.track,
+            parity: 0,
+            seq,
+            timestamp: frame.timestamp,
+            frame: number,
+            index: 0,
+            count: plan.count(),
+            layer: frame.layer,
+            level: frame.level,
+            form: plan.form(),
+        };
+        for index in 0..plan.count() {
+            let piece = frame.bytes.get(plan.piece(index)).ok_or(DropReason::Length)?;
+            let metadata = MediaHeader { index, seq: seq.wrapping_add(index.into()), ..first }.emit();
+            let mut body = [0; FRAGMENT_PAYLOAD_MAX_BYTES];
+            let body = body.get_mut(..piece.len()).ok_or(DropReason::Length)?;
+            body.copy_from_slice(piece);
+            let mut sframe = [0; 17];
+            let (sframe_len, tag) = own.sealer.seal(&metadata, body, &mut sframe)?;
+
+            let mut datagram = Datagram::new();
+            datagram.push(&metadata)?;
+            datagram.push(sframe.get(..sframe_len).ok_or(DropReason::Length)?)?;
+            datagram.push(&tag)?;
+            let prefix = link.sealer.seal_clear(now, Kind::Media as u8, datagram.payload())?;
+            datagram.push(body)?;
+            out.datagram(datagram.finish(&prefix));
+        }
+        Ok(plan.count())
+    }
+}
+
+/// A datagram that is put together from the media header on, the hop prefix last.
+struct Datagram {
+    bytes: [u8; DATAGRAM_MAX_BYTES],
+    filled: usize,
+}
+
+impl Datagram {
+    const fn new() -> Self {
+        Self { bytes: [0; DATAGRAM_MAX_BYTES], filled: HOP_PREFIX_BYTES }
+    }
+
+    fn push(&mut self, part: &[u8]) -> Result<(), DropReason> {
+        let end = self.filled.checked_add(part.len()).ok_or(DropReason::Length)?;
+        self.bytes.get_mut(self.filled..end).ok_or(DropReason::Length)?.copy_from_slice(part);
+        self.filled = end;
+        Ok(())
+    }
+
+    fn payload(&self) -> &[u8] {
+        self.bytes.get(HOP_PREFIX_BYTES..self.filled).unwrap_or_default()
+    }
+
+    fn finish(&mut self, prefix: &[u8; HOP_PREFIX_BYTES]) -> &[u8] {
+        if let Some(head) = self.bytes.first_chunk_mut::<HOP_PREFIX_BYTES>() {
+            *head = *prefix;
+        }
+        self.bytes.get(..self.filled).unwrap_or_default()
+    }
+}

@@ -1,0 +1,139 @@
+//! What the machine wants done: bytes to the server, frames to whoever takes them, events to the frontend.
+
+use std::net::UdpSocket;
+
+use async_io::Async;
+use hph_core::endpoint::client::{ClientEvent, ClientOutput};
+use hph_core::wire::control::{ClientMessage, ServerMessage, SignOutReason, emit_client};
+use hph_platform::clock::Clock;
+
+use super::SessionEnd;
+use crate::engine::event::translate;
+use crate::engine::outbox::Outbox;
+use crate::engine::{Command, EngineFigures, Event, FrameSink, IncomingMedia};
+use crate::media::Stages;
+
+/// Where the machine's output goes.
+pub(in crate::engine) struct Output<'a> {
+    pub bytes: &'a mut Vec<u8>,
+    pub frame: &'a mut [u8],
+    pub socket: &'a Async<UdpSocket>,
+    pub figures: &'a mut EngineFigures,
+    pub sink: &'a mut FrameSink,
+    pub stages: &'a std::sync::Mutex<Stages>,
+    pub events: &'a mut Vec<Event>,
+    pub outbox: &'a mut Outbox,
+    pub end: &'a mut Option<SessionEnd>,
+    /// Keys that came for direct messages.
+    pub keys: Vec<(u32, hph_core::wire::control::DevicePublic)>,
+}
+
+impl ClientOutput for Output<'_> {
+    fn control(&mut self, message: &ClientMessage<'_>) {
+        // A message that is too long was refused before it came here.
+        if let Ok(len) = emit_client(message, self.frame) {
+            self.bytes.extend_from_slice(&self.frame[..len]);
+        }
+    }
+
+    fn datagram(&mut self, bytes: &[u8]) {
+        if self.socket.get_ref().send(bytes).is_ok() {
+            self.figures.datagrams.0 += 1;
+            self.figures.bytes.0 += bytes.len() as u64;
+        }
+    }
+
+    fn event(&mut self, event: ClientEvent<'_>) {
+        match event {
+            ClientEvent::Frame(frame) => {
+                if !frame.track.is_audio() {
+                    let span = frame.complete_at.since(frame.first_at);
+                    Stages::record(self.stages, |stages| stages.reassemble.record(span));
+                }
+                (self.sink)(&IncomingMedia::Frame(frame));
+            }
+            ClientEvent::Strip(strip) => (self.sink)(&IncomingMedia::Strip(strip)),
+            ClientEvent::ServerSilent => {
+                *self.end = Some(SessionEnd::Lost("the server is silent".to_owned()));
+            }
+            ClientEvent::Said(message) => self.hear(message),
+            other => self.events.extend(translate(other)),
+        }
+    }
+}
+
+impl Output<'_> {
+    /// Says what needs no state on this side.
+    pub fn say(&mut self, command: &Command) {
+        let message = match command {
+            Command::CreateRoom { request, name } => ClientMessage::CreateRoom { request: *request, name },
+            Command::JoinNamed { request, name, may_create } => {
+                ClientMessage::JoinNamed { request: *request, name, may_create: *may_create }
+            }
+            Command::Join { request, room } => ClientMessage::JoinRoom { request: *request, room: *room },
+            Command::Subscribe { room, slot, track, is_on } => {
+                ClientMessage::Subscribe { room: *room, slot: *slot, track: *track, is_on: *is_on }
+            }
+            Command::Call { request, to, room } => ClientMessage::Call { request: *request, to, room: *room },
+            Command::AnswerCall { call, accept } => ClientMessage::AnswerCall { call: *call, accept: *accept },
+            Command::CancelCall(call) => ClientMessage::CancelCall { call: *call },
+            Command::WatchLobby(_)
+            | Command::Leave(_)
+            | Command::SetTrack { .. }
+            | Command::Chat { .. }
+            | Command::Direct { .. }
+            | Command::Quit => return,
+        };
+        self.control(&message);
+    }
+
+    fn hear(&mut self, message: &ServerMessage<'_>) {
+        use ServerMessage as M;
+        let event = match *message {
+            M::Refused { request, reason, .. } => {
+                let failed = self.outbox.refuse(Clock::now(), request, reason);
+                match (failed, u32::try_from(request)) {
+                    (Some(reference), _) => Event::MessageFailed { reference, reason },
+                    (None, Ok(request)) => Event::Refused { request, reason },
+                    (None, Err(_)) => return,
+                }
+            }
+            M::SignedOut { reason: SignOutReason::SignedInElsewhere } => {
+                *self.end = Some(SessionEnd::Elsewhere);
+                return;
+            }
+            M::SignedOut { reason } => {
+                *self.end = Some(SessionEnd::Lost(format!("the server ended the session: {reason:?}")));
+                return;
+            }
+            M::ChatStored { reference, room, id, .. } => {
+                self.outbox.acknowledge(reference);
+                Event::ChatStored { reference, room, id }
+            }
+            M::DirectStored { reference, id, .. } => {
+                self.outbox.acknowledge(reference);
+                Event::DirectStored { reference, id }
+            }
+            M::Keys { request, device, .. } => return self.keys.push((request, device)),
+            M::Room { place, room, name, people } => Event::LobbyRoom { place, room, name: name.to_owned(), people },
+            M::RoomGone { place } => Event::LobbyRoomGone { place },
+            M::Person { place, username, display_name } => {
+                Event::LobbyPerson { place, username: username.to_owned(), display_name: display_name.to_owned() }
+            }
+            M::PersonGone { place } => Event::LobbyPersonGone { place },
+            M::LobbyComplete => Event::LobbyComplete,
+            M::RoomCreated { request, room } => Event::RoomCreated { request, room },
+            M::Ringing { call, from, display_name, room, name, seconds } => Event::Ringing {
+                call,
+                from: from.to_owned(),
+                display_name: display_name.to_owned(),
+                room,
+                name: name.to_owned(),
+                seconds,
+            },
+            M::CallState { request, call, outcome } => Event::CallState { request, call, outcome },
+            _ => return,
+        };
+        self.events.push(event);
+    }
+}
