@@ -244,7 +244,7 @@ fn strips_out_of_bounds_are_refused_before_any_is_sent() {
     for strips in [&[][..], &many, &[0..1, whole], &[0..1, 5..5], &[0..1, beyond]] {
         assert_eq!(try_send(0, strips), Err(DropReason::Length));
     }
-    assert_eq!(try_send(4, &[0..1]), Err(DropReason::UnknownTrack));
+    assert_eq!(try_send(4, &many[..1]), Err(DropReason::UnknownTrack));
     assert_eq!(try_send(3, &many[1..]), Ok(256));
 }
 
