@@ -6,22 +6,17 @@ use std::time::Duration;
 
 use async_io::{Async, Timer};
 use futures_lite::future;
-use hph_core::endpoint::client::{OutgoingFrame, Pieces};
 use hph_core::id::{RoomId, Slot, TrackId};
 use hph_core::limits::DATAGRAM_MAX_BYTES;
 use hph_platform::clock::Clock;
 use socket2::SockRef;
 
 use super::{SessionEnd, Shared};
-use crate::engine::CapturedFrame;
-use crate::media::Stages;
 
 /// Bytes that the kernel may keep for us: bursts of frames from everybody.
 const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Datagrams that are handled before the others get their turn.
 const BATCH: usize = 64;
-/// Datagrams are on their way to the server no longer than this, as a rule.
-const LAST_FRAMES: Duration = Duration::from_millis(60);
 /// Figures are published this often.
 const FIGURES_INTERVAL: Duration = Duration::from_millis(250);
 /// A socket that only hears the server.

@@ -26,7 +26,7 @@ use super::outbox::Target;
 use super::run::{Ends, Lasting};
 use super::{Command, EngineFigures, Event};
 use datagrams::open_socket;
-use output::Output;
+pub(super) use output::Output;
 
 /// The machine's timers are looked at this often at least.
 const TICK_MAX: Duration = Duration::from_millis(20);
