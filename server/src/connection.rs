@@ -2,17 +2,19 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_io::Timer;
 use async_net::TcpStream;
-use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use futures_lite::io::{AsyncRead, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use futures_lite::{FutureExt, future};
 use futures_rustls::TlsAcceptor;
 use futures_rustls::server::TlsStream;
 use hph_core::id::SessionId;
-use hph_core::limits::{CONTROL_FRAME_ANONYMOUS_MAX_BYTES, CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES};
+use hph_core::limits::{CONTROL_FRAME_ANONYMOUS_MAX_BYTES, CONTROL_LENGTH_BYTES};
 use hph_core::wire::control::{FrameReader, Parsed, SignOutReason, parse_client};
 use hph_platform::clock::Clock;
 
@@ -38,27 +40,24 @@ pub(crate) struct Exported {
     pub binding: [u8; 32],
 }
 
+/// A connection that has become a session.
+struct SignedIn {
+    reader: Reader,
+    writer: Writer,
+    session: SessionId,
+    queue: Rc<Queue>,
+    /// What came behind the sign-in.
+    pending: Vec<u8>,
+}
+
 /// Serves one connection to its end. Errors end it and nothing else.
 pub(crate) async fn serve(hub: Rc<Hub>, acceptor: TlsAcceptor, stream: TcpStream, peer: IpAddr) {
-    let Some(guard) = hub.strangers.admit(peer) else { return };
-    let _ = stream.set_nodelay(true);
-    let handshake = within(HANDSHAKE_MAX, async { acceptor.accept(stream).await });
-    let Ok(stream) = handshake.await else { return };
-    let Ok(exported) = export(&stream) else { return };
-
-    let (mut reader, mut writer) = split(stream);
-    let mut memory = vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES];
-    let mut frames = FrameReader::new(&mut memory, CONTROL_FRAME_ANONYMOUS_MAX_BYTES);
-    let signed_in =
-        within(SIGN_IN_MAX, signin::run(&hub, peer, &exported, &mut reader, &mut writer, &mut frames)).await;
-    drop(guard);
-    let Ok((session, queue)) = signed_in else {
-        let _ = writer.close().await;
-        return;
-    };
-    frames.allow(CONTROL_FRAME_MAX_BYTES);
+    // On the heap and gone when it is done: a session that only waits shall not hold what its handshake needed.
+    let signed_in = Box::pin(sign_in(&hub, &acceptor, stream, peer)).await;
+    drop(acceptor);
+    let Some(SignedIn { mut reader, mut writer, session, queue, pending }) = signed_in else { return };
     let reading = async {
-        let reason = read(&hub, session, &mut reader, &mut frames).await;
+        let reason = read(&hub, session, &mut reader, pending).await;
         hub.act(|machine, out| machine.close_session(session, reason, out));
         // The writer ends by itself once the last words are out.
         future::pending::<()>().await;
@@ -67,24 +66,76 @@ pub(crate) async fn serve(hub: Rc<Hub>, acceptor: TlsAcceptor, stream: TcpStream
     hub.act(|machine, out| machine.close_session(session, SignOutReason::Asked, out));
 }
 
-/// Reads until the connection or the session ends.
-async fn read(hub: &Rc<Hub>, session: SessionId, reader: &mut Reader, frames: &mut FrameReader<'_>) -> SignOutReason {
+/// TLS and sign-in, each within its time; none if either fails.
+async fn sign_in(hub: &Rc<Hub>, acceptor: &TlsAcceptor, stream: TcpStream, peer: IpAddr) -> Option<SignedIn> {
+    let _guard = hub.strangers.admit(peer)?;
+    let _ = stream.set_nodelay(true);
+    let stream = within(HANDSHAKE_MAX, async { acceptor.accept(stream).await }).await.ok()?;
+    let exported = export(&stream).ok()?;
+    let (mut reader, mut writer) = split(stream);
+    let mut memory = vec![0; CONTROL_FRAME_ANONYMOUS_MAX_BYTES + CONTROL_LENGTH_BYTES];
+    let mut frames = FrameReader::new(&mut memory, CONTROL_FRAME_ANONYMOUS_MAX_BYTES);
+    let signing_in = signin::run(hub, peer, &exported, &mut reader, &mut writer, &mut frames);
+    let Ok((session, queue)) = within(SIGN_IN_MAX, signing_in).await else {
+        let _ = writer.close().await;
+        return None;
+    };
+    let pending = frames.unread().to_vec();
+    Some(SignedIn { reader, writer, session, queue, pending })
+}
+
+/// Reads until the connection or the session ends. Between frames a connection holds no memory of its own: all read
+/// into the one buffer of the hub, and keep only what is left of a frame that is not whole.
+async fn read(hub: &Rc<Hub>, session: SessionId, reader: &mut Reader, mut pending: Vec<u8>) -> SignOutReason {
+    let mut result = hub.with_incoming(&pending, |frames| Some((handle_frames(hub, session, frames), rest(frames))));
     loop {
-        match frames.next_frame() {
-            Ok(Some(body)) => match parse_client(body) {
-                Ok(Parsed::Message(message)) => {
-                    hub.act(|machine, out| machine.handle_control(Clock::now(), session, &message, out));
-                }
-                Ok(Parsed::Unknown { .. }) => {}
-                Err(_) => return SignOutReason::Malformed,
-            },
-            Ok(None) => match reader.read(frames.space()).await {
-                Ok(len) if len > 0 => frames.advance(len),
-                _ => return SignOutReason::Asked,
-            },
-            Err(_) => return SignOutReason::Malformed,
+        if let Some((handled, rest)) = result {
+            pending = rest;
+            if let Err(reason) = handled {
+                return reason;
+            }
+            // Whoever sends much lets others have their turn.
+            future::yield_now().await;
+        }
+        let more = future::poll_fn(|context| {
+            hub.with_incoming(&pending, |frames| match ready!(poll_more(context, reader, frames)) {
+                Ok(()) => Poll::Ready(Some((handle_frames(hub, session, frames), rest(frames)))),
+                Err(_) => Poll::Ready(None),
+            })
+        });
+        result = more.await;
+        if result.is_none() {
+            return SignOutReason::Asked;
         }
     }
+}
+
+/// What is left of a frame that is not whole.
+fn rest(frames: &FrameReader<'_>) -> Vec<u8> {
+    frames.unread().to_vec()
+}
+
+fn poll_more(context: &mut Context<'_>, reader: &mut Reader, frames: &mut FrameReader<'_>) -> Poll<io::Result<()>> {
+    match ready!(Pin::new(reader).poll_read(context, frames.space()))? {
+        0 => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+        len => {
+            frames.advance(len);
+            Poll::Ready(Ok(()))
+        }
+    }
+}
+
+/// Handles every frame that is whole.
+fn handle_frames(hub: &Rc<Hub>, session: SessionId, frames: &mut FrameReader<'_>) -> Result<(), SignOutReason> {
+    while let Some(body) = frames.next_frame().map_err(|_| SignOutReason::Malformed)? {
+        match parse_client(body).map_err(|_| SignOutReason::Malformed)? {
+            Parsed::Message(message) => {
+                hub.act(|machine, out| machine.handle_control(Clock::now(), session, &message, out));
+            }
+            Parsed::Unknown { .. } => {}
+        }
+    }
+    Ok(())
 }
 
 /// Writes what waits until the session ends.

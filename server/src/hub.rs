@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use hph_core::endpoint::server::ServerMachine;
 use hph_core::id::{RoomId, SessionId};
-use hph_core::wire::control::{DevicePublic, Refusal, ServerMessage};
+use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES};
+use hph_core::wire::control::{DevicePublic, FrameReader, Refusal, ServerMessage};
 use hph_platform::clock::Clock;
 use smol::LocalExecutor;
 
@@ -27,6 +28,8 @@ pub(crate) struct Hub {
     /// Messages are told in the order in which they are stored.
     pub turns: Turns,
     meeting: RefCell<Meeting>,
+    /// Where control frames are read, of whichever connection has its turn.
+    incoming: RefCell<Vec<u8>>,
     executor: Rc<LocalExecutor<'static>>,
 }
 
@@ -48,6 +51,7 @@ impl Hub {
             is_stopping: Cell::new(false),
             turns: Turns::default(),
             meeting: RefCell::new(meeting),
+            incoming: RefCell::new(vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES]),
             executor,
         })
     }
@@ -59,6 +63,17 @@ impl Hub {
             self.spawn(Rc::clone(self).run_job(job));
         }
         result
+    }
+
+    /// Lends the memory for incoming frames, with `pending` at its beginning. Not while it is lent already.
+    pub fn with_incoming<R>(&self, pending: &[u8], work: impl FnOnce(&mut FrameReader<'_>) -> R) -> R {
+        let mut memory = self.incoming.borrow_mut();
+        let mut frames = FrameReader::new(&mut memory, CONTROL_FRAME_MAX_BYTES);
+        if let Some(space) = frames.space().get_mut(..pending.len()) {
+            space.copy_from_slice(pending);
+            frames.advance(pending.len());
+        }
+        work(&mut frames)
     }
 
     /// Runs a task beside the others.

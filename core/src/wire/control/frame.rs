@@ -109,6 +109,11 @@ impl<'a> FrameReader<'a> {
         self.filled = self.filled.saturating_add(len_bytes).min(self.buffer.len());
     }
 
+    /// What has come and was not handed out: at most a part of a frame once [`Self::next_frame`] gave `None`.
+    pub fn unread(&self) -> &[u8] {
+        self.buffer.get(self.taken..self.filled).unwrap_or_default()
+    }
+
     /// The next whole frame body, or `None` until more bytes come.
     ///
     /// # Errors
