@@ -1,36 +1,40 @@
 //! `bench NAME [--json]`: measured figures, each beside a baseline of the same run.
 //!
-//! A figure without `--json` is a line for people; with it, one JSON object a line: `{"figure", "value", "unit"}`.
-//!
-//! - [`figure`]: medians, spread, printing.
-//! - [`machine`]: cores and processor time.
-//! - [`server`], [`member`]: the real server in a process of its own, and people signed in at it.
-//! - [`relay`], [`memory`]: the benches.
-#![forbid(unsafe_code)]
-#![cfg_attr(not(target_os = "linux"), allow(dead_code))]
+//! A figure without `--json` is a line for people; with it, one JSON object a line: `{"figure", "value", "unit"}`. What
+//! `hph bench` uses too is in `hph-load`.
+#![deny(unsafe_code)]
 
-mod figure;
 #[cfg(target_os = "linux")]
-mod machine;
+mod abuse;
 #[cfg(target_os = "linux")]
-mod member;
+mod allocations;
+#[cfg(target_os = "linux")]
+mod core_cost;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(target_os = "linux")]
-mod relay;
+mod mumble;
 #[cfg(target_os = "linux")]
-mod server;
+mod rooms;
+#[cfg(target_os = "linux")]
+mod world;
 
 use std::io;
 use std::process::ExitCode;
 
-use figure::Report;
+#[cfg(target_os = "linux")]
+use hph_load::{figure::Report, relay, server};
 
 const LIST: &str = "\
-relay    forwarding against raw loops: 1 to 1, 8 and 31, voice and video, processor time, packets/s, latency
+relay    forwarding against raw loops: 1 to 1, 8 and 31, voice and video, processor time, packets/s, latency, allocations
+shards   the same server on one and on two relay threads
+core     instructions per packet of each stage of the core, against the baseline in the repository
+rooms    what a packet costs as rooms become 200 of 32 people
 memory   resident memory of a server, idle and with people
+mumble   the same of mumble-server, to compare with
+abuse    what strangers, forgers, replays and floods cost everybody else
 ";
-const USAGE: &str = "bench NAME [--json] [--quick] [--only CASE]   or   bench --list\n";
+const USAGE: &str = "bench NAME [--json] [--quick] [--only CASE] [--write-baseline]   or   bench --list\n";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -51,8 +55,14 @@ fn run(arguments: &[&str]) -> io::Result<()> {
     let mut report = Report::new(has("--json"));
     match arguments.first() {
         Some(&"relay") => relay::run(&mut report, has("--quick"), only.copied()),
+        Some(&"shards") => relay::run_shards(&mut report, has("--quick")),
+        Some(&"core") => core_cost::run(&mut report, has("--write-baseline")),
+        Some(&"rooms") => rooms::run(&mut report, has("--quick")),
         Some(&"memory") => memory::run(&mut report, has("--quick")),
-        Some(&server::COMMAND) => server::serve(has(server::PINNED)),
+        Some(&"mumble") => mumble::run(&mut report, has("--quick")),
+        Some(&"abuse") => abuse::run(&mut report, has("--quick")),
+        Some(&server::COMMAND) => server::serve(arguments.get(1..).unwrap_or_default(), Some(allocations::count)),
+        Some(&core_cost::COMMAND) => core_cost::run_stage(arguments),
         Some(&"--list") => {
             print!("{LIST}");
             Ok(())

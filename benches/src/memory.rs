@@ -3,11 +3,10 @@
 use std::io;
 
 use hph_core::time::Duration;
+use hph_load::figure::{Report, Rounds};
+use hph_load::member::Member;
+use hph_load::server::{ServerProcess, Setup};
 use hph_platform::clock::Clock;
-
-use crate::figure::{Report, Rounds};
-use crate::member::Member;
-use crate::server::ServerProcess;
 
 /// Servers that are started.
 const ROUNDS: usize = 5;
@@ -25,7 +24,7 @@ const SETTLE: Duration = Duration::from_millis(300);
 pub fn run(report: &mut Report, is_quick: bool) -> io::Result<()> {
     let (mut idle, mut per_person) = (Rounds::default(), Rounds::default());
     for _ in 0..if is_quick { 1 } else { ROUNDS } {
-        let server = ServerProcess::start(false)?;
+        let server = ServerProcess::start(&Setup::default())?;
         Clock::sleep(SETTLE);
         let before = server.resident_kib()?;
         let mut people = Vec::with_capacity(PEOPLE);

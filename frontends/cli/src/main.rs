@@ -6,11 +6,13 @@
 //! - [`exit`], [`output`], [`lang`], [`text`], [`terminal`], [`signals`]: manners.
 //! - [`identity`], [`keys`]: who we are, whom we trust.
 //! - [`session`]: events, lines, signals and time as one stream; [`object`], [`show`], [`refusal`] put them into words.
-//! - [`join`], [`lobby`], [`chat`], [`serve`], [`demo`]: the commands.
+//! - [`join`], [`lobby`], [`chat`], [`serve`], [`demo`], [`bench`]: the commands.
 #![forbid(unsafe_code)]
 #![allow(rustdoc::broken_intra_doc_links, reason = "doc comments of arguments are help texts: brackets mean optional")]
 
 mod addresses;
+#[cfg(target_os = "linux")]
+mod bench;
 mod chat;
 mod demo;
 mod exit;
@@ -88,6 +90,13 @@ enum Command {
     Call(Box<chat::CallArgs>),
     /// Show a living meeting on this machine: a server and four people
     Demo(demo::Args),
+    /// Measure what forwarding costs on this machine
+    #[cfg(target_os = "linux")]
+    Bench(bench::Args),
+    /// The server that `hph bench` measures
+    #[cfg(target_os = "linux")]
+    #[command(name = hph_load::server::COMMAND, hide = true)]
+    BenchServer(bench::ServerArgs),
     /// Forget the key of a server
     Forget(keys::ForgetArgs),
     /// Explain an invitation link
@@ -131,6 +140,10 @@ fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure
             let is_held = demo::run(&args).map_err(|error| Failure::new(Exit::Failed, "E-DEMO-01", error))?;
             Ok(if is_held { Exit::Ok } else { Exit::Failed })
         }
+        #[cfg(target_os = "linux")]
+        Command::Bench(args) => bench::run(args, out),
+        #[cfg(target_os = "linux")]
+        Command::BenchServer(args) => bench::serve(args),
         Command::Forget(args) => keys::forget(args, out),
         Command::Link(args) => keys::link(args, out),
         Command::Version => {

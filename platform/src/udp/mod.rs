@@ -42,6 +42,23 @@ pub mod sys;
 #[cfg(test)]
 mod tests;
 
+use std::net::UdpSocket;
+
+use socket2::SockRef;
+
 pub use offload::{Offload, Path};
 pub use receive::{Datagram, Place, Received};
 pub use send::{SendCounters, SendQueue};
+
+/// Lets the kernel keep so many bytes of a socket in either direction: more than ordinary programs may have where we
+/// have the right (CAP_NET_ADMIN), else as much as the system allows. A smaller buffer works too, and loses more when
+/// the program does not get its turn.
+pub fn widen(socket: &UdpSocket, bytes: usize) {
+    #[cfg(target_os = "linux")]
+    if rustix::net::sockopt::set_socket_recv_buffer_size_force(socket, bytes).is_ok() {
+        let _ = SockRef::from(socket).set_send_buffer_size(bytes);
+        return;
+    }
+    let _ = SockRef::from(socket).set_recv_buffer_size(bytes);
+    let _ = SockRef::from(socket).set_send_buffer_size(bytes);
+}

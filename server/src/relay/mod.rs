@@ -21,7 +21,7 @@ use hph_core::endpoint::relay::{
 use hph_core::stats::Histogram;
 use hph_platform::doorbell::Doorbell;
 use hph_platform::entropy;
-use hph_platform::udp::{Offload, Path, Received, SendQueue, sys};
+use hph_platform::udp::{Offload, Path, Received, SendQueue, sys, widen};
 use socket2::{Domain, Socket, Type};
 
 pub use figures::RelayFigures;
@@ -105,12 +105,11 @@ fn bind(address: SocketAddr, shards: Shards) -> io::Result<UdpSocket> {
     if shards != Shards::ONE {
         socket.set_reuse_port(true)?;
     }
-    // The kernel's own limit applies; a smaller buffer works too.
-    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
-    let _ = socket.set_send_buffer_size(SOCKET_BUFFER_BYTES);
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    Ok(socket.into())
+    let socket = socket.into();
+    widen(&socket, SOCKET_BUFFER_BYTES);
+    Ok(socket)
 }
 
 fn buffers(offload: &Offload, lanes: usize) -> (Received, SendQueue) {

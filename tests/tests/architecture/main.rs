@@ -18,7 +18,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("hph-server", &["hph-core", "hph-platform"]),
     ("hph-client", &["hph-core", "hph-platform"]),
     // The command line embeds the server, for `hph serve` and `hph demo`.
-    ("hph", &["hph-client", "hph-server"]),
+    ("hph-load", &["hph-core", "hph-platform", "hph-server", "hph-client"]),
+    // And the load, for `hph bench`.
+    ("hph", &["hph-client", "hph-server", "hph-load"]),
     ("hph-desktop", &["hph-client"]),
     ("hph-kiosk", &["hph-client"]),
     ("hph-gateway", &["hph-client"]),
@@ -29,7 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("hph-fuzz", MAY_USE_ALL),
     ("hph-benches", MAY_USE_ALL),
 ];
-const MAY_USE_ALL: &[&str] = &["hph-core", "hph-platform", "hph-server", "hph-client", "hph"];
+const MAY_USE_ALL: &[&str] = &["hph-core", "hph-platform", "hph-server", "hph-client", "hph-load", "hph"];
 
 /// Longest source file, tests included.
 const FILE_LINES_MAX: usize = 600;

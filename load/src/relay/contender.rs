@@ -12,7 +12,7 @@ use super::load::{Crowd, KIND_MEDIA, Pace, Round, set_seq};
 use super::raw::{Kind, RawRelay, Routes};
 use crate::machine::Meter;
 use crate::member::{Burst, Member, Seat};
-use crate::server::ServerProcess;
+use crate::server::{ServerProcess, Setup};
 
 /// Somebody who forwards.
 pub trait Contender {
@@ -94,9 +94,17 @@ impl Real {
     ///
     /// # Errors
     /// It does not start.
-    pub fn start() -> io::Result<Self> {
-        let server = ServerProcess::start(true)?;
+    pub fn start(setup: &Setup) -> io::Result<Self> {
+        let server = ServerProcess::start(setup)?;
         Ok(Self { server, members: Vec::new(), seats: Vec::new(), crowd: None, track: TrackId::CAMERA })
+    }
+
+    /// What the server counts: see [`ServerProcess::count`].
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn count(&mut self) -> io::Result<Option<u64>> {
+        self.server.count()
     }
 
     /// Where it listens.

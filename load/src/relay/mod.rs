@@ -1,4 +1,4 @@
-//! `bench relay`: what forwarding one packet costs the real server, beside raw loops that do nothing else.
+//! What forwarding one packet costs the real server, beside raw loops that do nothing else.
 //!
 //! The relay under test has one core, the load the other. Contenders take turns, round by round; a ratio is taken within
 //! a round, and its median is the figure. Processor time is that of all the relay's threads, divided by the datagrams
@@ -20,8 +20,9 @@ use hph_platform::clock::Clock;
 
 use crate::figure::{Report, Rounds};
 use crate::machine::{self, Role};
+use crate::server::Setup;
 use contender::{Contender, Raw, Real};
-use load::{Crowd, Pace};
+pub use load::{Crowd, Pace, widen};
 use raw::Kind;
 
 /// Rounds of everything.
@@ -32,6 +33,8 @@ const ROUND_DATAGRAMS: usize = 30_000;
 const QUICK_DATAGRAMS: usize = 6_000;
 /// The SFrame header of a media packet with a small key id and a counter of two bytes.
 const SFRAME_BYTES: usize = 4;
+/// The case in which allocations are counted.
+const ALLOCATING_CASE: &str = "video_1_to_8";
 /// A latency round takes this long.
 const LATENCY_ROUND_US: usize = 200_000;
 /// The relay's core counts as busy above this part of the time.
@@ -110,7 +113,7 @@ pub fn run(report: &mut Report, is_quick: bool, only: Option<&str>) -> io::Resul
     } else {
         "One core for relay and load: figures are worse than with two, ratios less certain."
     });
-    let mut real = Real::start()?;
+    let mut real = Real::start(&Setup { is_pinned, is_wide: true, ..Setup::default() })?;
     let mut voice_ratios = Vec::new();
     for case in CASES.iter().filter(|case| only.is_none_or(|only| case.name.starts_with(only))) {
         let measured = measure(case, &mut real, if is_quick { QUICK_DATAGRAMS } else { ROUND_DATAGRAMS })?;
@@ -120,9 +123,64 @@ pub fn run(report: &mut Report, is_quick: bool, only: Option<&str>) -> io::Resul
             headlines(report, case, batched, offload, server, &mut voice_ratios);
         }
     }
+    if let Some(case) = CASES.iter().find(|case| case.name == ALLOCATING_CASE) {
+        count_allocations(report, &mut real, case)?;
+    }
     // The promise is for both kinds of room: the lower ratio counts.
     if let Some(lowest) = voice_ratios.iter().min_by(|one, other| one.median().total_cmp(&other.median())) {
         report.figure("relay.voice.ratio_batched", lowest, "ratio");
+    }
+    report.end();
+    Ok(())
+}
+
+/// What relay threads allocate while they relay, by the count of the program that serves; nothing to say where it does
+/// not count.
+fn count_allocations(report: &Report, real: &mut Real, case: &Case) -> io::Result<()> {
+    real.enter(case)?;
+    let bursts = QUICK_DATAGRAMS / (case.burst * case.fanout());
+    // The first round warms up.
+    real.round(case, bursts, case.window())?;
+    let Some(before) = real.count()? else { return Ok(()) };
+    let round = real.round(case, bursts * 4, case.window())?;
+    let allocations = real.count()?.unwrap_or(before).saturating_sub(before);
+    report.value("relay.allocations_per_packet", allocations as f64 / round.received as f64, "1/packet");
+    Ok(())
+}
+
+/// One relay thread against two: what a packet costs when half of a room is at the other shard, and how many pass.
+/// Nothing is kept on a core of its own here, so load and relay share the cores.
+///
+/// # Errors
+/// The server does not start, a socket fails.
+pub fn run_shards(report: &mut Report, is_quick: bool) -> io::Result<()> {
+    let datagrams = if is_quick { QUICK_DATAGRAMS } else { ROUND_DATAGRAMS };
+    for case in CASES.iter().filter(|case| case.is_timed) {
+        let start = |relay_threads| Real::start(&Setup { is_wide: true, relay_threads, ..Setup::default() });
+        let mut servers = [start(1)?, start(2)?];
+        let (mut cost, mut rate) = ([Rounds::default(), Rounds::default()], [Rounds::default(), Rounds::default()]);
+        for server in &mut servers {
+            server.enter(case)?;
+        }
+        let bursts = datagrams / (case.burst * case.fanout());
+        for round in 0..=ROUNDS {
+            for (number, server) in servers.iter_mut().enumerate() {
+                let (figures, cpu_ns) = timed(server, case, bursts, case.window())?;
+                server.keep_alive()?;
+                if round > 0 {
+                    cost[number].push(cpu_ns as f64 / figures.received as f64);
+                    rate[number].push(figures.rate());
+                }
+            }
+        }
+        for (number, name) in [(0, "one"), (1, "two")] {
+            report.figure(&format!("shards.{}.{name}.ns_per_packet", case.name), &cost[number], "ns");
+            report.figure(&format!("shards.{}.{name}.packets_per_s", case.name), &rate[number], "1/s");
+        }
+        let [one, two] = &cost;
+        report.figure(&format!("shards.{}.cost_ratio", case.name), &two.over(one), "ratio");
+        let [one, two] = &rate;
+        report.figure(&format!("shards.{}.rate_ratio", case.name), &two.over(one), "ratio");
     }
     report.end();
     Ok(())

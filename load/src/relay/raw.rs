@@ -1,7 +1,9 @@
 //! Raw loops: what the machine can do at most. They look up receivers by the sender's port and forward; no keys, no
 //! checks. The last four give each receiver's datagrams prefixes of their own, as a relay must, in different ways.
 
-use std::io::{self, IoSlice, IoSliceMut};
+#[cfg(feature = "quinn")]
+use std::io::IoSliceMut;
+use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +13,7 @@ use std::thread::JoinHandle;
 use hph_core::limits::HOP_PREFIX_BYTES;
 use hph_platform::udp::sys::{self, Arrival, MESSAGES_MAX, Outgoing};
 use hph_platform::udp::{Offload, Path, Received, SendQueue};
+#[cfg(feature = "quinn")]
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -39,13 +42,22 @@ pub enum Kind {
     /// As `Gather`, but each receiver's datagrams are copied into one piece first.
     Copy,
     /// As `Copy`, received and sent by quinn-udp: one call for each receiver.
+    #[cfg(feature = "quinn")]
     Quinn,
 }
 
 impl Kind {
     /// Every way.
-    pub const ALL: [Self; 7] =
-        [Self::Plain, Self::Batched, Self::Offload, Self::Layer, Self::Gather, Self::Copy, Self::Quinn];
+    pub const ALL: &[Self] = &[
+        Self::Plain,
+        Self::Batched,
+        Self::Offload,
+        Self::Layer,
+        Self::Gather,
+        Self::Copy,
+        #[cfg(feature = "quinn")]
+        Self::Quinn,
+    ];
 
     /// Whether it is measured everywhere; the others answer how to send bursts.
     pub const fn is_a_baseline(self) -> bool {
@@ -61,6 +73,7 @@ impl Kind {
             Self::Layer => "layer",
             Self::Gather => "raw.gather",
             Self::Copy => "raw.copy",
+            #[cfg(feature = "quinn")]
             Self::Quinn => "raw.quinn",
         }
     }
@@ -170,6 +183,7 @@ fn run(kind: Kind, relay: &Loop) {
         Kind::Layer => layer(relay),
         Kind::Gather => gather(relay),
         Kind::Copy => copy(relay),
+        #[cfg(feature = "quinn")]
         Kind::Quinn => quinn(relay).unwrap_or_else(|error| eprintln!("bench: quinn-udp fails: {error}")),
     }
 }
@@ -329,6 +343,7 @@ fn copy(relay: &Loop) {
 }
 
 /// The same by quinn-udp.
+#[cfg(feature = "quinn")]
 fn quinn(relay: &Loop) -> io::Result<()> {
     let state = UdpSocketState::new((&relay.socket).into())?;
     let mut memory = vec![0; BATCH_SIZE * LARGE_BYTES];

@@ -68,3 +68,22 @@ fn schedstat(path: &str) -> io::Result<u64> {
     let first = text.split_whitespace().next().and_then(|number| number.parse().ok());
     first.ok_or_else(|| io::Error::other(format!("{path} is not understood")))
 }
+
+/// What this machine is, in a few lines: its processor, what works for us in it, its kernel, and how busy it is.
+pub fn describe() -> Vec<String> {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let value = |names: &[&str]| {
+        let line = cpu.lines().find(|line| names.iter().any(|name| line.starts_with(name)));
+        line.and_then(|line| line.split_once(':')).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let flags = value(&["flags", "Features"]);
+    let has_aes = flags.split_whitespace().any(|flag| flag == "aes");
+    let load = read("/proc/loadavg").split_whitespace().next().unwrap_or_default().to_owned();
+    let aes = if has_aes { "AES instructions" } else { "no AES instructions: seals cost ten times as much" };
+    vec![
+        format!("{} ({cores} cores, {aes})", value(&["model name", "Model"])),
+        format!("Linux {}, load {load} before this began", read("/proc/sys/kernel/osrelease").trim()),
+    ]
+}

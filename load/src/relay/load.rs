@@ -6,7 +6,6 @@ use std::net::{SocketAddr, UdpSocket};
 use hph_core::time::{Duration, Instant};
 use hph_platform::clock::Clock;
 use hph_platform::udp::sys::{self, Arrival, MESSAGES_MAX, Outgoing, SEGMENTS_MAX};
-use socket2::SockRef;
 
 use crate::member::Burst;
 
@@ -23,12 +22,9 @@ const SILENCE: Duration = Duration::from_millis(30);
 /// Send times that are remembered, by sequence number.
 const TIMES: usize = 1 << 16;
 
-/// Gives a socket a large buffer, larger than an ordinary program may have where that is allowed.
+/// Gives a socket a large buffer.
 pub fn widen(socket: &UdpSocket) {
-    if rustix::net::sockopt::set_socket_recv_buffer_size_force(socket, SOCKET_BUFFER_BYTES).is_err() {
-        let _ = SockRef::from(socket).set_recv_buffer_size(SOCKET_BUFFER_BYTES);
-    }
-    let _ = SockRef::from(socket).set_send_buffer_size(SOCKET_BUFFER_BYTES);
+    hph_platform::udp::widen(socket, SOCKET_BUFFER_BYTES);
 }
 
 /// The sequence number of a media datagram.

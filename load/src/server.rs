@@ -1,0 +1,144 @@
+//! The real server, in a process of its own: this program, started once more with [`COMMAND`].
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use hph_client::link::{hex, parse_hex};
+use hph_client::tls::Pin;
+use hph_server::Server;
+use hph_server::config::ServerConfig;
+
+use crate::machine::{self, Role};
+
+/// The command that makes this program a server.
+pub const COMMAND: &str = "serve-for-a-bench";
+/// Keeps it on the relay's core.
+const PINNED: &str = "--pinned";
+/// Lets a session send more datagrams than a load generator has.
+const WIDE: &str = "--wide";
+
+/// How it runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup {
+    /// On the relay's core only.
+    pub is_pinned: bool,
+    /// Whether a session may send more than by default: the limit is in force, and above what load generators need.
+    pub is_wide: bool,
+    /// Relay threads; 0 for as many as there are processors.
+    pub relay_threads: u32,
+}
+
+/// A running server. It ends when this is dropped.
+#[derive(Debug)]
+pub struct ServerProcess {
+    child: Child,
+    answers: BufReader<ChildStdout>,
+    /// Where it listens, for TCP and UDP.
+    pub address: SocketAddr,
+    /// Its key.
+    pub pin: Pin,
+}
+
+impl ServerProcess {
+    /// Starts a server on a free port of loopback, with its defaults but for the setup.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start(setup: &Setup) -> io::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(COMMAND).arg(setup.relay_threads.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let flags = [(setup.is_pinned, PINNED), (setup.is_wide, WIDE)];
+        command.args(flags.iter().filter(|(is_on, _)| *is_on).map(|(_, flag)| flag));
+        let mut child = command.spawn()?;
+        let mut line = String::new();
+        let mut answers = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
+        answers.read_line(&mut line)?;
+        let (address, pin) = line.trim().split_once(' ').ok_or_else(|| io::Error::other("the server did not start"))?;
+        let address = address.parse().map_err(io::Error::other)?;
+        let pin = parse_hex(pin).ok_or_else(|| io::Error::other("the server said no pin"))?;
+        Ok(Self { child, answers, address, pin })
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its resident memory. **Units:** KiB.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn resident_kib(&self) -> io::Result<u64> {
+        resident_kib(self.id())
+    }
+
+    /// What the program that it is counts for us, if it does: see [`serve`].
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn count(&mut self) -> io::Result<Option<u64>> {
+        self.child.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?.write_all(b"?\n")?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        Ok(line.trim().parse().ok())
+    }
+}
+
+/// Resident memory of a process. **Units:** KiB.
+///
+/// # Errors
+/// It is gone.
+pub fn resident_kib(process: u32) -> io::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.ok_or_else(|| io::Error::other("the process has no VmRSS"))
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // Its standard input ends, and so does it.
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Serves until standard input ends. Answers every line there with what the program counts, if it counts anything.
+///
+/// # Errors
+/// The server does not start.
+pub fn serve(arguments: &[&str], count: Option<fn() -> u64>) -> io::Result<()> {
+    if arguments.contains(&PINNED) {
+        machine::pin(Role::Relay);
+    }
+    let default = ServerConfig::default();
+    let rates = if arguments.contains(&WIDE) {
+        (1_000_000, 1_000_000)
+    } else {
+        (default.datagrams_per_second, default.datagrams_burst)
+    };
+    let data = tempfile::Builder::new().prefix("hph-bench-").tempdir()?;
+    let config = ServerConfig {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        data_dir: data.path().to_owned(),
+        datagrams_per_second: rates.0,
+        datagrams_burst: rates.1,
+        relay_threads: arguments.first().and_then(|threads| threads.parse().ok()).unwrap_or(0),
+        ..default
+    };
+    let server = Server::bind(config).map_err(io::Error::other)?;
+    println!("{} {}", server.address(), hex(&server.pin()));
+    io::stdout().flush()?;
+    let (stop, stopping) = async_channel::bounded::<()>(1);
+    let waiting = std::thread::spawn(move || {
+        for _ in io::stdin().lines() {
+            println!("{}", count.map_or_else(|| "nothing".to_owned(), |count| count().to_string()));
+            let _ = io::stdout().flush();
+        }
+        drop(stop);
+    });
+    server.run(&stopping).map_err(io::Error::other)?;
+    let _ = waiting.join();
+    data.close()
+}
