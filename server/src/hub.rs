@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use hph_core::endpoint::relay::RelayReport;
 use hph_core::endpoint::server::ServerMachine;
 use hph_core::id::{RoomId, SessionId};
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES};
@@ -79,6 +80,21 @@ impl Hub {
     /// Runs a task beside the others.
     pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
         self.executor.spawn(task).detach();
+    }
+
+    /// Takes what the relay threads found out since the last time.
+    pub fn hear_relays(self: &Rc<Self>) {
+        let Some(first) = self.next_report() else { return };
+        self.act(|machine, out| {
+            let rest = std::iter::from_fn(|| out.next_report());
+            for (shard, report) in std::iter::once(first).chain(rest).collect::<Vec<_>>() {
+                machine.handle_report(Clock::now(), shard, &report, out);
+            }
+        });
+    }
+
+    fn next_report(&self) -> Option<(usize, RelayReport)> {
+        self.meeting.borrow().relays.next_report()
     }
 
     /// A queue for a session that was just opened.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use async_channel::{Receiver, Sender};
-use hph_core::endpoint::relay::RelayCommand;
+use hph_core::endpoint::relay::{RelayCommand, RelayReport};
 use hph_core::endpoint::server::{RateLimits, ServerEvent, ServerMachine, ServerOutput, ServerStorage};
 use hph_core::id::SessionId;
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES};
@@ -141,6 +141,11 @@ pub(crate) struct Output<'a> {
 }
 
 impl Output<'_> {
+    /// The next thing that a relay thread reports.
+    pub(crate) fn next_report(&self) -> Option<(usize, RelayReport)> {
+        self.relays.next_report()
+    }
+
     /// Tells each calm connection all that changed since it was told last.
     fn tell_changes(&mut self, machine: &mut ServerMachine<'static>) {
         let calm: Vec<SessionId> =

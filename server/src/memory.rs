@@ -61,13 +61,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_participant_costs_less_than_five_kibibytes_and_a_room_less_than_sixteen() {
+    fn a_participant_costs_less_than_five_kibibytes_and_a_room_less_than_forty() {
         for threads in [1, 2] {
             let sockets = Sockets::bind(([127, 0, 0, 1], 0).into(), Shards::new(threads)).expect("a port");
             let bill = MemoryBill::new(&ServerConfig::default(), &sockets);
             assert_eq!(bill.relay_threads, threads);
             assert!(bill.sessions.1 < 5 * 1024, "{bill}");
-            assert!(bill.rooms.1 < 16 * 1024, "{bill}");
+            assert!(bill.rooms.1 < 40 * 1024, "{bill}");
             assert!(bill.relay_bytes < threads * (4 << 20), "{bill}");
         }
     }

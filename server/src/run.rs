@@ -12,6 +12,7 @@ use async_io::{Async, Timer};
 use async_net::TcpListener;
 use futures_lite::FutureExt;
 use futures_rustls::TlsAcceptor;
+use hph_core::endpoint::relay::Budgets;
 use hph_core::endpoint::server::RateLimits;
 use hph_core::id::RoomId;
 use hph_core::wire::control::SignOutReason;
@@ -159,8 +160,12 @@ impl Server {
             ..RateLimits::default()
         };
         let (sessions_max, rooms_max) = (self.config.sessions_max as usize, self.config.rooms_max as usize);
-        let relays =
-            Relays::start(self.sockets, sessions_max, rooms_max, limits.datagrams).map_err(StartError::Thread)?;
+        let budgets = Budgets {
+            receiver_bps: self.config.receiver_kbps.saturating_mul(1000),
+            room_bps: self.config.room_kbps.saturating_mul(1000),
+        };
+        let relays = Relays::start(self.sockets, sessions_max, rooms_max, limits.datagrams, budgets)
+            .map_err(StartError::Thread)?;
         let mut meeting = Meeting::new(relays, sessions_max, rooms_max, limits, entropy::array());
         for (room, latest) in rooms.iter().zip(latest) {
             // As many as the store may hold fit.
@@ -171,7 +176,7 @@ impl Server {
             accept(&hub, &acceptor, &listener).await;
             Ok(())
         };
-        let ticking = tick(&hub, &self.figures);
+        let ticking = tick(&hub, &self.figures).or(hear_relays(&hub));
         let stopping = async {
             let _ = stop.recv().await;
             Ok(())
@@ -196,6 +201,14 @@ async fn accept(hub: &Rc<Hub>, acceptor: &TlsAcceptor, listener: &TcpListener) {
                 Timer::after(Duration::from_millis(100)).await;
             }
         }
+    }
+}
+
+/// Brings what the relay threads find out to the machine.
+async fn hear_relays(hub: &Rc<Hub>) -> Result<(), StartError> {
+    loop {
+        Timer::after(Duration::from_millis(50)).await;
+        hub.hear_relays();
     }
 }
 

@@ -4,7 +4,8 @@
 use core::net::SocketAddr;
 
 use super::relay::{
-    HandOver, RelayCommand, RelayMachine, RelayOutput, RelayRoom, RelaySessionPlace, RelayStorage, Shards,
+    Budgets, HandOver, RelayCommand, RelayMachine, RelayOutput, RelayReport, RelayRoom, RelaySessionPlace,
+    RelayStorage, Shards,
 };
 use super::server::{
     Identity, OpenRoom, RateLimits, ServerEvent, ServerMachine, ServerOutput, ServerStorage, StoredChat,
@@ -62,17 +63,47 @@ impl<O: SingleOutput> ServerOutput for ToRelay<'_, '_, O> {
     }
 }
 
-/// The packet plane's output. With one shard nothing is ever handed over.
-struct FromRelay<'x, O>(&'x mut O);
+/// The packet plane's output. With one shard nothing is ever handed over. Reports go to the control plane at once.
+struct FromRelay<'x, 'a, O> {
+    now: Instant,
+    control: &'x mut ServerMachine<'a>,
+    out: &'x mut O,
+    command: Option<RelayCommand>,
+}
 
-impl<O: SingleOutput> RelayOutput for FromRelay<'_, O> {
+impl<O: SingleOutput> RelayOutput for FromRelay<'_, '_, O> {
     fn datagram(&mut self, _: usize, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
-        self.0.datagram(to, prefix, payload);
+        self.out.datagram(to, prefix, payload);
+    }
+
+    fn report(&mut self, report: &RelayReport) {
+        let mut out = Later { out: &mut *self.out, command: &mut self.command };
+        self.control.handle_report(self.now, 0, report, &mut out);
     }
 
     fn hand_over(&mut self, _: usize, _: HandOver, _: &[u8]) {}
 
     fn hand_over_whole(&mut self, _: usize, _: SocketAddr, _: &[u8]) {}
+}
+
+/// The control plane's output while the packet plane is busy. One report leads to one command at most.
+struct Later<'x, O> {
+    out: &'x mut O,
+    command: &'x mut Option<RelayCommand>,
+}
+
+impl<O: SingleOutput> ServerOutput for Later<'_, O> {
+    fn control(&mut self, to: SessionId, message: &ServerMessage<'_>) {
+        self.out.control(to, message);
+    }
+
+    fn relay(&mut self, command: &RelayCommand) {
+        *self.command = Some(*command);
+    }
+
+    fn event(&mut self, event: ServerEvent<'_>) {
+        self.out.event(event);
+    }
 }
 
 impl<'a> SingleServer<'a> {
@@ -85,6 +116,11 @@ impl<'a> SingleServer<'a> {
             control: ServerMachine::new(storage.server, limits, Shards::ONE, seed),
             relay: RelayMachine::new(relay, 0, Shards::ONE, limits.datagrams, relay_seed),
         }
+    }
+
+    /// [`RelayMachine::set_budgets`].
+    pub const fn set_budgets(&mut self, budgets: Budgets) {
+        self.relay.set_budgets(budgets);
     }
 
     /// [`ServerMachine::add_room`].
@@ -123,6 +159,7 @@ impl<'a> SingleServer<'a> {
         out: &mut impl SingleOutput,
     ) {
         self.split(out, |control, out| control.handle_control(now, from, message, out));
+        self.settle(now, out);
     }
 
     /// [`RelayMachine::handle_datagram`].
@@ -136,12 +173,13 @@ impl<'a> SingleServer<'a> {
         bytes: &mut [u8],
         out: &mut impl SingleOutput,
     ) -> Result<(), DropReason> {
-        self.relay.handle_datagram(now, from, bytes, &mut FromRelay(out))
+        self.with_relay(now, out, |relay, out| relay.handle_datagram(now, from, bytes, out))
     }
 
     /// [`ServerMachine::handle_timeout`].
     pub fn handle_timeout(&mut self, now: Instant, out: &mut impl SingleOutput) {
         self.split(out, |control, out| control.handle_timeout(now, out));
+        self.settle(now, out);
     }
 
     /// [`ServerMachine::poll_control`].
@@ -192,6 +230,25 @@ impl<'a> SingleServer<'a> {
     /// Media datagrams sent on, one per receiver.
     pub const fn forwarded(&self) -> u64 {
         self.relay.forwarded()
+    }
+
+    /// [`RelayMachine::settle`].
+    fn settle(&mut self, now: Instant, out: &mut impl SingleOutput) {
+        self.with_relay(now, out, |relay, out| relay.settle(now, out));
+    }
+
+    fn with_relay<O: SingleOutput, R>(
+        &mut self,
+        now: Instant,
+        out: &mut O,
+        input: impl FnOnce(&mut RelayMachine<'a>, &mut FromRelay<'_, 'a, O>) -> R,
+    ) -> R {
+        let mut out = FromRelay { now, control: &mut self.control, out, command: None };
+        let result = input(&mut self.relay, &mut out);
+        if let Some(command) = out.command {
+            self.relay.apply(&command);
+        }
+        result
     }
 
     fn split<O: SingleOutput, R>(

@@ -66,45 +66,52 @@ impl Source {
     }
 }
 
-/// Decides for one receiver. Writes to `layers[i]` the size of `sources[i]`, or none; says how much of the budget is
-/// taken, in bits a second, never more than `budget_bps`. `may_rise`: whether anything may become larger this time (the
-/// smallest size of what had nothing is always allowed). **Bound:** the first [`SOURCES_MAX`] sources are looked at.
-pub fn allocate(budget_bps: u32, may_rise: bool, sources: &[Source], layers: &mut [Option<u8>]) -> u32 {
-    layers.fill(None);
+/// What was decided about one picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// The size that the receiver gets.
+    pub layer: Option<u8>,
+    /// What a size of it could take at most so that the receiver would be given it. **Units:** bits a second.
+    pub bound_bps: u32,
+}
+
+/// Decides for one receiver. Writes to `shares[i]` what becomes of `sources[i]`; says how much of the budget is taken, in
+/// bits a second, never more than `budget_bps`. `may_rise`: whether anything may become larger this time (the smallest
+/// size of what had nothing is always allowed). **Bound:** the first [`SOURCES_MAX`] sources are looked at.
+pub fn allocate(budget_bps: u32, may_rise: bool, sources: &[Source], shares: &mut [Share]) -> u32 {
+    shares.fill(Share::default());
     let mut order = [0u8; SOURCES_MAX];
-    let sources = sources.get(..SOURCES_MAX.min(layers.len())).unwrap_or(sources);
+    let sources = sources.get(..SOURCES_MAX.min(shares.len())).unwrap_or(sources);
     let order = by_importance(sources, &mut order);
     let mut left = u64::from(budget_bps);
     let spare = u64::from(budget_bps / 10);
     let smallest = (LAYERS - 1) as u8;
     for index in order {
-        let Some((source, layer)) = pair(sources, layers, *index) else { continue };
+        let Some((source, share)) = pair(sources, shares, *index) else { continue };
         if source.needed_layer().is_some() && source.cost(Some(smallest)) <= left {
             left = left.saturating_sub(source.cost(Some(smallest)));
-            *layer = Some(smallest);
+            share.layer = Some(smallest);
         }
     }
     for index in order {
-        let Some((source, layer)) = pair(sources, layers, *index) else { continue };
-        let (Some(needed), Some(_)) = (source.needed_layer(), *layer) else { continue };
+        let Some((source, share)) = pair(sources, shares, *index) else { continue };
+        let (Some(needed), Some(given)) = (source.needed_layer(), share.layer) else { continue };
+        let own = left.saturating_add(source.cost(Some(given)));
+        share.bound_bps = u32::try_from(own.saturating_sub(spare)).unwrap_or(u32::MAX);
         let fits = |larger: &u8| {
-            let more = source.cost(Some(*larger)).saturating_sub(source.cost(*layer));
-            if source.is_rise(*larger) { may_rise && more.saturating_add(spare) <= left } else { more <= left }
+            let cost = source.cost(Some(*larger));
+            if source.is_rise(*larger) { may_rise && cost.saturating_add(spare) <= own } else { cost <= own }
         };
         if let Some(larger) = (needed..smallest).find(fits) {
-            left = left.saturating_add(source.cost(*layer)).saturating_sub(source.cost(Some(larger)));
-            *layer = Some(larger);
+            left = own.saturating_sub(source.cost(Some(larger)));
+            share.layer = Some(larger);
         }
     }
     u32::try_from(u64::from(budget_bps).saturating_sub(left)).unwrap_or(u32::MAX)
 }
 
-fn pair<'a>(
-    sources: &'a [Source],
-    layers: &'a mut [Option<u8>],
-    index: u8,
-) -> Option<(&'a Source, &'a mut Option<u8>)> {
-    Some((sources.get(usize::from(index))?, layers.get_mut(usize::from(index))?))
+fn pair<'a>(sources: &'a [Source], shares: &'a mut [Share], index: u8) -> Option<(&'a Source, &'a mut Share)> {
+    Some((sources.get(usize::from(index))?, shares.get_mut(usize::from(index))?))
 }
 
 /// The numbers of the sources, most important first.
@@ -138,8 +145,9 @@ mod tests {
     };
 
     fn give(budget_bps: u32, sources: &[Source]) -> (u32, Vec<Option<u8>>) {
-        let mut layers = std::vec![None; sources.len()];
-        (allocate(budget_bps, true, sources, &mut layers), layers)
+        let mut shares = std::vec![Share::default(); sources.len()];
+        let taken = allocate(budget_bps, true, sources, &mut shares);
+        (taken, shares.iter().map(|share| share.layer).collect())
     }
 
     #[test]
@@ -204,10 +212,9 @@ mod tests {
                 })
                 .collect();
             let budget = next(20_000_000) as u32;
-            let mut layers = std::vec![Some(0); sources.len()];
-            let taken = allocate(budget, next(2) == 0, &sources, &mut layers);
-            let sum: u64 = sources.iter().zip(&layers).map(|(source, layer)| source.cost(*layer)).sum();
-            // A larger size may take less than a smaller one, if the scene is still: then more is left.
+            let mut shares = std::vec![Share::default(); sources.len()];
+            let taken = allocate(budget, next(2) == 0, &sources, &mut shares);
+            let sum: u64 = sources.iter().zip(&shares).map(|(source, share)| source.cost(share.layer)).sum();
             assert!(taken <= budget && sum <= u64::from(budget), "{taken} {sum} {budget}");
         }
     }
@@ -224,8 +231,20 @@ mod tests {
     #[test]
     fn nothing_grows_while_growing_is_off() {
         let large = Source { wanted_width: 1280, given: Some(2), ..CAMERA };
-        let mut layers = [None; 2];
-        allocate(20_000_000, false, &[large, Source { given: Some(1), ..large }], &mut layers);
-        assert_eq!(layers, [Some(2), Some(1)]);
+        let mut shares = [Share::default(); 2];
+        allocate(20_000_000, false, &[large, Source { given: Some(1), ..large }], &mut shares);
+        assert_eq!(shares.map(|share| share.layer), [Some(2), Some(1)]);
+    }
+
+    #[test]
+    fn a_size_that_takes_no_more_than_the_bound_is_given() {
+        let large = Source { wanted_width: 1280, ..CAMERA };
+        let mut shares = [Share::default(); 2];
+        allocate(1_800_000, true, &[large, CAMERA], &mut shares);
+        assert_eq!(shares[0].layer, Some(1));
+        let mut cheaper = large;
+        cheaper.layer_bps[0] = shares[0].bound_bps;
+        allocate(1_800_000, true, &[cheaper, CAMERA], &mut shares);
+        assert_eq!(shares[0].layer, Some(0));
     }
 }

@@ -126,6 +126,8 @@ pub(super) const KEYS: &[Key] = &[
         0..=8,
         "Threads that relay sound and pictures; 0: as many as there are processors, at most 8."
     ),
+    count!(receiver_kbps, 100..=10_000_000, "Kilobits a second that one receiver is sent at most, pictures and sound."),
+    count!(room_kbps, 100..=10_000_000, "Kilobits a second that all receivers of a room are sent together at most."),
     count!(datagrams_per_second, 50..=100_000, "Datagrams accepted from one session, a second."),
     count!(datagrams_burst, 50..=100_000, "Datagrams accepted from one session at once."),
     count!(messages_per_second, 1..=1000, "Control requests, chat among them, accepted from one session, a second."),

@@ -53,6 +53,10 @@ pub struct ServerConfig {
     pub directs_per_recipient: u32,
     /// Threads that relay datagrams; 0 for as many as there are processors, at most 8.
     pub relay_threads: u32,
+    /// Kilobits a second for one receiver.
+    pub receiver_kbps: u32,
+    /// Kilobits a second for all receivers of a room together.
+    pub room_kbps: u32,
     /// Datagrams accepted from one session, a second.
     pub datagrams_per_second: u32,
     /// Datagrams accepted from one session at once.
@@ -82,6 +86,8 @@ impl Default for ServerConfig {
             messages_per_room: 1000,
             directs_per_recipient: 500,
             relay_threads: 0,
+            receiver_kbps: 25_000,
+            room_kbps: 200_000,
             datagrams_per_second: 3000,
             datagrams_burst: 1000,
             messages_per_second: 5,

@@ -11,12 +11,12 @@ mod thread;
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use hph_core::endpoint::relay::{
-    RelayCommand, RelayMachine, RelayRoom, RelaySessionPlace, RelayStorage, SHARDS_MAX, Shards,
+    Budgets, RelayCommand, RelayMachine, RelayReport, RelayRoom, RelaySessionPlace, RelayStorage, SHARDS_MAX, Shards,
 };
 use hph_core::stats::Histogram;
 use hph_platform::doorbell::Doorbell;
@@ -35,6 +35,8 @@ const STEERING_OFFSET: u32 = 4;
 /// Commands that wait for one thread. A thread takes them many times a millisecond, so more than a few wait only if it
 /// gets no processor; then the control plane waits too: a command is never lost.
 const COMMANDS_MAX: usize = 1024;
+/// Reports of all threads that wait for the control plane. What finds no room is told again.
+const REPORTS_MAX: usize = 4096;
 /// Messages of one receive: with coalescing up to 64 datagrams each. It is the work of one turn of the loop.
 const MESSAGES_A_TURN: usize = 16;
 /// Bytes taken from other threads in one turn.
@@ -128,6 +130,7 @@ struct Plane {
 /// All relay threads, as the control plane sees them.
 pub(crate) struct Relays {
     shards: Shards,
+    reports: Receiver<(usize, RelayReport)>,
     planes: Vec<Plane>,
 }
 
@@ -136,11 +139,18 @@ impl Relays {
     ///
     /// # Errors
     /// No more threads or file descriptors.
-    pub fn start(sockets: Sockets, sessions_max: usize, rooms_max: usize, rate: (u32, u32)) -> io::Result<Self> {
+    pub fn start(
+        sockets: Sockets,
+        sessions_max: usize,
+        rooms_max: usize,
+        rate: (u32, u32),
+        budgets: Budgets,
+    ) -> io::Result<Self> {
         let shards = Shards::new(sockets.sockets.len());
         let bells = (0..shards.count()).map(|_| Doorbell::new().map(Arc::new)).collect::<io::Result<Vec<_>>>()?;
         let (mut exits, mut entries) = rings(&bells);
         let mut planes = Vec::with_capacity(shards.count());
+        let (report_sender, reports) = sync_channel(REPORTS_MAX);
         for (number, (socket, offload)) in sockets.sockets.into_iter().zip(&sockets.offloads).enumerate() {
             // The tables live as long as the process: the machine borrows them for good.
             let storage = RelayStorage {
@@ -150,8 +160,12 @@ impl Relays {
             let (received, queue) = buffers(offload, shards.places(sessions_max));
             let (sender, commands) = sync_channel(COMMANDS_MAX);
             let figures = Arc::new(Mutex::new(ShardFigures::default()));
+            let mut machine = RelayMachine::new(storage, number, shards, rate, entropy::array());
+            machine.set_budgets(budgets);
             let shard = Shard {
-                machine: RelayMachine::new(storage, number, shards, rate, entropy::array()),
+                number,
+                machine,
+                reports: report_sender.clone(),
                 socket,
                 received,
                 queue,
@@ -165,7 +179,7 @@ impl Relays {
             let thread = std::thread::Builder::new().name(format!("relay-{number}")).spawn(move || shard.run())?;
             planes.push(Plane { commands: sender, bell: Arc::clone(&bells[number]), figures, thread });
         }
-        Ok(Self { shards, planes })
+        Ok(Self { shards, reports, planes })
     }
 
     /// How the sessions are split.
@@ -181,6 +195,11 @@ impl Relays {
                 plane.bell.ring();
             }
         }
+    }
+
+    /// The next thing that a thread reports, and which one; none if there is nothing now.
+    pub fn next_report(&self) -> Option<(usize, RelayReport)> {
+        self.reports.try_recv().ok()
     }
 
     /// Figures of at most a fifth of a second ago.

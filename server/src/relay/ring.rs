@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    const WHAT: HandOver = HandOver { room_index: 1, sender: Slot(2), track: TrackId(3), clear_len_bytes: 4 };
+    const WHAT: HandOver = HandOver { room_index: 1, sender: Slot(2), track: TrackId(3), layer: 0, clear_len_bytes: 4 };
 
     #[test]
     fn what_is_left_is_taken_in_order_around_the_end_of_the_ring_and_what_is_too_much_is_refused() {

@@ -67,7 +67,7 @@ impl Client {
 
 fn talk_all(sockets: Sockets) -> RelayFigures {
     let server = sockets.sockets[0].local_addr().expect("bound");
-    let mut relays = Relays::start(sockets, SESSIONS as usize, 1, (1000, 1000)).expect("started");
+    let mut relays = Relays::start(sockets, SESSIONS as usize, 1, (1000, 1000), Budgets::UNLIMITED).expect("started");
     for index in 0..SESSIONS {
         Client::new(&relays, index, server).talk();
     }
@@ -101,7 +101,7 @@ fn the_kernel_brings_every_datagram_to_the_socket_of_its_session() {
 fn commands_are_never_lost_however_many_there_are() {
     let sockets = Sockets::bind(([127, 0, 0, 1], 0).into(), TWO).expect("a port");
     let server = sockets.sockets[0].local_addr().expect("bound");
-    let mut relays = Relays::start(sockets, 4, 1, (1000, 1000)).expect("started");
+    let mut relays = Relays::start(sockets, 4, 1, (1000, 1000), Budgets::UNLIMITED).expect("started");
     for _ in 0..3 * COMMANDS_MAX {
         relays.tell(&RelayCommand::CloseSession { session: SessionId(1) });
     }

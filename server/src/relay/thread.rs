@@ -2,10 +2,10 @@
 //! nobody: other threads leave it commands and packets, and ring.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex};
 
-use hph_core::endpoint::relay::{HandOver, RelayCommand, RelayMachine, RelayOutput};
+use hph_core::endpoint::relay::{HandOver, RelayCommand, RelayMachine, RelayOutput, RelayReport};
 use hph_core::limits::{HOP_PREFIX_BYTES, ROOM_PARTICIPANTS_MAX};
 use hph_core::stats::Histogram;
 use hph_core::time::{Duration, Instant};
@@ -24,6 +24,8 @@ const ERROR_PAUSE: Duration = Duration::from_millis(10);
 
 /// All that the thread owns.
 pub(super) struct Shard {
+    pub number: usize,
+    pub reports: SyncSender<(usize, RelayReport)>,
     pub machine: RelayMachine<'static>,
     pub socket: UdpSocket,
     pub received: Received,
@@ -59,6 +61,7 @@ impl Exits {
 struct Output<'a> {
     queue: &'a mut SendQueue,
     exits: &'a mut Exits,
+    reports: (usize, &'a SyncSender<(usize, RelayReport)>),
 }
 
 impl RelayOutput for Output<'_> {
@@ -73,6 +76,12 @@ impl RelayOutput for Output<'_> {
 
     fn hand_over_whole(&mut self, shard: usize, from: SocketAddr, datagram: &[u8]) {
         self.exits.push(shard, Crossing::Whole { from }, datagram);
+    }
+
+    fn report(&mut self, report: &RelayReport) {
+        let (shard, reports) = self.reports;
+        // What finds no room is told again.
+        let _ = reports.try_send((shard, *report));
     }
 }
 
@@ -90,6 +99,7 @@ impl Shard {
             }
             let now = Clock::now();
             let before = self.machine.forwarded();
+            self.settle(now);
             self.handle_received(now);
             let crossed = self.handle_inbound(now);
             for exit in self.exits.outbound.iter_mut().flatten() {
@@ -126,10 +136,18 @@ impl Shard {
         apply_commands(&self.commands, &mut self.machine)
     }
 
+    /// Lets the machine decide what commands have changed.
+    fn settle(&mut self, now: Instant) {
+        let reports = (self.number, &self.reports);
+        let mut output = Output { queue: &mut self.queue, exits: &mut self.exits, reports };
+        self.machine.settle(now, &mut output);
+    }
+
     fn handle_received(&mut self, now: Instant) {
         while let Some(datagram) = self.received.next_datagram() {
             self.queue.begin(datagram.place);
-            let mut output = Output { queue: &mut self.queue, exits: &mut self.exits };
+            let mut output =
+                Output { queue: &mut self.queue, exits: &mut self.exits, reports: (self.number, &self.reports) };
             // The reason is counted in the machine.
             let _ = self.machine.handle_datagram(now, datagram.from, datagram.bytes, &mut output);
             self.flush_if_full();
@@ -151,7 +169,8 @@ impl Shard {
                 let inbound = &mut self.inbound[index];
                 let Some(datagram) = self.received.put(from, len_bytes, |space| inbound.take(space)) else { break };
                 self.queue.begin(datagram.place);
-                let mut output = Output { queue: &mut self.queue, exits: &mut self.exits };
+                let mut output =
+                    Output { queue: &mut self.queue, exits: &mut self.exits, reports: (self.number, &self.reports) };
                 let _ = match what {
                     Crossing::Packet(what) => self.machine.handle_handed_over(now, what, datagram.bytes, &mut output),
                     Crossing::Whole { from } => self.machine.handle_datagram(now, from, datagram.bytes, &mut output),

@@ -7,7 +7,7 @@ use hph_core::crypto::hop::{HopHeader, HopOpener, HopSealer, Opened};
 use hph_core::crypto::replay::ReplayWindow;
 use hph_core::crypto::sframe::{ReceiverKey, SFRAME_HEADER_BYTES_MAX, SenderKey, SframeHeader};
 use hph_core::endpoint::client::{ClientEvent, ClientMachine, ClientOutput, OutgoingFrame};
-use hph_core::endpoint::relay::{HandOver, RelayCommand, RelayMachine, RelayOutput};
+use hph_core::endpoint::relay::{HandOver, RelayCommand, RelayMachine, RelayOutput, RelayReport};
 use hph_core::endpoint::server::{ServerEvent, ServerMachine, ServerOutput};
 use hph_core::error::{DropReason, Full, Malformed};
 use hph_core::id::{RoomId, SessionId, Slot, TrackId};
@@ -53,6 +53,10 @@ impl RelayOutput for Unknown {
 
     fn hand_over_whole(&mut self, shard: usize, from: SocketAddr, datagram: &[u8]) {
         black_box((shard, from, datagram));
+    }
+
+    fn report(&mut self, report: &RelayReport) {
+        black_box(report);
     }
 }
 

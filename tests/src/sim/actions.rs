@@ -103,9 +103,9 @@ impl World<'_> {
     fn toggle_subscription(&mut self, client: usize, room: RoomId) {
         let slot = Slot(self.random.below(6) as u16);
         let track = TrackId(self.random.below(TRACKS_MAX as u64) as u8);
-        let is_on = self.random.chance(400);
-        self.say(client, &ClientMessage::Subscribe { room, slot, track, is_on });
-        if !is_on {
+        let width = if self.random.chance(400) { 1 + self.random.below(2000) as u16 } else { 0 };
+        self.say(client, &ClientMessage::Subscribe { room, slot, track, width });
+        if width < u16::MAX {
             self.clients[client].unwanted.insert((room, slot, track));
         }
     }

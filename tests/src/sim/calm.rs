@@ -86,7 +86,7 @@ impl World<'_> {
     fn want_all(&mut self) {
         for client in 0..self.clients.len() {
             for (room, slot, track) in std::mem::take(&mut self.clients[client].unwanted) {
-                self.say(client, &ClientMessage::Subscribe { room, slot, track, is_on: true });
+                self.say(client, &ClientMessage::Subscribe { room, slot, track, width: u16::MAX });
             }
         }
     }

@@ -231,7 +231,7 @@ impl World<'_> {
         let lie = match self.random.below(6) {
             0 => ClientMessage::SenderKey { room, slot, member, epoch, wrap: &wrap },
             1 => ClientMessage::RequestKey { room, slot },
-            2 => ClientMessage::Subscribe { room, slot, track: TrackId::CAMERA, is_on: false },
+            2 => ClientMessage::Subscribe { room, slot, track: TrackId::CAMERA, width: 0 },
             3 => ClientMessage::SyncChat { room, after: self.random.next_u64() },
             4 => ClientMessage::SendChat { reference: self.random.next_u64(), room, text: "hi" },
             _ => ClientMessage::Call { request: 3, to: "user-00", room },

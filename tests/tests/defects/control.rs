@@ -97,7 +97,7 @@ fn defect_14_the_server_itself_refuses_what_no_client_would_send() {
         ClientMessage::SendChat { reference: 1, room, text: "\u{1b}[2J" },
         ClientMessage::SetTrack { room, track: TrackId(200), info: SOUND },
         ClientMessage::SetTrack { room, track: TrackId::CAMERA, info: TrackInfo { width: 65500, ..PICTURES } },
-        ClientMessage::Subscribe { room, slot: Slot(9999), track: TrackId(0), is_on: true },
+        ClientMessage::Subscribe { room, slot: Slot(9999), track: TrackId(0), width: 640 },
     ];
     for message in messages {
         let mut rude = connect(&server);

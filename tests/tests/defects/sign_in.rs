@@ -36,7 +36,7 @@ fn requests() -> Vec<ClientMessage<'static>> {
         M::JoinNamed { request, name: "Trộm", may_create: true },
         M::LeaveRoom { room },
         M::SetTrack { room, track, info: SOUND },
-        M::Subscribe { room, slot, track, is_on: true },
+        M::Subscribe { room, slot, track, width: 640 },
         M::SenderKey { room, slot, member: 1, epoch: 0, wrap: &[7; 80] },
         M::RequestKey { room, slot },
         M::SendChat { reference, room, text: "tôi là Hường" },

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::shards::Shards;
 use crate::id::{RoomId, SessionId, Slot, TrackId};
+use crate::room::active_speaker::SpeechActivity;
 
 /// TLS keying material of a session's connection. Not shown by `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,8 +65,10 @@ pub enum RelayCommand {
         track: TrackId,
         /// Whether packets of it are passed on.
         is_on: bool,
+        /// Width of the full picture, in pixels; 0 for sound.
+        width: u16,
     },
-    /// A member wants another one's track, or not.
+    /// A member says how large it shows another one's track.
     Subscribe {
         /// The room's place in the table.
         room_index: u16,
@@ -75,8 +78,53 @@ pub enum RelayCommand {
         sender: Slot,
         /// Which track.
         track: TrackId,
-        /// Whether it is wanted.
-        is_on: bool,
+        /// Width of the tile in pixels; 0: not wanted.
+        width: u16,
+    },
+    /// Somebody else speaks in a room.
+    Speaker {
+        /// The room's place in the table.
+        room_index: u16,
+        /// Whoever does.
+        slot: Option<Slot>,
+    },
+}
+
+/// What a packet plane tells the control plane: things that are true for now. One that is lost is told again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelayReport {
+    /// Which sizes of a picture the receivers of a shard are sent.
+    Wanted {
+        /// The room's place in the table.
+        room_index: u16,
+        /// Whose picture.
+        sender: Slot,
+        /// Which track.
+        track: TrackId,
+        /// A bit for each size layer.
+        layers: u8,
+        /// What the receivers of the largest of them can take at most, in bits a second; 0: no bound.
+        max_bps: u32,
+    },
+    /// Receivers of a shard begin with these sizes of a picture.
+    Refresh {
+        /// The room's place in the table.
+        room_index: u16,
+        /// Whose picture.
+        sender: Slot,
+        /// Which track.
+        track: TrackId,
+        /// A bit for each size layer.
+        layers: u8,
+    },
+    /// What a microphone sent lately.
+    Speech {
+        /// The room's place in the table.
+        room_index: u16,
+        /// Whose microphone.
+        sender: Slot,
+        /// When and how loudly.
+        activity: SpeechActivity,
     },
 }
 

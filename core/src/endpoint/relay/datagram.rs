@@ -3,14 +3,17 @@
 
 use core::net::SocketAddr;
 
-use super::{HandOver, RelayMachine, RelayOutput};
+use super::{HandOver, RelayMachine, RelayOutput, RelayReport};
 use crate::crypto::hop::HopHeader;
 use crate::error::DropReason;
-use crate::id::SessionId;
+use crate::id::{SessionId, TrackId};
 use crate::limits::{DATAGRAM_MAX_BYTES, HOP_HEADER_BYTES, HOP_PREFIX_BYTES, TAG_BYTES};
 use crate::time::Instant;
 use crate::wire::datagram::{Kind, TOKEN_BODY_BYTES, emit_clocks, parse_clocks};
-use crate::wire::media::MediaLayout;
+use crate::wire::media::{MediaHeader, MediaLayout};
+
+/// What a microphone sends is reported once in so many packets.
+const SPEECH_REPORT_PACKETS: u32 = 5;
 
 impl RelayMachine<'_> {
     /// Handles one datagram. Media is sent on to its receivers without being opened; the others are answered. What
@@ -108,10 +111,13 @@ impl RelayMachine<'_> {
         if !room.is_publishing(header.sender, header.track) {
             return Err(DropReason::UnknownTrack);
         }
+        self.note_speech(now, membership.room_index, header, out);
+        let room = self.rooms.get(usize::from(membership.room_index)).ok_or(DropReason::UnknownRoom)?;
         let what = HandOver {
             room_index: membership.room_index,
             sender: header.sender,
             track: header.track,
+            layer: header.layer,
             clear_len_bytes: u16::try_from(layout.clear_len_bytes).map_err(|_| DropReason::Length)?,
         };
         for shard in (0..self.shards.count()).filter(|shard| *shard != self.shard) {
@@ -122,6 +128,18 @@ impl RelayMachine<'_> {
         self.fan_out(now, what, payload, out)
     }
 
+    /// Keeps track of how loudly somebody speaks, and tells the control plane now and then.
+    fn note_speech(&mut self, now: Instant, room_index: u16, header: &MediaHeader, out: &mut impl RelayOutput) {
+        let room = self.rooms.get_mut(usize::from(room_index));
+        let speech = room.and_then(|room| room.speech.get_mut(usize::from(header.sender.0)));
+        if let Some(activity) = speech.filter(|_| header.track == TrackId::MICROPHONE) {
+            activity.handle_packet(now, header.level);
+            if header.seq.is_multiple_of(SPEECH_REPORT_PACKETS) {
+                out.report(&RelayReport::Speech { room_index, sender: header.sender, activity: *activity });
+            }
+        }
+    }
+
     /// Seals a packet for each of its receivers whose home this is.
     fn fan_out(
         &mut self,
@@ -130,9 +148,13 @@ impl RelayMachine<'_> {
         payload: &[u8],
         out: &mut impl RelayOutput,
     ) -> Result<(), DropReason> {
+        if !what.track.is_audio() {
+            self.allot_if_due(now, what.room_index, out);
+            self.count_picture(now, what.room_index, what.sender, what.track, what.layer, payload.len());
+        }
         let room = self.rooms.get(usize::from(what.room_index)).ok_or(DropReason::UnknownRoom)?;
         let clear = payload.get(..usize::from(what.clear_len_bytes)).ok_or(DropReason::Length)?;
-        for seat in room.receivers(self.shard, what.sender, what.track) {
+        for seat in room.receivers(self.shard, what.sender, what.track, what.layer) {
             let lane = usize::from(seat);
             let Some(receiver) = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut()) else { continue };
             let Some(address) = receiver.address(now) else { continue };

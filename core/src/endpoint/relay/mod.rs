@@ -15,6 +15,7 @@
 //! The last two may be lost, as datagrams may. The machine reports nothing per packet and has no timer: whether a
 //! session is alive is told by its control messages.
 
+mod allocate;
 mod command;
 mod datagram;
 mod room;
@@ -22,10 +23,12 @@ mod session;
 mod shards;
 #[cfg(test)]
 mod tests;
+mod video;
 
 use core::net::SocketAddr;
 
-pub use command::{HopSecret, RelayCommand};
+pub use allocate::Budgets;
+pub use command::{HopSecret, RelayCommand, RelayReport};
 pub use room::RelayRoom;
 pub use session::RelaySessionPlace;
 pub use shards::{SHARDS_MAX, Shards};
@@ -49,6 +52,8 @@ pub struct HandOver {
     pub sender: Slot,
     /// Which of the sender's tracks.
     pub track: TrackId,
+    /// Which size of it.
+    pub layer: u8,
     /// Length of what the hop seal covers, from the first byte of the payload.
     pub clear_len_bytes: u16,
 }
@@ -62,6 +67,8 @@ pub trait RelayOutput {
     fn hand_over(&mut self, shard: usize, what: HandOver, payload: &[u8]);
     /// The datagram is another shard's matter.
     fn hand_over_whole(&mut self, shard: usize, from: SocketAddr, datagram: &[u8]);
+    /// The control plane should know; what is lost is told again.
+    fn report(&mut self, report: &RelayReport);
 }
 
 /// Memory that the caller lends.
@@ -80,6 +87,8 @@ pub struct RelayMachine<'a> {
     rooms: &'a mut [RelayRoom],
     /// Datagrams a second that a session may send, and how many at once.
     rate: (u32, u32),
+    budgets: Budgets,
+    has_stale_room: bool,
     random: Drbg,
     drops: DropCounters,
     forwarded: u64,
@@ -87,7 +96,8 @@ pub struct RelayMachine<'a> {
 
 impl<'a> RelayMachine<'a> {
     /// The packet plane of shard number `shard` of `shards`. `rate`: datagrams a second that a session may send, and
-    /// how many at once. `seed` is 32 bytes of entropy, another one for each shard.
+    /// how many at once. `seed` is 32 bytes of entropy, another one for each shard. Nothing is held back until
+    /// [`Self::set_budgets`].
     pub fn new(storage: RelayStorage<'a>, shard: usize, shards: Shards, rate: (u32, u32), seed: [u8; 32]) -> Self {
         Self {
             shard,
@@ -95,10 +105,17 @@ impl<'a> RelayMachine<'a> {
             sessions: storage.sessions,
             rooms: storage.rooms,
             rate,
+            budgets: Budgets::UNLIMITED,
+            has_stale_room: false,
             random: Drbg::from_seed(seed),
             drops: DropCounters::default(),
             forwarded: 0,
         }
+    }
+
+    /// Sets what may be spent on receivers.
+    pub const fn set_budgets(&mut self, budgets: Budgets) {
+        self.budgets = budgets;
     }
 
     /// Takes a change from the control plane.
@@ -129,12 +146,13 @@ impl<'a> RelayMachine<'a> {
                 }
                 self.change_room(room_index, |room| room.leave(slot));
             }
-            C::SetTrack { room_index, slot, track, is_on } => {
-                self.change_room(room_index, |room| room.set_track(slot, track, is_on));
+            C::SetTrack { room_index, slot, track, is_on, width } => {
+                self.change_room(room_index, |room| room.set_track(slot, track, is_on, width));
             }
-            C::Subscribe { room_index, receiver, sender, track, is_on } => {
-                self.change_room(room_index, |room| room.subscribe(receiver, sender, track, is_on));
+            C::Subscribe { room_index, receiver, sender, track, width } => {
+                self.change_room(room_index, |room| room.subscribe(receiver, sender, track, width));
             }
+            C::Speaker { room_index, slot } => self.change_room(room_index, |room| room.set_speaker(slot)),
         }
     }
 
@@ -151,6 +169,7 @@ impl<'a> RelayMachine<'a> {
     fn change_room(&mut self, index: u16, change: impl FnOnce(&mut RelayRoom)) {
         if let Some(room) = self.rooms.get_mut(usize::from(index)) {
             change(room);
+            self.has_stale_room |= room.is_stale;
         }
     }
 

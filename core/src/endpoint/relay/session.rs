@@ -51,6 +51,8 @@ pub(super) struct RelaySession {
     pub sealer: HopSealer,
     pub opener: HopOpener,
     pub datagrams: TokenBucket,
+    /// When a picture last had to become smaller for it.
+    pub pictures_fell_at: Option<Instant>,
     path: Option<ValidPath>,
     candidate: Option<Candidate>,
     memberships: [Option<Membership>; SESSION_ROOMS_MAX],
@@ -63,6 +65,7 @@ impl RelaySession {
             sealer: HopSealer::new(secret, id.0, Direction::ServerToClient),
             opener: HopOpener::new(secret, id.0, Direction::ClientToServer),
             datagrams: TokenBucket::new(rate.0, rate.1),
+            pictures_fell_at: None,
             path: None,
             candidate: None,
             memberships: [None; SESSION_ROOMS_MAX],

@@ -2,6 +2,8 @@
 
 extern crate std;
 
+mod layers;
+
 use core::net::SocketAddr;
 use std::vec::Vec;
 
@@ -33,6 +35,9 @@ struct Client {
     opener: HopOpener,
     address: SocketAddr,
     seq: u32,
+    /// Size of the pictures that it sends, and what they weigh.
+    layer: u8,
+    bytes: usize,
 }
 
 impl Client {
@@ -45,6 +50,8 @@ impl Client {
             opener: HopOpener::new(&secret, session.0, Direction::ServerToClient),
             address: address(index, 1000),
             seq: 0,
+            layer: 0,
+            bytes: 10,
         }
     }
 
@@ -75,7 +82,7 @@ impl Client {
             frame: seq,
             index: 0,
             count: 1,
-            layer: 0,
+            layer: self.layer,
             level,
             form: Form::Fragments,
         };
@@ -84,7 +91,7 @@ impl Client {
         payload.extend([0x97, 0x01, 0x00].iter().take(sframe.1));
         payload.extend([9; TAG_BYTES]);
         let prefix = self.sealer.seal_clear(now, Kind::Media as u8, &payload).unwrap();
-        payload.extend(b"ciphertext");
+        payload.extend(std::iter::repeat_n(b'c', self.bytes));
         [&prefix[..], &payload].concat()
     }
 
@@ -98,7 +105,7 @@ impl Client {
         let mut rest = rest.to_vec();
         match kind {
             Kind::Media => {
-                let clear = rest.len() - b"ciphertext".len();
+                let clear = rest.len() - rest.iter().rev().take_while(|byte| **byte == b'c').count();
                 self.opener.open_clear(now, &header, &tag, &rest[..clear]).unwrap();
             }
             _ => drop(self.opener.open_body(now, &header, &tag, &mut rest).unwrap()),
@@ -113,6 +120,7 @@ struct Deeds {
     sent: Vec<(usize, SocketAddr, Vec<u8>)>,
     handed_over: Vec<(usize, HandOver, Vec<u8>)>,
     strays: Vec<(usize, SocketAddr, Vec<u8>)>,
+    reports: Vec<RelayReport>,
 }
 
 impl RelayOutput for Deeds {
@@ -126,6 +134,10 @@ impl RelayOutput for Deeds {
 
     fn hand_over_whole(&mut self, shard: usize, from: SocketAddr, datagram: &[u8]) {
         self.strays.push((shard, from, datagram.to_vec()));
+    }
+
+    fn report(&mut self, report: &RelayReport) {
+        self.reports.push(*report);
     }
 }
 
@@ -163,7 +175,7 @@ impl Relay {
         let (session, slot) = (client.session, Slot(index as u16));
         self.apply(RelayCommand::OpenSession { session, secret: HopSecret([index as u8; 32]) });
         self.apply(RelayCommand::Join { room_index: 0, room: ROOM, slot, session });
-        self.apply(RelayCommand::SetTrack { room_index: 0, slot, track: TrackId::CAMERA, is_on: true });
+        self.apply(RelayCommand::SetTrack { room_index: 0, slot, track: TrackId::CAMERA, is_on: true, width: 1280 });
         let from = client.address;
         self.prove(at_ms(0), &mut client, from);
         client
@@ -245,7 +257,7 @@ fn a_packet_crosses_to_another_shard_once_and_is_sealed_there() {
     }
     for receiver in [1, 3, 5].map(Slot) {
         let (sender, track) = (Slot(0), TrackId::CAMERA);
-        relay.apply(RelayCommand::Subscribe { room_index: 0, receiver, sender, track, is_on: false });
+        relay.apply(RelayCommand::Subscribe { room_index: 0, receiver, sender, track, width: 0 });
     }
     let packet = clients[0].media(at_ms(2), ROOM, Slot(0), TrackId::CAMERA);
     let (_, deeds) = relay.home(&clients[0], at_ms(2), clients[0].address, &packet);
@@ -270,7 +282,7 @@ fn a_datagram_at_the_wrong_shard_goes_home_untouched() {
 #[test]
 fn a_packet_handed_over_to_a_room_that_is_not_there_is_dropped() {
     let mut relay = Relay::new(2);
-    let what = HandOver { room_index: 9, sender: Slot(0), track: TrackId::CAMERA, clear_len_bytes: 4 };
+    let what = HandOver { room_index: 9, sender: Slot(0), track: TrackId::CAMERA, layer: 0, clear_len_bytes: 4 };
     let mut deeds = Deeds::default();
     let machine = &mut relay.machines[1];
     assert_eq!(machine.handle_handed_over(at_ms(0), what, &[0; 40], &mut deeds), Err(DropReason::UnknownRoom));

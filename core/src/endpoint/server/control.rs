@@ -1,6 +1,7 @@
 //! What every control message of a signed-in client does, and who may.
 
 use super::super::relay::RelayCommand;
+use super::media::ALL_LAYERS;
 use super::session::Membership;
 use super::{OpenRoom, ServerEvent, ServerMachine, ServerOutput};
 use crate::id::{RoomId, SessionId, Slot};
@@ -80,11 +81,17 @@ impl ServerMachine<'_> {
                 let Membership { room_index, slot, .. } = membership;
                 let room = self.room_at_mut(room_index).ok_or(Refusal::NoSuchRoom)?;
                 room.set_track(slot, track, info);
-                out.relay(&RelayCommand::SetTrack { room_index, slot, track, is_on: info.is_on });
+                let (is_on, width) = (info.is_on, info.width);
+                out.relay(&RelayCommand::SetTrack { room_index, slot, track, is_on, width });
             }
-            M::Subscribe { room, slot: sender, track, is_on } => {
+            M::Subscribe { room, slot: sender, track, width } => {
                 let Membership { room_index, slot: receiver, .. } = self.membership(from, room)?;
-                out.relay(&RelayCommand::Subscribe { room_index, receiver, sender, track, is_on });
+                out.relay(&RelayCommand::Subscribe { room_index, receiver, sender, track, width });
+            }
+            M::RequestRefresh { room, slot, track } => {
+                self.other_member(from, room, slot, None)?;
+                let Membership { room_index, .. } = self.membership(from, room)?;
+                self.ask_for_refresh(now, room_index, slot, track, ALL_LAYERS, out);
             }
             M::SenderKey { room, slot, member, epoch, wrap } => {
                 let (to, slot) = self.other_member(from, room, slot, Some(member))?;
@@ -210,7 +217,7 @@ impl ServerMachine<'_> {
         if let Some(place) = self.rooms.get_mut(usize::from(room_index)) {
             place.changed = version;
         }
-        let membership = Membership { room: id, room_index, slot, seen: 0, joined };
+        let membership = Membership::new(id, room_index, slot, joined);
         if let Some(place) = self.session_mut(from).and_then(|session| session.memberships.get_mut(free)) {
             *place = Some(membership);
         }

@@ -8,7 +8,7 @@ impl ServerMachine<'_> {
     /// Tells the session the next thing that changed, if anything did. Call it while it answers true and the session's
     /// connection takes more; what a slow connection misses is told as it is by then.
     pub fn poll_control(&mut self, id: SessionId, out: &mut impl ServerOutput) -> bool {
-        self.tell_room_change(id, None, out) || self.tell_lobby_change(id, out)
+        self.tell_room_change(id, None, out) || self.tell_media_change(id, out) || self.tell_lobby_change(id, out)
     }
 
     /// Tells the next change of one of its rooms, or of the `only` room that matters.

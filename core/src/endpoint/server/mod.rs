@@ -9,12 +9,14 @@
 mod call;
 mod control;
 mod lobby;
+mod media;
 mod session;
 
 use heapless::String;
 
 pub use call::CallPlace;
 pub use control::StoredChat;
+pub use media::REFRESH_INTERVAL;
 pub use session::{Identity, SessionPlace};
 
 use super::relay::{HopSecret, RelayCommand, SHARDS_MAX, Shards};
@@ -141,6 +143,7 @@ pub struct RoomPlace {
     room: Option<Room>,
     /// Lobby version of the last change.
     changed: u32,
+    media: media::RoomMedia,
 }
 
 /// Limits that the server's owner sets, per session.
@@ -202,7 +205,9 @@ impl<'a> ServerMachine<'a> {
         let name: String<ROOM_NAME_MAX_BYTES> = String::try_from(name).map_err(|_| full)?;
         let version = self.next_lobby_version();
         let place = self.rooms.iter_mut().find(|place| place.room.is_none()).ok_or(full)?;
-        *place = RoomPlace { room: Some(Room::new(id, name, chat_latest)), changed: version };
+        place.room = Some(Room::new(id, name, chat_latest));
+        place.changed = version;
+        place.media = media::RoomMedia::default();
         Ok(())
     }
 
@@ -266,6 +271,7 @@ impl<'a> ServerMachine<'a> {
             }
         }
         self.expire_calls(now, out);
+        self.drive_media(now, out);
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
@@ -345,6 +351,7 @@ impl<'a> ServerMachine<'a> {
             && let Some(room) = place.room.as_mut()
         {
             room.leave(slot);
+            place.media.forget(slot);
             place.changed = version;
         }
     }

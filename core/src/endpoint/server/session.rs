@@ -20,6 +20,9 @@ pub struct Identity {
     pub device: DevicePublic,
 }
 
+/// What everybody sends until it is told otherwise: the full picture, without a bound.
+pub(super) const WANTED_AT_FIRST: (u8, u32) = (1, 0);
+
 /// One place in the table of sessions.
 #[derive(Default)]
 pub struct SessionPlace {
@@ -49,6 +52,17 @@ pub(super) struct Membership {
     pub seen: u32,
     /// Version of the room just after joining.
     pub joined: u32,
+    /// Who speaks, as this member was told.
+    pub speaker: Option<Slot>,
+    /// Which sizes of its pictures are wanted, as it was told: camera, screen.
+    pub wanted: [(u8, u32); 2],
+}
+
+impl Membership {
+    /// Of whoever has just joined, and was told nothing.
+    pub const fn new(room: RoomId, room_index: u16, slot: Slot, joined: u32) -> Self {
+        Self { room, room_index, slot, seen: 0, joined, speaker: None, wanted: [WANTED_AT_FIRST; 2] }
+    }
 }
 
 /// A signed-in connection.

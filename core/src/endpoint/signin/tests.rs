@@ -235,7 +235,7 @@ fn nothing_but_signing_in_is_possible_before_signing_in() {
         ClientMessage::JoinNamed { request: 1, name: "a", may_create: true },
         ClientMessage::LeaveRoom { room },
         ClientMessage::SetTrack { room, track: TrackId::CAMERA, info: Default::default() },
-        ClientMessage::Subscribe { room, slot: Slot(0), track: TrackId::CAMERA, is_on: true },
+        ClientMessage::Subscribe { room, slot: Slot(0), track: TrackId::CAMERA, width: 1 },
         ClientMessage::SenderKey { room, slot: Slot(0), member: 1, epoch: 1, wrap: &[0; 80] },
         ClientMessage::RequestKey { room, slot: Slot(0) },
         ClientMessage::SendChat { reference: 1, room, text: "a" },

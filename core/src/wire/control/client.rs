@@ -125,7 +125,8 @@ pub enum ClientMessage<'a> {
         /// Its new state.
         info: TrackInfo,
     },
-    /// Ask for another participant's track, or stop it. All tracks are wanted at first.
+    /// Say how large another participant's track is shown, or that it is not wanted. All tracks are wanted at first,
+    /// in full size.
     Subscribe {
         /// In which room.
         room: RoomId,
@@ -133,8 +134,8 @@ pub enum ClientMessage<'a> {
         slot: Slot,
         /// Which track.
         track: TrackId,
-        /// Whether it is wanted.
-        is_on: bool,
+        /// Width of its tile in pixels; 0: it is not wanted. For sound any other number means that it is.
+        width: u16,
     },
     /// My media key, wrapped for one other participant's device.
     SenderKey {
@@ -216,6 +217,15 @@ pub enum ClientMessage<'a> {
     },
     /// I am alive; answered with `Alive`.
     KeepAlive,
+    /// I have nothing to build on: please ask the sender for a whole picture.
+    RequestRefresh {
+        /// In which room.
+        room: RoomId,
+        /// Whose picture.
+        slot: Slot,
+        /// Which track.
+        track: TrackId,
+    },
 }
 
 impl ClientMessage<'_> {
@@ -243,7 +253,9 @@ impl ClientMessage<'_> {
             Self::SignInToken { username, proof, .. } => text::is_username(username) && proof.len() == 64,
             Self::CreateRoom { name, .. } | Self::JoinNamed { name, .. } => text::is_room_name(name),
             Self::SetTrack { track, info, .. } => usize::from(track.0) < TRACKS_MAX && info.is_legal(),
-            Self::Subscribe { slot, track, .. } => is_slot(slot) && usize::from(track.0) < TRACKS_MAX,
+            Self::Subscribe { slot, track, .. } | Self::RequestRefresh { slot, track, .. } => {
+                is_slot(slot) && usize::from(track.0) < TRACKS_MAX
+            }
             Self::SenderKey { slot, wrap, .. } => is_slot(slot) && wrap.len() == 80,
             Self::RequestKey { slot, .. } => is_slot(slot),
             Self::SendChat { text, .. } => text::is_chat_text(text),

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::parts::{CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, SignOutReason};
-use crate::id::{CallId, RoomId, SessionId, Slot};
-use crate::limits::{DIRECT_SEALED_MAX_BYTES, ROOM_PARTICIPANTS_MAX};
+use crate::id::{CallId, RoomId, SessionId, Slot, TrackId};
+use crate::limits::{DIRECT_SEALED_MAX_BYTES, LAYERS_MAX, ROOM_PARTICIPANTS_MAX, TRACKS_MAX};
 use crate::wire::text;
 
 /// A message from server to client.
@@ -245,6 +245,33 @@ pub enum ServerMessage<'a> {
     },
     /// Answer to `KeepAlive`.
     Alive,
+    /// Which sizes of your picture anybody is sent. Until this comes, the full one.
+    WantedLayers {
+        /// In which room.
+        room: RoomId,
+        /// Which track.
+        track: TrackId,
+        /// A bit for each size layer, the lowest for the full picture; 0: nobody sees it.
+        layers: u8,
+        /// What the receivers of the largest of them can take at most. **Units:** bits a second; 0: no bound.
+        max_bps: u32,
+    },
+    /// Somebody needs a whole picture of these sizes to build on.
+    Refresh {
+        /// In which room.
+        room: RoomId,
+        /// Which track.
+        track: TrackId,
+        /// A bit for each size layer.
+        layers: u8,
+    },
+    /// Who speaks.
+    ActiveSpeaker {
+        /// In which room.
+        room: RoomId,
+        /// Whoever does, or did last.
+        slot: Option<Slot>,
+    },
 }
 
 impl ServerMessage<'_> {
@@ -269,6 +296,10 @@ impl ServerMessage<'_> {
                     && info.tracks.iter().all(super::TrackInfo::is_legal)
             }
             Self::ParticipantGone { slot, .. } | Self::KeyRequested { slot, .. } => is_slot(slot),
+            Self::WantedLayers { track, layers, .. } | Self::Refresh { track, layers, .. } => {
+                usize::from(track.0) < TRACKS_MAX && layers < 1 << LAYERS_MAX
+            }
+            Self::ActiveSpeaker { slot, .. } => slot.is_none_or(is_slot),
             Self::SenderKey { slot, wrap, .. } => is_slot(slot) && wrap.len() == 80,
             Self::Chat { author, display_name, text, .. } => {
                 text::is_username(author) && text::is_display_name(display_name) && text::is_chat_text(text)

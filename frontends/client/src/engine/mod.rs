@@ -113,16 +113,16 @@ pub enum Command {
         /// Its state.
         info: TrackInfo,
     },
-    /// Want somebody's track, or not.
-    Subscribe {
+    /// Say how large somebody's track is shown, or that it is not.
+    Want {
         /// In which room.
         room: RoomId,
         /// Whose.
         slot: Slot,
         /// Which.
         track: TrackId,
-        /// Whether it is wanted.
-        is_on: bool,
+        /// Width of its tile in pixels; 0: not at all. For sound any other number means that it is wanted.
+        width: u16,
     },
     /// Say something in a room.
     Chat {

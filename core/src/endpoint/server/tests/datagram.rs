@@ -236,9 +236,9 @@ fn media_goes_once_to_each_who_is_there_wants_it_and_can_be_reached() {
     let elsewhere = bench.sign_in("giang");
     bench.say(elsewhere.id, &ClientMessage::JoinRoom { request: 1, room: OTHER_ROOM });
     bench.say(an.id, &ClientMessage::SetTrack { room: ROOM, track: TrackId::CAMERA, info: ON });
-    let subscribe = |is_on| ClientMessage::Subscribe { room: ROOM, slot: Slot(0), track: TrackId::CAMERA, is_on };
+    let subscribe = |width| ClientMessage::Subscribe { room: ROOM, slot: Slot(0), track: TrackId::CAMERA, width };
     assert_eq!(an.slot, Slot(0));
-    bench.say(declines.id, &subscribe(false));
+    bench.say(declines.id, &subscribe(0));
     let packet = header(ROOM, an.slot, TrackId::CAMERA);
     let sent = media(&mut an, bench.now, &packet);
     bench.hand_in(an.address, &sent).unwrap();
@@ -251,7 +251,7 @@ fn media_goes_once_to_each_who_is_there_wants_it_and_can_be_reached() {
     let clear = MediaLayout::parse(payload).unwrap().clear_len_bytes;
     let tag = prefix[HOP_HEADER_BYTES..].try_into().unwrap();
     wants.opener.open_clear(bench.now, &header, tag, &payload[..clear]).unwrap();
-    bench.say(declines.id, &subscribe(true));
+    bench.say(declines.id, &subscribe(640));
     bench.hand_in(an.address, &media(&mut an, bench.now, &packet)).unwrap();
     assert_eq!(bench.datagrams().len(), 2);
 }

@@ -77,7 +77,7 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
         (M::LeaveRoom { room }, inside(Answered)),
         (M::LeaveRoom { room: NO_ROOM }, always(NOT_IN_ROOM)),
         (M::SetTrack { room, track, info }, inside(Quiet)),
-        (M::Subscribe { room, slot, track, is_on: false }, inside(Quiet)),
+        (M::Subscribe { room, slot, track, width: 0 }, inside(Quiet)),
         (M::SenderKey { room, slot, member, epoch: 1, wrap: &[0; 80] }, inside(Forwarded)),
         (
             M::SenderKey { room, slot, member: member + 1, epoch: 1, wrap: &[0; 80] },
@@ -85,6 +85,11 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
         ),
         (M::RequestKey { room, slot }, inside(Forwarded)),
         (M::RequestKey { room, slot: Slot(20) }, inside(Outcome::Refused(Refusal::NoSuchPerson))),
+        (M::RequestRefresh { room, slot, track: TrackId::CAMERA }, inside(Forwarded)),
+        (
+            M::RequestRefresh { room, slot: Slot(20), track: TrackId::CAMERA },
+            inside(Outcome::Refused(Refusal::NoSuchPerson)),
+        ),
         (M::SendChat { reference: 1, room, text: "x" }, inside(Asks("StoreChat"))),
         (M::SyncChat { room, after: 0 }, inside(Asks("SyncChat"))),
         (M::SendDirect { reference: 1, to: "an.", sealed: &[0; 99] }, always(Asks("StoreDirect"))),

@@ -7,6 +7,7 @@ mod control;
 mod datagram;
 mod lobby;
 mod matrix;
+mod media;
 
 use std::boxed::Box;
 use std::net::{Ipv4Addr, SocketAddr};

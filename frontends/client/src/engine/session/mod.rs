@@ -55,7 +55,7 @@ pub(crate) fn keep(lasting: &mut Lasting<'_>, command: Command, now: Instant) {
                 lasting.early.push(command);
             }
         }
-        Command::Subscribe { .. }
+        Command::Want { .. }
         | Command::Call { .. }
         | Command::AnswerCall { .. }
         | Command::CancelCall(_)

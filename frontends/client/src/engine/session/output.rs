@@ -71,8 +71,8 @@ impl Output<'_> {
                 ClientMessage::JoinNamed { request: *request, name, may_create: *may_create }
             }
             Command::Join { request, room } => ClientMessage::JoinRoom { request: *request, room: *room },
-            Command::Subscribe { room, slot, track, is_on } => {
-                ClientMessage::Subscribe { room: *room, slot: *slot, track: *track, is_on: *is_on }
+            Command::Want { room, slot, track, width } => {
+                ClientMessage::Subscribe { room: *room, slot: *slot, track: *track, width: *width }
             }
             Command::Call { request, to, room } => ClientMessage::Call { request: *request, to, room: *room },
             Command::AnswerCall { call, accept } => ClientMessage::AnswerCall { call: *call, accept: *accept },
