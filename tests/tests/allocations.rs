@@ -183,6 +183,8 @@ fn a_million_relayed_packets_and_those_who_come_and_go_meanwhile_cost_no_allocat
         config.relay_threads = 2;
         config.datagrams_per_second = 100_000;
         config.datagrams_burst = 100_000;
+        config.receiver_kbps = 10_000_000;
+        config.room_kbps = 10_000_000;
     });
     let mut people: Vec<_> = (0..PEOPLE).map(|index| Member::new(&server.target, &format!("người {index}"))).collect();
     let began = Clock::now();

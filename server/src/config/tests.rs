@@ -57,6 +57,8 @@ fn every_key_can_be_set_from_a_file_and_is_shown_as_it_was_set() {
         messages_per_room = 6
         directs_per_recipient = 7
         relay_threads = 2
+        receiver_kbps = 1000
+        room_kbps = 2000
         datagrams_per_second = 100
         datagrams_burst = 101
         messages_per_second = 8

@@ -154,7 +154,7 @@ impl Video {
     }
 
     /// What each size takes: as measured; as estimated from another size while it is not sent; at most the bound that
-    /// the sender was just told.
+    /// the sender was just told. A size that the sender does not send although it was told takes what stands in for it.
     pub fn layer_bps(&self, now: Instant) -> [u32; LAYERS] {
         let scaled = |bps: u32, from: u32, to: u32| {
             let scaled = u64::from(bps).saturating_mul(to.into()).checked_div(from.into()).unwrap_or(0);
@@ -172,6 +172,13 @@ impl Video {
             }
             if is_largest && bound > 0 && !(meter.bps > 0 && is_obeying) {
                 *bps = (*bps).min(bound);
+            }
+        }
+        let measured = all;
+        for (layer, bps) in (0u8..).zip(&mut all).filter(|_| is_obeying) {
+            let instead = self.substitute(layer);
+            if instead < layer {
+                *bps = measured.get(usize::from(instead)).copied().unwrap_or(*bps);
             }
         }
         all
@@ -210,7 +217,8 @@ impl Video {
         // A bound that changes a little is not worth a message.
         let is_near = bound.abs_diff(told.1) <= bound / 8;
         if layers != told.0 || !is_near {
-            self.told_at = now;
+            // Whoever need not send anything has nothing to obey.
+            self.told_at = if told.0 == 0 { self.told_at } else { now };
             self.told = told;
         } else if now.since(self.repeated_at) < repeat {
             return false;

@@ -221,3 +221,16 @@ fn a_sender_that_has_fallen_silent_is_told_when_somebody_wants_it_again() {
     let is_wanted = |report: &RelayReport| matches!(report, RelayReport::Wanted { layers: 0b010, .. });
     assert!(deeds.reports.iter().any(is_wanted), "{:?}", deeds.reports);
 }
+
+#[test]
+fn a_sender_that_knows_only_one_size_is_shown_while_that_fits_and_not_when_it_does_not() {
+    let mut meeting = Meeting::new(2);
+    meeting.budget(2_000_000, u32::MAX);
+    meeting.show(1, 0, 300);
+    meeting.run(3000, &[(0, 0, 1000)]);
+    meeting.run(1000, &[(0, 0, 1000)]);
+    assert_eq!(meeting.receivers(0, 0), [1]);
+    meeting.run(3000, &[(0, 0, 1000); 4]);
+    meeting.run(1000, &[(0, 0, 1000); 4]);
+    assert_eq!(meeting.got[1], 0, "3.4 Mbit/s");
+}
