@@ -238,6 +238,11 @@ impl RateController {
         self.target_bps
     }
 
+    /// What may be sent, once anything was reported: until then nothing is known, and nothing should be held back.
+    pub const fn bound_bps(&self) -> Option<u32> {
+        if self.heard_at.is_some() { Some(self.target_bps) } else { None }
+    }
+
     /// What is left of the target for pictures beside the reserve.
     pub const fn video_bps(&self) -> u32 {
         self.target_bps.saturating_sub(self.limits.reserve_bps)

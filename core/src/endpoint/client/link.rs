@@ -5,6 +5,7 @@ use crate::crypto::hop::{Direction, HopHeader, HopOpener, HopSealer};
 use crate::error::DropReason;
 use crate::id::SessionId;
 use crate::limits::{DATAGRAM_MAX_BYTES, HOP_HEADER_BYTES, HOP_PREFIX_BYTES, TAG_BYTES};
+use crate::media::rate::{RateController, RateLimits};
 use crate::time::{Duration, Instant};
 use crate::wire::control::ClientMessage;
 use crate::wire::datagram::{Kind, PING_BODY_BYTES, TOKEN_BODY_BYTES, emit_clocks, parse_clocks};
@@ -24,6 +25,9 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(1);
 /// Without a control message for this long the server counts as gone.
 const CONTROL_SILENCE_MAX: Duration = Duration::from_secs(4);
 
+/// What is granted to the way to the server.
+const UPLINK: RateLimits = RateLimits { reserve_bps: 150_000, start_bps: 2_000_000, max_bps: 50_000_000 };
+
 /// The keys and the state of one signed-in session's datagrams.
 pub(super) struct Link {
     pub sealer: HopSealer,
@@ -40,6 +44,8 @@ pub(super) struct Link {
     /// When the newest ping that was answered was sent.
     settled_at: Option<Instant>,
     media_at: Option<Instant>,
+    /// How much our way to the server carries, as far as it reports what came.
+    pub rate: RateController,
 }
 
 /// State of the datagram path.
@@ -70,6 +76,7 @@ impl Link {
             clock_offset_us: 0,
             settled_at: None,
             media_at: None,
+            rate: RateController::new(UPLINK),
         }
     }
 

@@ -26,6 +26,7 @@ use crate::crypto::senderkey::DeviceSecret;
 use crate::error::{DropReason, Full};
 use crate::id::{RoomId, SessionId, Slot, TrackId};
 use crate::limits::USERNAME_MAX_BYTES;
+use crate::media::rate::RateFigures;
 use crate::media::reassembly::Reassembler;
 use crate::stats::DropCounters;
 use crate::time::Instant;
@@ -331,6 +332,11 @@ impl<'a> ClientMachine<'a> {
     /// State of the datagram path, while signed in.
     pub fn link_stats(&self) -> Option<LinkStats> {
         self.link.as_ref().map(Link::stats)
+    }
+
+    /// What our way to the server carries, while signed in; the bound is none until the server has reported anything.
+    pub fn uplink(&self) -> Option<(Option<u32>, RateFigures)> {
+        self.link.as_ref().map(|link| (link.rate.bound_bps(), link.rate.figures()))
     }
 
     /// This device's public keys.

@@ -73,10 +73,11 @@ impl RelayMachine<'_> {
         let mut allotment = Allotment::default();
         let mut bounds = Bounds::default();
         let share_bps = self.budgets.room_bps.checked_div(room.people()).unwrap_or(0);
-        let budget_bps = self.budgets.receiver_bps.min(share_bps).saturating_sub(SOUND_BPS);
+        let most_bps = self.budgets.receiver_bps.min(share_bps);
         for (slot, seat) in room.members(self.shard) {
             let session = self.sessions.get_mut(usize::from(seat)).and_then(|place| place.session.as_mut());
             let Some(session) = session else { continue };
+            let budget_bps = session.rate.bound_bps().unwrap_or(u32::MAX).min(most_bps).saturating_sub(SOUND_BPS);
             allot_for(now, room, slot, session, budget_bps, &mut allotment, &mut bounds);
         }
         self.take(now, room_index, &allotment, &bounds, out);

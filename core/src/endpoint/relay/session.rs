@@ -7,6 +7,7 @@ use crate::crypto::hop::{Direction, HopOpener, HopSealer};
 use crate::error::DropReason;
 use crate::id::{RoomId, SessionId, Slot};
 use crate::limits::SESSION_ROOMS_MAX;
+use crate::media::rate::{RateController, RateLimits};
 use crate::rate::TokenBucket;
 use crate::time::{Duration, Instant};
 
@@ -14,6 +15,9 @@ use crate::time::{Duration, Instant};
 const CHALLENGE_INTERVAL: Duration = Duration::from_millis(100);
 /// An answer that comes later was held back by somebody.
 const CHALLENGE_LIFETIME: Duration = Duration::from_secs(3);
+
+/// What is granted to the way to a client.
+const DOWNLINK: RateLimits = RateLimits { reserve_bps: 300_000, start_bps: 3_000_000, max_bps: 200_000_000 };
 
 /// One place in a shard's table of sessions.
 #[derive(Default)]
@@ -51,6 +55,8 @@ pub(super) struct RelaySession {
     pub sealer: HopSealer,
     pub opener: HopOpener,
     pub datagrams: TokenBucket,
+    /// How much its hop carries, as far as it reports what came.
+    pub rate: RateController,
     /// When a picture last had to become smaller for it.
     pub pictures_fell_at: Option<Instant>,
     path: Option<ValidPath>,
@@ -65,6 +71,7 @@ impl RelaySession {
             sealer: HopSealer::new(secret, id.0, Direction::ServerToClient),
             opener: HopOpener::new(secret, id.0, Direction::ClientToServer),
             datagrams: TokenBucket::new(rate.0, rate.1),
+            rate: RateController::new(DOWNLINK),
             pictures_fell_at: None,
             path: None,
             candidate: None,

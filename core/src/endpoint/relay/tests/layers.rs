@@ -234,3 +234,28 @@ fn a_sender_that_knows_only_one_size_is_shown_while_that_fits_and_not_when_it_do
     meeting.run(1000, &[(0, 0, 1000); 4]);
     assert_eq!(meeting.got[1], 0, "3.4 Mbit/s");
 }
+
+#[test]
+fn a_receiver_whose_hop_carries_little_is_shown_less_and_the_others_are_not() {
+    use crate::media::rate::{PacketReport, RateReport};
+    let mut meeting = Meeting::new(3);
+    let streams = [(0, 0, 1000), (0, 0, 1000), (0, 2, 100)];
+    meeting.run(1000, &streams);
+    assert_eq!(meeting.receivers(0, 0), [1, 2]);
+    // Its packets arrive later and later, at 400 kbit/s.
+    let session = meeting.clients[1].session;
+    let mut sent_us = at_ms(meeting.now).as_micros();
+    for turn in 0..40u64 {
+        let mut report = RateReport::default();
+        for k in 0..2 {
+            let arrived_us = Some(sent_us + (turn * 2 + k) * 25_000);
+            report.add(&PacketReport { sent_at: Instant::from_micros(sent_us), size_bytes: 1200, arrived_us });
+            sent_us += 1000;
+        }
+        let now = Instant::from_micros(sent_us);
+        meeting.relay.machines[0].session_mut(session).unwrap().rate.handle_report(now, &report);
+    }
+    meeting.run(1000, &streams);
+    meeting.run(1000, &streams);
+    assert_eq!((meeting.receivers(0, 0), meeting.receivers(0, 2)), (std::vec![2], std::vec![]));
+}
