@@ -17,6 +17,8 @@ mod mumble;
 #[cfg(target_os = "linux")]
 mod rooms;
 #[cfg(target_os = "linux")]
+mod voice;
+#[cfg(target_os = "linux")]
 mod world;
 
 use std::io;
@@ -33,6 +35,8 @@ rooms    what a packet costs as rooms become 200 of 32 people
 memory   resident memory of a server, idle and with people
 mumble   the same of mumble-server, to compare with
 abuse    what strangers, forgers, replays and floods cost everybody else
+voice-latency   from mouth to ear through two sound devices of a private sound server and a real server
+voice-echo      what the echo canceller leaves of an echo
 ";
 const USAGE: &str = "bench NAME [--json] [--quick] [--only CASE] [--write-baseline]   or   bench --list\n";
 
@@ -63,6 +67,8 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         Some(&"abuse") => abuse::run(&mut report, has("--quick")),
         Some(&server::COMMAND) => server::serve(arguments.get(1..).unwrap_or_default(), Some(allocations::count)),
         Some(&core_cost::COMMAND) => core_cost::run_stage(arguments),
+        Some(&"voice-latency") => voice::latency(&mut report, has("--quick")),
+        Some(&"voice-echo") => voice::echo(&mut report),
         Some(&"--list") => {
             print!("{LIST}");
             Ok(())

@@ -124,6 +124,8 @@ pub fn serve(arguments: &[&str], count: Option<fn() -> u64>) -> io::Result<()> {
         data_dir: data.path().to_owned(),
         datagrams_per_second: rates.0,
         datagrams_burst: rates.1,
+        receiver_kbps: 10_000_000,
+        room_kbps: 10_000_000,
         relay_threads: arguments.first().and_then(|threads| threads.parse().ok()).unwrap_or(0),
         ..default
     };

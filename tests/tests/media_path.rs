@@ -77,12 +77,15 @@ fn play_and_record(video: &Path, audio: &Path, lab: &Path, seconds: &str) -> (Va
     let path = |name: &str| lab.join(name).display().to_string();
     let (record, here, there) = (path("recording"), path("state-of-minh"), path("state-of-lan"));
     let recorder = ["join", &link, "--room", ROOM, "--name", "Minh", "--state", &here, "--record", &record, "--json"];
-    let recorder = Hph::start(&[&recorder[..], &["--for", "60s", "--no-input"]].concat());
+    // The codec of tests: sound comes as it was sent, sample for sample.
+    let samples = ["--audio-codec", "pcm"];
+    let recorder = Hph::start(&[&recorder[..], &["--for", "60s", "--no-input"], &samples].concat());
     until_so("the recorder in the room", ms(15_000), || !recorder.events("joined").is_empty());
     let (video, audio) = (video.display().to_string(), audio.display().to_string());
     let player = ["join", &link, "--room", ROOM, "--name", "Lan", "--state", &there, "--json", "--no-input"];
-    let player =
-        Hph::start(&[&player[..], &["--video", &video, "--audio", &audio, "--fps", "25", "--for", seconds]].concat());
+    let player = Hph::start(
+        &[&player[..], &["--video", &video, "--audio", &audio, "--fps", "25", "--for", seconds], &samples].concat(),
+    );
     let (status, played) = player.finish(ms(30_000));
     assert!(status.success(), "{status}");
     until_so("word that the player left", ms(5000), || !recorder.events("participant_gone").is_empty());

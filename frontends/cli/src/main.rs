@@ -6,7 +6,7 @@
 //! - [`exit`], [`output`], [`lang`], [`text`], [`terminal`], [`signals`]: manners.
 //! - [`identity`], [`keys`]: who we are, whom we trust.
 //! - [`session`]: events, lines, signals and time as one stream; [`object`], [`show`], [`refusal`] put them into words.
-//! - [`join`], [`lobby`], [`chat`], [`serve`], [`demo`], [`bench`]: the commands.
+//! - [`join`], [`lobby`], [`chat`], [`serve`], [`demo`], [`bench`], [`devices`]: the commands.
 #![forbid(unsafe_code)]
 #![allow(rustdoc::broken_intra_doc_links, reason = "doc comments of arguments are help texts: brackets mean optional")]
 
@@ -15,6 +15,7 @@ mod addresses;
 mod bench;
 mod chat;
 mod demo;
+mod devices;
 mod exit;
 mod identity;
 mod join;
@@ -88,6 +89,8 @@ enum Command {
     Msg(Box<chat::MsgArgs>),
     /// Ask somebody to come to a room
     Call(Box<chat::CallArgs>),
+    /// List microphones and loudspeakers, or try them
+    Devices(devices::Args),
     /// Show a living meeting on this machine: a server and four people
     Demo(demo::Args),
     /// Measure what forwarding costs on this machine
@@ -144,6 +147,7 @@ fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure
         Command::Bench(args) => bench::run(args, out),
         #[cfg(target_os = "linux")]
         Command::BenchServer(args) => bench::serve(args),
+        Command::Devices(args) => devices::run(args, out),
         Command::Forget(args) => keys::forget(args, out),
         Command::Link(args) => keys::link(args, out),
         Command::Version => {

@@ -3,7 +3,7 @@
 use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::{CallOutcome, Codec, LeaveReason, TrackInfo};
-use hph_client::engine::{Event, Participant};
+use hph_client::engine::{Event, MicrophoneRemark, Participant};
 use hph_client::link::hex;
 use hph_client::platform::clock::Clock;
 use hph_client::view::MeetingView;
@@ -32,6 +32,18 @@ pub const fn outcome_name(outcome: CallOutcome) -> &'static str {
     }
 }
 
+/// What is remarkable about our microphone, for programs.
+const fn remark_name(remark: MicrophoneRemark) -> &'static str {
+    match remark {
+        MicrophoneRemark::TalkingWhileMuted => "talking_while_muted",
+        MicrophoneRemark::NoSignal => "no_signal",
+        MicrophoneRemark::Signal => "signal",
+        MicrophoneRemark::Clipping => "clipping",
+        MicrophoneRemark::Gone => "gone",
+        MicrophoneRemark::Back => "back",
+    }
+}
+
 /// An object that begins with what happened and when.
 pub fn object(name: &str, fields: Value) -> Value {
     let mut object = Map::new();
@@ -47,6 +59,9 @@ pub fn object(name: &str, fields: Value) -> Value {
 pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
     let room_name = |room: &RoomId| view.rooms.get(room).map(|room| room.name.as_str());
     let (name, fields) = match event {
+        Event::Microphone { room, remark } => {
+            ("microphone", json!({"room": room.0, "room_name": room_name(room), "remark": remark_name(*remark)}))
+        }
         Event::Connecting { attempt } => ("connecting", json!({"attempt": attempt})),
         Event::SignedIn { username, display_name, server_name, pin } => (
             "signed_in",

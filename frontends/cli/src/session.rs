@@ -2,14 +2,13 @@
 //! connection already done.
 
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_channel::Receiver;
 use hph_client::engine::{Command, Engine, EngineFigures, Event, RemoteTrack};
 use hph_client::link::Invitation;
-use hph_client::media::{self, ReceiverFigures, RecorderConfig, Stages};
+use hph_client::media::{self, ReceiverConfig, ReceiverFigures, Stages, VoiceFigures, VoiceShared, VoiceStages};
 use hph_client::pins::PinStore;
 use hph_client::tls::{Trust, fingerprint};
 use hph_client::view::MeetingView;
@@ -41,8 +40,8 @@ pub struct Wishes {
     pub lobby: bool,
     /// What happens in rooms as data.
     pub rooms: bool,
-    /// Where to record.
-    pub recording: Option<PathBuf>,
+    /// What to do with pictures and sound of others.
+    pub receiver: ReceiverConfig,
     /// Whether questions may be asked at the terminal.
     pub may_ask: bool,
     /// Time for the whole command, or until [`Session::set_deadline`] says otherwise.
@@ -74,6 +73,10 @@ pub struct Closed {
     pub received: Vec<(RemoteTrack, ReceiverFigures)>,
     /// How long everything took.
     pub stages: Stages,
+    /// How each voice fared.
+    pub voices: Vec<(RemoteTrack, VoiceFigures)>,
+    /// How long everything took for voices.
+    pub voice_stages: VoiceStages,
     /// Frames that came faster than they could be decoded.
     pub overrun: u64,
 }
@@ -112,9 +115,8 @@ impl<'a> Session<'a> {
         let Identity { config, pins, device_lock } = who.identity(target, wishes.may_ask, out)?;
         let internal = |error: std::io::Error| Failure::new(Exit::Failed, "E-SYS-01", error);
         let stops = signals::stop_requests().map_err(internal)?;
-        let recording = wishes.recording.clone().map(|folder| RecorderConfig { folder });
         let stages = Arc::new(Mutex::new(Stages::default()));
-        let receiver = media::Receiver::start(recording, Arc::clone(&stages));
+        let receiver = media::Receiver::start(wishes.receiver.clone(), Arc::clone(&stages));
         let receiver = receiver.map_err(|error| recording_failure(&error, out))?;
         let is_first_use = config.trust == Trust::FirstUse;
         let engine = Engine::start(config, receiver.sink(), Arc::clone(&stages)).map_err(internal)?;
@@ -138,6 +140,16 @@ impl<'a> Session<'a> {
             deadline,
             _device_lock: device_lock,
         })
+    }
+
+    /// What loudspeaker, microphones and this command share.
+    pub fn voice(&self) -> VoiceShared {
+        self.receiver.voice()
+    }
+
+    /// How each voice fares.
+    pub fn voices(&self) -> Vec<(RemoteTrack, VoiceFigures)> {
+        self.receiver.voices()
     }
 
     /// Replaces the deadline.
@@ -288,9 +300,10 @@ impl<'a> Session<'a> {
         let figures = self.engine.figures();
         drop(self.engine);
         let overrun = self.receiver.overrun();
+        let (voices, voice_stages) = (self.receiver.voices(), self.receiver.voice().stages());
         let received = self.receiver.finish().map_err(|error| recording_failure(&error, self.out))?;
         let stages = self.stages.lock().map(|stages| stages.clone()).unwrap_or_default();
-        Ok(Closed { figures, received, stages, overrun })
+        Ok(Closed { figures, received, stages, voices, voice_stages, overrun })
     }
 }
 

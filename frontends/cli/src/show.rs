@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::{CallOutcome, LeaveReason, TrackInfo};
-use hph_client::engine::Event;
+use hph_client::engine::{Event, MicrophoneRemark};
 use hph_client::view::MeetingView;
 
 use crate::lang::{self, Lang};
@@ -73,6 +73,7 @@ impl Rows {
             Event::Ringing { from, display_name, name, seconds, .. } => {
                 lang.fill(&lang::RINGING, &[&out.bold(&person(display_name, from)), &one_row(name), seconds])
             }
+            Event::Microphone { remark, .. } => lang.text(remark_phrase(*remark)).to_owned(),
             Event::CallState { outcome, .. } => lang.text(outcome_phrase(*outcome)).to_owned(),
             Event::Connecting { .. }
             | Event::SignedIn { .. }
@@ -99,6 +100,17 @@ pub fn tracks(tracks: &[TrackInfo; TRACKS_MAX], lang: Lang) -> String {
         None => lang.text(&lang::CAMERA_OFF).to_owned(),
     };
     format!("{mic}, {camera}")
+}
+
+const fn remark_phrase(remark: MicrophoneRemark) -> &'static lang::Phrase {
+    match remark {
+        MicrophoneRemark::TalkingWhileMuted => &lang::TALKING_MUTED,
+        MicrophoneRemark::NoSignal => &lang::NO_SIGNAL,
+        MicrophoneRemark::Signal => &lang::SIGNAL,
+        MicrophoneRemark::Clipping => &lang::CLIPPING,
+        MicrophoneRemark::Gone => &lang::MIC_GONE,
+        MicrophoneRemark::Back => &lang::MIC_BACK,
+    }
 }
 
 const fn outcome_phrase(outcome: CallOutcome) -> &'static lang::Phrase {

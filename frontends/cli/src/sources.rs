@@ -1,13 +1,14 @@
-//! Where pictures and sound come from: what `--video` and `--audio` mean.
+//! Where pictures and sound come from: what `--video`, `--microphone` and `--speaker` mean.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use hph_client::core::limits::{PICTURE_HEIGHT_MAX, PICTURE_WIDTH_MAX};
-use hph_client::media::{CameraSpec, MicrophoneSpec};
+use hph_client::media::{
+    CameraSpec, DeviceChoice, FrameLength, MicrophoneSpec, SpeakerSpec, open_microphone, open_speaker,
+};
 use hph_client::platform::camera::{self, CameraFormat, FileOptions};
-use hph_client::platform::microphone::WavSource;
-use hph_client::platform::pacer::Pacing;
+use hph_client::platform::voice::BLOCK_SAMPLES;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -55,6 +56,19 @@ pub enum Audio {
     Test,
     /// A WAV file.
     Path(PathBuf),
+    /// A microphone of the machine.
+    Device(DeviceChoice),
+}
+
+/// A loudspeaker as it stands on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SoundOut {
+    /// Nothing is played.
+    Nowhere,
+    /// A WAV file.
+    Path(PathBuf),
+    /// A loudspeaker of the machine.
+    Device(DeviceChoice),
 }
 
 impl FromStr for Video {
@@ -102,10 +116,33 @@ impl FromStr for Audio {
                 let pitch = pitch.parse().ok().filter(|hz| (20.0..=TONE_HZ_MAX).contains(hz));
                 pitch.map(Self::Tone).ok_or_else(|| format!("a tone is from 20 to {TONE_HZ_MAX} Hz"))
             }
-            _ if text.is_empty() => Err("expected FILE, tone[:HZ] or test".to_owned()),
-            _ => Ok(Self::Path(text.into())),
+            _ if text.is_empty() => Err("expected NAME, default, FILE.wav, tone[:HZ] or test".to_owned()),
+            _ if is_path(text) => Ok(Self::Path(text.into())),
+            _ => Ok(Self::Device(device(text))),
         }
     }
+}
+
+impl FromStr for SoundOut {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "none" => Ok(Self::Nowhere),
+            "" => Err("expected NAME, default, none or FILE.wav".to_owned()),
+            path if is_path(path) => Ok(Self::Path(path.into())),
+            name => Ok(Self::Device(device(name))),
+        }
+    }
+}
+
+/// No device has such a name.
+fn is_path(text: &str) -> bool {
+    text.contains('/') || text.to_lowercase().ends_with(".wav")
+}
+
+fn device(name: &str) -> DeviceChoice {
+    if name == "default" { DeviceChoice::Default } else { DeviceChoice::Named(name.to_owned()) }
 }
 
 /// `640x360@15`, `640x360` or `@15`.
@@ -154,6 +191,37 @@ impl Audio {
             Self::Tone(frequency_hz) => MicrophoneSpec::Tone { frequency_hz: *frequency_hz },
             Self::Test => MicrophoneSpec::Test { seed: name.bytes().map(u64::from).sum() },
             Self::Path(path) => MicrophoneSpec::File { path: path.clone(), is_looped },
+            Self::Device(choice) => MicrophoneSpec::Device(choice.clone()),
+        }
+    }
+
+    /// Whether it is a microphone of the machine, which hears a room.
+    pub const fn is_device(&self) -> bool {
+        matches!(self, Self::Device(_))
+    }
+
+    /// As [`Video::check`].
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, out: &Output) -> Result<(), Failure> {
+        let name = match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Device(choice) => name_of(choice),
+            Self::Tone(_) | Self::Test => return Ok(()),
+        };
+        let opened = open_microphone(&self.spec("", false), BLOCK_SAMPLES as u32);
+        opened.map(|_| ()).map_err(|error| source_failure(&name, &error, out))
+    }
+}
+
+impl SoundOut {
+    /// What to open.
+    pub fn spec(&self) -> SpeakerSpec {
+        match self {
+            Self::Nowhere => SpeakerSpec::None,
+            Self::Path(path) => SpeakerSpec::File(path.clone()),
+            Self::Device(choice) => SpeakerSpec::Device(choice.clone()),
         }
     }
 
@@ -162,11 +230,20 @@ impl Audio {
     /// # Errors
     /// What is wrong with it.
     pub fn check(&self, out: &Output) -> Result<(), Failure> {
-        let Self::Path(path) = self else { return Ok(()) };
-        match WavSource::open(path, false, Pacing::RealTime) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(source_failure(&path.display(), &error, out)),
-        }
+        let name = match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Device(choice) => name_of(choice),
+            Self::Nowhere => return Ok(()),
+        };
+        let opened = open_speaker(&self.spec(), FrameLength::default());
+        opened.map(|_| ()).map_err(|error| source_failure(&name, &error, out))
+    }
+}
+
+fn name_of(choice: &DeviceChoice) -> String {
+    match choice {
+        DeviceChoice::Default => "default".to_owned(),
+        DeviceChoice::Named(name) => name.clone(),
     }
 }
 
@@ -210,11 +287,16 @@ mod tests {
     }
 
     #[test]
-    fn a_microphone_is_a_tone_a_voice_or_a_file() {
+    fn a_microphone_is_a_tone_a_voice_a_file_or_a_device() {
         assert_eq!("tone".parse(), Ok(Audio::Tone(440.0)));
         assert_eq!("tone:1000".parse(), Ok(Audio::Tone(1000.0)));
         assert_eq!("test".parse(), Ok(Audio::Test));
         assert_eq!("voice.wav".parse(), Ok(Audio::Path("voice.wav".into())));
+        assert_eq!("default".parse(), Ok(Audio::Device(DeviceChoice::Default)));
+        assert_eq!("Blue Yeti".parse(), Ok(Audio::Device(DeviceChoice::Named("Blue Yeti".to_owned()))));
+        assert_eq!("none".parse(), Ok(SoundOut::Nowhere));
+        assert_eq!("heard.WAV".parse(), Ok(SoundOut::Path("heard.WAV".into())));
+        assert_eq!("usb".parse(), Ok(SoundOut::Device(DeviceChoice::Named("usb".to_owned()))));
         for text in ["", "tone:", "tone:9000", "tone:NaN", "tone:1"] {
             assert!(text.parse::<Audio>().is_err(), "{text}");
         }

@@ -185,6 +185,7 @@ impl MeetingView {
             | Event::Direct { .. }
             | Event::DirectStored { .. }
             | Event::MessageFailed { .. }
+            | Event::Microphone { .. }
             | Event::Refused { .. } => {}
         }
     }

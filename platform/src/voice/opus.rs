@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use hph_core::media::jitter::{DecodeError, VoiceDecoder};
 use opusic_c::{Application, Bitrate, Channels, Decoder, Encoder, ErrorCode, InbandFec, SampleRate, Signal};
 
 use super::BLOCK_SAMPLES;
@@ -181,6 +182,23 @@ impl OpusDecoder {
                 space
             }
         }
+    }
+}
+
+impl VoiceDecoder for OpusDecoder {
+    fn decode(&mut self, packet: &[u8], out: &mut [f32]) -> Result<usize, DecodeError> {
+        Self::decode(self, packet, out).map_err(|_| DecodeError)
+    }
+
+    fn conceal(&mut self, out: &mut [f32]) -> usize {
+        let mut filled = 0;
+        while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match Self::conceal(self, rest) {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        filled
     }
 }
 

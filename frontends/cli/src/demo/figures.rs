@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hph_client::core::stats::Histogram;
 use hph_client::core::time::Instant;
-use hph_client::media::Stages;
+use hph_client::media::{Stages, VoiceStages};
 use hph_client::platform::clock::Clock;
 use hph_server::RelayFigures;
 
@@ -94,6 +94,9 @@ struct End {
     bytes_in: u64,
     fps_least: f64,
     stages: Stages,
+    voice_stages: VoiceStages,
+    /// Samples of all voices: invented, and played.
+    voice_samples: (u64, u64),
     relay: RelayFigures,
 }
 
@@ -136,12 +139,19 @@ impl Summary {
             bytes_in: 0,
             fps_least: f64::INFINITY,
             stages: Stages::default(),
+            voice_stages: VoiceStages::default(),
+            voice_samples: (0, 0),
             relay: relay.clone(),
         };
         for person in &mut people {
             person.live(elapsed);
             let figures = person.figures();
             stages.merge(&person.stages());
+            end.voice_stages.merge(&person.voice_stages());
+            for (_, voice) in person.voices() {
+                end.voice_samples.0 += voice.jitter.concealed_samples;
+                end.voice_samples.1 += voice.jitter.played_samples;
+            }
             end.frames = (end.frames.0 + figures.frames.0, end.frames.1 + figures.frames.1);
             end.frames_unsent += figures.frames_unsent;
             end.overrun += person.overrun();
@@ -197,6 +207,18 @@ impl Summary {
         for (name, histogram) in end.stages.named() {
             if name != "total" {
                 figures.push(milliseconds(format!("demo.stage.{name}_p50"), histogram, 500));
+            }
+        }
+        let (concealed, played) = end.voice_samples;
+        figures.push(Figure::new("demo.voice_played", played as f64 / 48_000.0, "s").at_least(1.0));
+        figures.push(
+            Figure::new("demo.voice_concealed", concealed as f64 * 100.0 / played.max(1) as f64, "%").at_most(2.0),
+        );
+        figures.push(milliseconds("demo.voice_latency_p50", &end.voice_stages.total, 500).at_most(100.0));
+        figures.push(milliseconds("demo.voice_latency_p99", &end.voice_stages.total, 990));
+        for (name, histogram) in end.voice_stages.named() {
+            if name != "total" {
+                figures.push(milliseconds(format!("demo.voice_stage.{name}_p50"), histogram, 500));
             }
         }
         figures.push(milliseconds("demo.stage.relay_p50", &end.relay.forward, 500));

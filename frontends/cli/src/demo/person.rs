@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use hph_client::core::id::{RoomId, Slot, TrackId};
 use hph_client::engine::{Account, Command, Engine, EngineConfig, EngineFigures, Event, Participant, new_reference};
-use hph_client::media::{CameraSpec, Capture, MicrophoneSpec, Receiver, ReceiverFigures, Stages};
+use hph_client::media::{
+    CameraSpec, Capture, MicrophoneSpec, Receiver, ReceiverConfig, ReceiverFigures, Stages, VoiceConfig, VoiceFigures,
+    VoiceStages,
+};
 use hph_client::platform::camera::CameraFormat;
 use hph_client::platform::entropy;
 use hph_client::tls::Trust;
@@ -51,7 +54,7 @@ impl Person {
             is_patient: true,
         };
         let stages = std::sync::Arc::default();
-        let receiver = Receiver::start(None, std::sync::Arc::clone(&stages))?;
+        let receiver = Receiver::start(ReceiverConfig::default(), std::sync::Arc::clone(&stages))?;
         let engine = Engine::start(config, receiver.sink(), stages)?;
         engine.send(Command::WatchLobby(true));
         for room in role.rooms {
@@ -124,7 +127,9 @@ impl Person {
         let camera = CameraSpec::Test { format: self.format, name: self.role.drawn.to_owned() };
         let seed = self.role.username.bytes().map(u64::from).sum();
         self.camera = Capture::camera_held(&camera, TrackId::CAMERA, room, self.engine.frames()).ok();
-        self.microphone = Capture::microphone_held(&MicrophoneSpec::Test { seed }, room, self.engine.frames()).ok();
+        let (voice, shared) = (VoiceConfig::default(), self.receiver.voice());
+        let source = MicrophoneSpec::Test { seed };
+        self.microphone = Capture::microphone_held(&source, voice, &shared, room, self.engine.frames()).ok();
         let tracks = [(TrackId::CAMERA, &self.camera), (TrackId::MICROPHONE, &self.microphone)];
         for (track, capture) in tracks {
             if let Some(capture) = capture {
@@ -172,6 +177,16 @@ impl Person {
     /// Figures of each remote track.
     pub fn received(&self) -> Vec<((RoomId, Slot, TrackId), ReceiverFigures)> {
         self.receiver.figures()
+    }
+
+    /// How each voice fares.
+    pub fn voices(&self) -> Vec<((RoomId, Slot, TrackId), VoiceFigures)> {
+        self.receiver.voices()
+    }
+
+    /// How long each stage took for voices.
+    pub fn voice_stages(&self) -> VoiceStages {
+        self.receiver.voice().stages()
     }
 
     /// How long each stage took.

@@ -32,7 +32,7 @@ impl Table {
     pub fn draw(&mut self, people: &[Person], relay: &RelayFigures, elapsed: Duration) {
         self.before.resize(people.len(), Sample::default());
         let mut lines = vec![format!(
-            "{:>4} s  {:<10} {:<18} {:>6} {:>9} {:>7} {:>8} {:>8} {:>5}",
+            "{:>4} s  {:<10} {:<18} {:>6} {:>9} {:>7} {:>8} {:>8} {:>8} {:>7} {:>5}",
             elapsed.as_secs(),
             "who",
             "where",
@@ -41,6 +41,8 @@ impl Table {
             "loss %",
             "p50 ms",
             "p99 ms",
+            "voice ms",
+            "conc. %",
             "chat"
         )];
         for (person, before) in people.iter().zip(&mut self.before) {
@@ -90,9 +92,15 @@ fn row(person: &Person, before: &mut Sample, elapsed: Duration) -> String {
     let total = person.stages().total;
     let rooms: Vec<&str> = person.role.rooms.iter().copied().filter(|room| person.is_in(room)).collect();
     let place = if rooms.is_empty() { "(away)".to_owned() } else { rooms.join(", ") };
+    let voices = person.voices();
+    // The deepest buffer of all voices, and what was invented of all of them.
+    let depth_us = voices.iter().map(|(_, voice)| voice.jitter.delay_us).max().unwrap_or(0);
+    let (concealed, played) = voices
+        .iter()
+        .fold((0, 0), |sum, (_, voice)| (sum.0 + voice.jitter.concealed_samples, sum.1 + voice.jitter.played_samples));
     let chat: usize = person.heard.values().map(Vec::len).sum();
     format!(
-        "        {:<10} {:<18} {:>6.1} {:>9.0} {:>7.2} {:>8.1} {:>8.1} {:>5}",
+        "        {:<10} {:<18} {:>6.1} {:>9.0} {:>7.2} {:>8.1} {:>8.1} {:>8.1} {:>7.2} {:>5}",
         person.role.name,
         place,
         fps,
@@ -100,6 +108,8 @@ fn row(person: &Person, before: &mut Sample, elapsed: Duration) -> String {
         loss,
         quantile_us(&total, 500) as f64 / 1000.0,
         quantile_us(&total, 990) as f64 / 1000.0,
+        depth_us as f64 / 1000.0,
+        concealed as f64 * 100.0 / played.max(1) as f64,
         chat
     )
 }

@@ -3,9 +3,11 @@
 use hph_client::core::id::{CallId, RoomId, TrackId};
 use hph_client::core::wire::text::is_chat_text;
 use hph_client::engine::{Command, new_reference};
+use hph_client::media::VOLUME_MAX;
 use hph_client::view::MeetingView;
 
 use super::line::{COMMANDS, Line};
+use super::summary::voice_rows;
 use super::{Meeting, Wanted};
 use crate::exit::Exit;
 use crate::lang::{self, Phrase};
@@ -25,6 +27,8 @@ impl Meeting<'_> {
             }
             Line::Mic(is_on) => self.switch(TrackId::MICROPHONE, is_on),
             Line::Camera(is_on) => self.switch(TrackId::CAMERA, is_on),
+            Line::PushToTalk(is_held) => self.session.voice().hold_key(is_held),
+            Line::Volume { who, percent } => self.set_volume(&who, percent),
             Line::Direct { to, text } => {
                 if let Some(to) = self.resolve(&to) {
                     self.post(text, |reference, text| Command::Direct { reference, to, text });
@@ -127,6 +131,19 @@ impl Meeting<'_> {
         }
     }
 
+    /// Makes somebody louder or quieter, in every room where they are.
+    fn set_volume(&self, who: &str, percent: u32) {
+        let Some(username) = self.resolve(who) else { return };
+        let percent = percent.min(VOLUME_MAX);
+        let voice = self.session.voice();
+        for (room, view) in &self.session.view.rooms {
+            for participant in view.participants.values().filter(|participant| participant.username == username) {
+                voice.set_volume((*room, participant.slot, TrackId::MICROPHONE), percent);
+            }
+        }
+        self.session.out.talk(&self.session.out.lang.fill(&lang::VOLUME_IS, &[&who, &percent]));
+    }
+
     /// Opens a device, if there is one, and announces it.
     pub(super) fn open(&mut self, room: RoomId, track: TrackId) -> std::io::Result<()> {
         let frames = self.session.engine.frames();
@@ -188,8 +205,9 @@ impl Meeting<'_> {
     fn list_stats(&mut self) {
         let figures = self.session.engine.figures();
         self.totals.take(&figures, &self.session.view);
-        for row in self.totals.rows(&figures) {
-            self.session.out.print(&row);
+        let voices = voice_rows(&self.session.voices(), &self.session.view);
+        for row in self.totals.rows(&figures).iter().chain(&voices) {
+            self.session.out.print(row);
         }
     }
 

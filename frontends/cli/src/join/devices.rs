@@ -6,7 +6,7 @@ use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::TrackInfo;
 use hph_client::engine::FrameSender;
-use hph_client::media::{CameraSpec, Capture, MicrophoneSpec};
+use hph_client::media::{CameraSpec, Capture, MicrophoneSpec, VoiceConfig, VoiceShared};
 
 /// What one device has sent, switched on and off as it may have been.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,12 +33,16 @@ pub struct Devices {
 }
 
 /// What can be opened.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Sources {
     /// The camera.
     pub camera: Option<CameraSpec>,
     /// The microphone.
     pub microphone: Option<MicrophoneSpec>,
+    /// How the microphone is used.
+    pub voice: VoiceConfig,
+    /// What it shares with the loudspeaker.
+    pub shared: VoiceShared,
 }
 
 impl Devices {
@@ -58,7 +62,9 @@ impl Devices {
         let capture = if track == TrackId::CAMERA {
             sources.camera.as_ref().map(|spec| Capture::camera_held(spec, track, room, frames)).transpose()?
         } else {
-            sources.microphone.as_ref().map(|spec| Capture::microphone_held(spec, room, frames)).transpose()?
+            let Sources { voice, shared, .. } = sources;
+            let open = |spec| Capture::microphone_held(spec, *voice, shared, room, frames);
+            sources.microphone.as_ref().map(open).transpose()?
         };
         let info = capture.as_ref().map(Capture::info);
         device.capture = capture;

@@ -9,6 +9,15 @@ pub enum Line {
     Mic(bool),
     /// Switch the camera.
     Camera(bool),
+    /// Hold or release the key of push-to-talk.
+    PushToTalk(bool),
+    /// Make somebody louder or quieter.
+    Volume {
+        /// Login name or name to show.
+        who: String,
+        /// 100 is as they came.
+        percent: u32,
+    },
     /// A direct message.
     Direct {
         /// Login name or name to show.
@@ -45,9 +54,11 @@ pub enum Line {
 }
 
 /// Every command with its arguments.
-pub const COMMANDS: [&str; 14] = [
+pub const COMMANDS: [&str; 16] = [
     "/mic on|off",
     "/cam on|off",
+    "/ptt on|off",
+    "/volume USER PERCENT",
     "/msg USER TEXT",
     "/call USER",
     "/hangup",
@@ -78,6 +89,8 @@ impl Line {
         Some(match name.to_lowercase().as_str() {
             "mic" | "m" => switch(rest).map_or(Self::Incomplete("/mic on|off"), Self::Mic),
             "cam" | "camera" | "v" => switch(rest).map_or(Self::Incomplete("/cam on|off"), Self::Camera),
+            "ptt" | "t" => switch(rest).map_or(Self::Incomplete("/ptt on|off"), Self::PushToTalk),
+            "volume" | "vol" => volume(rest).unwrap_or(Self::Incomplete("/volume USER PERCENT")),
             "msg" | "dm" => direct(rest).unwrap_or(Self::Incomplete("/msg USER TEXT")),
             "call" => named(rest, Self::Call, "/call USER"),
             "hangup" => Self::HangUp,
@@ -101,6 +114,14 @@ fn switch(text: &str) -> Option<bool> {
         "off" | "tắt" => Some(false),
         _ => None,
     }
+}
+
+/// A person, whose name may have spaces, and a number.
+fn volume(rest: &str) -> Option<Line> {
+    let (who, percent) = rest.rsplit_once(char::is_whitespace)?;
+    let percent = percent.trim_end_matches('%').parse().ok()?;
+    let who = who.trim().trim_matches('"');
+    (!who.is_empty()).then(|| Line::Volume { who: who.to_owned(), percent })
 }
 
 fn named(rest: &str, make: impl Fn(String) -> Line, usage: &'static str) -> Line {
@@ -144,6 +165,18 @@ mod tests {
         for text in ["/msg", "/msg lan", "/msg \"lan chào", "/msg \"\" a"] {
             assert_eq!(Line::parse(text), Some(Line::Incomplete("/msg USER TEXT")), "{text}");
         }
+    }
+
+    #[test]
+    fn a_volume_names_a_person_and_a_number() {
+        let volume = |who: &str, percent| Some(Line::Volume { who: who.to_owned(), percent });
+        assert_eq!(Line::parse("/volume lan 50"), volume("lan", 50));
+        assert_eq!(Line::parse("/vol Ngọc Lan 150%"), volume("Ngọc Lan", 150));
+        assert_eq!(Line::parse("/vol \"Ngọc Lan\" 0"), volume("Ngọc Lan", 0));
+        for text in ["/volume", "/volume lan", "/volume 50", "/volume lan loud"] {
+            assert_eq!(Line::parse(text), Some(Line::Incomplete("/volume USER PERCENT")), "{text}");
+        }
+        assert_eq!(Line::parse("/ptt on"), Some(Line::PushToTalk(true)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod act;
 mod devices;
 mod line;
 mod summary;
+mod voice;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use hph_client::core::time::Instant;
 use hph_client::core::wire::control::{CallOutcome, LeaveReason};
 use hph_client::engine::{Command, Event};
 use hph_client::link::Invitation;
+use hph_client::media::{ReceiverConfig, RecorderConfig};
 use hph_client::platform::clock::Clock;
 use serde_json::json;
 
@@ -25,11 +27,12 @@ use crate::object::{object, track_name};
 use crate::output::Output;
 use crate::refusal::{not_joined, refused};
 use crate::session::{Input, Session, Wishes};
-use crate::sources::{Audio, Size, Video, source_failure};
+use crate::sources::{Size, Video, source_failure};
 use crate::text::parse_duration;
 pub use act::find_person;
 use devices::{Devices, Sources};
 use summary::{Counts, Totals};
+use voice::VoiceArgs;
 
 /// Getting in takes no longer than this.
 const ENTER_MAX: Duration = Duration::from_secs(30);
@@ -56,9 +59,6 @@ pub struct Args {
     /// What the camera is asked for; it gives what it has next to that [default: 1280x720]
     #[arg(long, value_name = "WxH")]
     video_size: Option<Size>,
-    /// Microphone: WAV file, tone[:HZ], or test
-    #[arg(long, value_name = "FILE|tone|test")]
-    audio: Option<Audio>,
     /// Pictures a second of a camera, and of files that do not say
     #[arg(long = "video-fps", alias = "fps", value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=60))]
     fps: u16,
@@ -86,6 +86,8 @@ pub struct Args {
     /// Take every call
     #[arg(long)]
     auto_accept: bool,
+    #[command(flatten)]
+    voice: VoiceArgs,
     #[command(flatten)]
     who: Who,
 }
@@ -126,11 +128,15 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
         return Err(Failure::usage("which room? --room ROOM"));
     }
     args.video.as_ref().map_or(Ok(()), |video| video.check(out))?;
-    args.audio.as_ref().map_or(Ok(()), |audio| audio.check(out))?;
+    args.voice.check(out)?;
     let wishes = Wishes {
         lines: has_lines,
         rooms: true,
-        recording: args.record.clone(),
+        receiver: ReceiverConfig {
+            recording: args.record.clone().map(|folder| RecorderConfig { folder }),
+            speaker: args.voice.speaker(),
+            voice: args.voice.config(),
+        },
         may_ask,
         limit: Some(ENTER_MAX),
         ..Wishes::default()
@@ -139,7 +145,9 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
     let name = args.who.name.as_deref().or(args.who.user.as_deref()).unwrap_or("hph");
     let sources = Sources {
         camera: args.video.as_ref().map(|video| video.spec(name, args.video_size, args.fps, !args.once)),
-        microphone: args.audio.as_ref().map(|audio| audio.spec(name, !args.once)),
+        microphone: args.voice.microphone(name, !args.once),
+        voice: args.voice.config(),
+        shared: session.voice(),
     };
     let wanted = (0..).zip(rooms).map(|(index, name)| Wanted { name, request: None, has_devices: index == 0 });
     let meeting = Meeting {

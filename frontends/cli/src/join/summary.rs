@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use hph_client::core::id::{RoomId, Slot, TrackId};
 use hph_client::core::stats::Histogram;
-use hph_client::engine::EngineFigures;
-use hph_client::media::ReceiverFigures;
+use hph_client::engine::{EngineFigures, RemoteTrack};
+use hph_client::media::{ReceiverFigures, VoiceFigures};
 use hph_client::view::{MeetingView, RoomView};
 use serde_json::{Map, Value, json};
 
@@ -137,6 +137,26 @@ pub struct Summary<'a> {
     pub seconds: f64,
 }
 
+/// How voices fare, for people: one row each.
+pub fn voice_rows(voices: &[(RemoteTrack, VoiceFigures)], view: &MeetingView) -> Vec<String> {
+    let row = |((room, slot, _), figures): &(RemoteTrack, VoiceFigures)| {
+        let owner = view.rooms.get(room).and_then(|room| room.participants.get(slot))?;
+        let jitter = &figures.jitter;
+        Some(format!(
+            "{}\tbuffer {} ms of {} ms, concealed {:.1} %, lost {} of {}, not recovered {}, level -{} dB",
+            one_row(&owner.username),
+            jitter.delay_us / 1000,
+            jitter.target_us / 1000,
+            figures.concealed_permille() as f64 / 10.0,
+            jitter.lost,
+            jitter.packets,
+            jitter.lost_after_recovery,
+            figures.level
+        ))
+    };
+    voices.iter().filter_map(row).collect()
+}
+
 impl Summary<'_> {
     /// Tells programs on standard output, people on standard error.
     pub fn tell(&self, out: &Output) {
@@ -162,6 +182,16 @@ impl Summary<'_> {
                 json!({"room": room, "track": track_name(track), "captured": sent.frames, "dropped": sent.dropped})
             })
             .collect();
+        let voice_stages: Map<String, Value> = self
+            .closed
+            .voice_stages
+            .named()
+            .iter()
+            .map(|(name, times)| ((*name).to_owned(), of_times(times)))
+            .collect();
+        let mut voices = self.closed.voices.clone();
+        voices.sort_by_key(|(track, _)| *track);
+        let voices: Vec<Value> = voices.iter().map(|(track, figures)| self.of_voice(*track, figures)).collect();
         let mut received = self.closed.received.clone();
         received.sort_by_key(|(track, _)| *track);
         let received: Vec<Value> = received.iter().map(|(track, figures)| self.of_received(*track, figures)).collect();
@@ -184,8 +214,28 @@ impl Summary<'_> {
                 "overrun": self.closed.overrun,
                 "drops": drops,
                 "stages_us": stages,
+                "voices": voices,
+                "voice_stages_us": voice_stages,
             }),
         )
+    }
+
+    fn of_voice(&self, track: (RoomId, Slot, TrackId), figures: &VoiceFigures) -> Value {
+        let (room, slot, id) = track;
+        let jitter = &figures.jitter;
+        json!({
+            "room": room.0,
+            "slot": slot.0,
+            "username": self.totals.owner(room, slot, id),
+            "delay_us": jitter.delay_us,
+            "target_us": jitter.target_us,
+            "packets": jitter.packets,
+            "late": jitter.late,
+            "lost": jitter.lost,
+            "lost_after_recovery": jitter.lost_after_recovery,
+            "played_ms": jitter.played_samples / 48,
+            "concealed_ms": jitter.concealed_samples / 48,
+        })
     }
 
     fn of_received(&self, track: (RoomId, Slot, TrackId), figures: &ReceiverFigures) -> Value {

@@ -36,6 +36,23 @@ impl From<&ParticipantInfo<'_>> for Participant {
     }
 }
 
+/// What is remarkable about our own microphone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MicrophoneRemark {
+    /// Somebody talks whom nobody hears: the key is not held.
+    TalkingWhileMuted,
+    /// It has given nothing for seconds.
+    NoSignal,
+    /// There is a signal again.
+    Signal,
+    /// It is so loud that it distorts.
+    Clipping,
+    /// The device is gone.
+    Gone,
+    /// The device is back, or another one in its place.
+    Back,
+}
+
 /// Why the engine ended for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndReason {
@@ -65,6 +82,13 @@ pub enum EndReason {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// Something about our microphone, for the person who speaks into it.
+    Microphone {
+        /// Which room hears it.
+        room: RoomId,
+        /// What.
+        remark: MicrophoneRemark,
+    },
     /// A connection is being made.
     Connecting {
         /// 0 for the first.

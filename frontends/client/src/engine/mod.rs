@@ -12,12 +12,12 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use async_channel::{Receiver, Sender, TrySendError};
+use async_channel::{Receiver, Sender, TrySendError, WeakSender};
 use hph_core::id::{CallId, RoomId, Slot, TrackId};
 use hph_core::time::Instant;
 use hph_core::wire::control::TrackInfo;
 
-pub use event::{EndReason, Event, Participant};
+pub use event::{EndReason, Event, MicrophoneRemark, Participant};
 pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip};
 
 use crate::media::Stages;
@@ -190,12 +190,23 @@ pub struct CapturedFrame {
 
 /// Where captured frames go.
 #[derive(Clone)]
-pub struct FrameSender(Sender<CapturedFrame>);
+pub struct FrameSender {
+    frames: Sender<CapturedFrame>,
+    /// Weak: a device that is on must not keep the events open after the engine's end.
+    events: WeakSender<Event>,
+}
 
 impl FrameSender {
     /// Hands a frame to the engine; false if the network can't keep up and the frame was dropped, or the engine ended.
     pub fn send(&self, frame: CapturedFrame) -> bool {
-        !matches!(self.0.try_send(frame), Err(TrySendError::Full(_) | TrySendError::Closed(_)))
+        !matches!(self.frames.try_send(frame), Err(TrySendError::Full(_) | TrySendError::Closed(_)))
+    }
+
+    /// Tells the frontend something about our microphone, if it still listens.
+    pub fn remark(&self, room: RoomId, remark: MicrophoneRemark) {
+        if let Some(events) = self.events.upgrade() {
+            let _ = events.try_send(Event::Microphone { room, remark });
+        }
     }
 }
 
@@ -255,6 +266,7 @@ impl Engine {
         let (commands, command_queue) = async_channel::bounded(COMMANDS_MAX);
         let (event_sender, events) = async_channel::bounded(EVENTS_MAX);
         let (frame_sender, frame_queue) = async_channel::bounded(FRAMES_MAX);
+        let frames = FrameSender { frames: frame_sender, events: event_sender.downgrade() };
         let figures = Arc::new(Mutex::new(EngineFigures::default()));
         let ends = run::Ends {
             commands: command_queue,
@@ -266,7 +278,6 @@ impl Engine {
         let thread = std::thread::Builder::new()
             .name("engine".to_owned())
             .spawn(move || smol::block_on(run::run(config, ends, sink)))?;
-        let frames = FrameSender(frame_sender);
         Ok(Self { commands, events, frames, stages, figures, thread: Some(thread), next_request: 1 })
     }
 

@@ -23,6 +23,14 @@ pub struct CaptureFigures {
     pub is_lost: AtomicBool,
 }
 
+/// What a device gave.
+pub(super) enum Step {
+    /// Frames to send; none of a silence.
+    Frames(Vec<CapturedFrame>),
+    /// Nothing more.
+    Over,
+}
+
 /// A device that is on. Dropping it closes the device.
 pub struct Capture {
     stop: Arc<AtomicBool>,
@@ -55,6 +63,17 @@ impl Capture {
         mut next: impl FnMut(u64) -> io::Result<Option<CapturedFrame>> + Send + 'static,
         frames: FrameSender,
     ) -> io::Result<Self> {
+        let next = move |count| Ok(next(count)?.map_or(Step::Over, |frame| Step::Frames(vec![frame])));
+        Self::spawn_steps(name, info, next, frames)
+    }
+
+    /// As [`Self::spawn`], for devices that do not give a frame each time.
+    pub(super) fn spawn_steps(
+        name: &str,
+        info: TrackInfo,
+        mut next: impl FnMut(u64) -> io::Result<Step> + Send + 'static,
+        frames: FrameSender,
+    ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let figures = Arc::new(CaptureFigures::default());
         let (is_stopped, counted) = (Arc::clone(&stop), Arc::clone(&figures));
@@ -71,11 +90,13 @@ impl Capture {
                     continue;
                 }
                 // A device that fails is over, like a file that ends; the frontend sees it and may open it again.
-                let Ok(Some(frame)) = taken else { break };
+                let Ok(Step::Frames(new)) = taken else { break };
                 count += 1;
-                let is_taken = frames.send(frame);
-                let counter = if is_taken { &counted.sent } else { &counted.dropped };
-                counter.fetch_add(1, Ordering::Relaxed);
+                for frame in new {
+                    let is_taken = frames.send(frame);
+                    let counter = if is_taken { &counted.sent } else { &counted.dropped };
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
             }
             counted.is_over.store(true, Ordering::Relaxed);
         })?;

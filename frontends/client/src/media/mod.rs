@@ -11,8 +11,14 @@ mod video;
 mod voice;
 
 pub use capture::{Capture, CaptureFigures};
-pub use receive::{Receiver, ReceiverFigures};
+pub use receive::{Receiver, ReceiverConfig, ReceiverFigures};
 pub use record::RecorderConfig;
 pub use stages::Stages;
 pub use video::capture::CameraSpec;
-pub use voice::capture::MicrophoneSpec;
+pub use voice::capture::open as open_microphone;
+pub use voice::config::{
+    DeviceChoice, FrameLength, GateMode, MicrophoneSpec, ProcessorConfig, SpeakerSpec, VoiceCodec, VoiceConfig,
+};
+pub use voice::figures::{VoiceFigures, VoiceStages};
+pub use voice::playback::open_sink as open_speaker;
+pub use voice::shared::{VOLUME_MAX, VoiceShared};

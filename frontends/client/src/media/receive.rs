@@ -13,11 +13,25 @@ use hph_core::time::Instant;
 use super::record::{Recorder, RecorderConfig};
 use super::stages::Stages;
 use super::video::receive as video;
-use super::voice::playback as voice;
+use super::voice::config::{SpeakerSpec, VoiceCodec, VoiceConfig};
+use super::voice::figures::VoiceFigures;
+use super::voice::playback::{self, Player, ShownVoices};
+use super::voice::shared::VoiceShared;
 use crate::engine::{FrameSink, IncomingFrame, IncomingMedia, RemoteTrack};
 
 /// Frames of a kind that may wait: two seconds of a full room.
 const QUEUE_MAX: usize = 512;
+
+/// What to do with what comes.
+#[derive(Clone, Debug, Default)]
+pub struct ReceiverConfig {
+    /// Where to record, if at all.
+    pub recording: Option<RecorderConfig>,
+    /// Where sound goes.
+    pub speaker: SpeakerSpec,
+    /// How sound is encoded, and how long its frames are.
+    pub voice: VoiceConfig,
+}
 
 /// What was received of one track.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,6 +111,8 @@ pub struct Receiver {
     sound: Queue,
     counted: Counted,
     overrun: Arc<AtomicU64>,
+    voice: VoiceShared,
+    voices: ShownVoices,
 }
 
 /// A thread and what waits for it.
@@ -129,16 +145,32 @@ impl Receiver {
     /// Starts the threads; `stages` is where they record how long decoding takes.
     ///
     /// # Errors
-    /// The recording's folder can't be made, or there are no more threads.
-    pub fn start(recording: Option<RecorderConfig>, stages: Arc<Mutex<Stages>>) -> io::Result<Self> {
-        let recorder = |config: Option<RecorderConfig>| config.map(Recorder::new).transpose();
-        let (of_pictures, of_sound) = (recorder(recording.clone())?, recorder(recording)?);
+    /// The recording's folder can't be made, the loudspeaker can't be opened, or there are no more threads.
+    pub fn start(config: ReceiverConfig, stages: Arc<Mutex<Stages>>) -> io::Result<Self> {
+        let recorder = || config.recording.clone().map(Recorder::new).transpose();
+        let (of_pictures, of_sound) = (recorder()?, recorder()?);
         let counted = Counted::default();
         let (pictures_counted, sound_counted) = (counted.clone(), counted.clone());
         let pictures =
             Queue::start("pictures", move |frames| video::receive(frames, of_pictures, &pictures_counted, &stages))?;
-        let sound = Queue::start("sound", move |frames| voice::play(frames, of_sound, &sound_counted))?;
-        Ok(Self { pictures, sound, counted, overrun: Arc::default() })
+        let (voice, voices) = (VoiceShared::default(), ShownVoices::default());
+        let sound = match config.voice.codec {
+            VoiceCodec::Pcm => {
+                Queue::start("sound", move |packets| playback::record_samples(packets, of_sound, &sound_counted))?
+            }
+            VoiceCodec::Opus => {
+                let player = Player {
+                    may_rest: config.speaker == SpeakerSpec::None,
+                    sink: playback::open_sink(&config.speaker, config.voice.frame)?,
+                    recorder: of_sound,
+                    counted: sound_counted,
+                    shared: voice.clone(),
+                    shown: Arc::clone(&voices),
+                };
+                Queue::start("sound", move |packets| player.play(packets))?
+            }
+        };
+        Ok(Self { pictures, sound, counted, overrun: Arc::default(), voice, voices })
     }
 
     /// What the engine calls for each frame.
@@ -160,6 +192,17 @@ impl Receiver {
     pub fn figures(&self) -> Vec<(RemoteTrack, ReceiverFigures)> {
         let figures = self.counted.0.lock();
         figures.map(|figures| figures.iter().map(|(track, figures)| (*track, *figures)).collect()).unwrap_or_default()
+    }
+
+    /// What this end shares with its microphones: the key of push-to-talk, volumes, what is played.
+    pub fn voice(&self) -> VoiceShared {
+        self.voice.clone()
+    }
+
+    /// How each voice fares that was ever heard.
+    pub fn voices(&self) -> Vec<(RemoteTrack, VoiceFigures)> {
+        let voices = self.voices.lock();
+        voices.map(|voices| voices.iter().map(|(track, figures)| (*track, *figures)).collect()).unwrap_or_default()
     }
 
     /// Frames that were dropped because decoding could not keep up.

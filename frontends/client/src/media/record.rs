@@ -1,4 +1,4 @@
-//! Recording: every remote track as it came, so that others can check it.
+//! Recording: every remote track as it came, so that others can check it; voices as they were heard.
 //!
 //! **Shape:** a folder per track, `ROOM-SLOT-TRACK`, with pictures as `FRAME.jpg` or sound as `sound.wav`, and
 //! `timeline.jsonl` beside them: one object a frame, in the order of arrival.
@@ -9,13 +9,18 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use hph_core::id::{RoomId, Slot, TrackId};
-use hph_platform::microphone::BLOCK_SAMPLES;
+use hph_core::media::jitter::PulledKind;
+use hph_platform::microphone::{self, BLOCK_SAMPLES};
+use hph_platform::voice::{self, Block};
 use hph_platform::wav::WavWriter;
 
 use super::receive::Received;
+use crate::engine::RemoteTrack;
 
-/// Silence that is filled in at most for one gap: ten seconds.
+/// Silence that is filled in at most for one gap: ten seconds ...
 const GAP_BLOCKS_MAX: u32 = 500;
+/// ... and of a voice, whose blocks are shorter.
+const IDLE_BLOCKS_MAX: u32 = 1000;
 
 /// Where to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +41,8 @@ struct TrackFile {
     sound: Option<WavWriter>,
     /// Where the next block of sound belongs on the media clock.
     next_timestamp: Option<u32>,
+    /// Blocks in a row in which a voice was not there.
+    idle_blocks: u32,
 }
 
 impl Recorder {
@@ -44,19 +51,34 @@ impl Recorder {
         Ok(Self { folder: config.folder, tracks: HashMap::new() })
     }
 
+    /// Takes a frame as it came.
     pub fn record(&mut self, frame: &Received) -> io::Result<()> {
-        let key = (frame.room, frame.slot, frame.track);
+        self.track(frame.remote_track(), microphone::SAMPLE_RATE_HZ)?.map_or(Ok(()), |track| track.record(frame))
+    }
+
+    /// Takes note of a packet of a voice; what is heard of it comes to [`Self::hear`].
+    pub fn note(&mut self, packet: &Received) -> io::Result<()> {
+        self.track(packet.remote_track(), voice::SAMPLE_RATE_HZ)?.map_or(Ok(()), |track| track.note(packet))
+    }
+
+    /// Takes 10 ms of a voice, as they are heard.
+    pub fn hear(&mut self, voice: RemoteTrack, block: &Block, kind: PulledKind) -> io::Result<()> {
+        self.track(voice, voice::SAMPLE_RATE_HZ)?.map_or(Ok(()), |track| track.hear(block, kind))
+    }
+
+    fn track(&mut self, key: RemoteTrack, rate_hz: u32) -> io::Result<Option<&mut TrackFile>> {
         if !self.tracks.contains_key(&key) {
-            let folder = self.folder.join(format!("{}-{}-{}", frame.room.0, frame.slot.0, track_name(frame.track)));
+            let (room, slot, track) = key;
+            let folder = self.folder.join(format!("{}-{}-{}", room.0, slot.0, track_name(track)));
             fs::create_dir_all(&folder)?;
             let timeline = BufWriter::new(File::create(folder.join("timeline.jsonl"))?);
-            let sound = match frame.track.is_audio() {
-                true => Some(WavWriter::create(&folder.join("sound.wav"))?),
+            let sound = match track.is_audio() {
+                true => Some(WavWriter::create_at_rate(&folder.join("sound.wav"), rate_hz)?),
                 false => None,
             };
-            self.tracks.insert(key, TrackFile { folder, timeline, sound, next_timestamp: None });
+            self.tracks.insert(key, TrackFile { folder, timeline, sound, next_timestamp: None, idle_blocks: 0 });
         }
-        self.tracks.get_mut(&key).map_or(Ok(()), |track| track.record(frame))
+        Ok(self.tracks.get_mut(&key))
     }
 
     pub fn finish(self) -> io::Result<()> {
@@ -71,7 +93,15 @@ impl Recorder {
 }
 
 impl TrackFile {
-    fn record(&mut self, frame: &Received) -> io::Result<()> {
+    fn hear(&mut self, block: &Block, kind: PulledKind) -> io::Result<()> {
+        self.idle_blocks = if kind == PulledKind::Idle { self.idle_blocks.saturating_add(1) } else { 0 };
+        match self.sound.as_mut().filter(|_| self.idle_blocks <= IDLE_BLOCKS_MAX) {
+            Some(sound) => sound.write_block(block),
+            None => Ok(()),
+        }
+    }
+
+    fn note(&mut self, frame: &Received) -> io::Result<()> {
         writeln!(
             self.timeline,
             r#"{{"frame":{},"timestamp":{},"arrived_us":{},"bytes":{},"level":{}}}"#,
@@ -80,7 +110,11 @@ impl TrackFile {
             frame.complete_at.as_micros(),
             frame.bytes.len(),
             frame.level
-        )?;
+        )
+    }
+
+    fn record(&mut self, frame: &Received) -> io::Result<()> {
+        self.note(frame)?;
         match self.sound.as_mut() {
             None => fs::write(self.folder.join(format!("{:08}.jpg", frame.frame)), &frame.bytes),
             Some(sound) => {
