@@ -80,6 +80,11 @@ fn no_text_breaks_a_promise_of_the_rules_for_texts() {
     replay("text", MUTATIONS);
 }
 
+#[test]
+fn no_voice_packet_breaks_a_promise_of_the_jitter_buffer() {
+    replay("voice_packet", MUTATIONS);
+}
+
 /// Runs a target over all there is for it.
 fn replay(name: &str, mutations: usize) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target");

@@ -7,6 +7,19 @@ const ARRIVALS: usize = 200;
 /// How long an arrival counts.
 const WINDOW_US: i64 = 2_000_000;
 
+/// The lag is smoothed over so many pulls.
+const SMOOTH: i64 = 8;
+/// A lag that differs so much is a new one.
+const LEAP_US: i64 = 15_000;
+/// How far the lag must be above or below what it should be before the pace changes.
+const FASTER_FROM_US: i64 = 6_000;
+const SLOWER_FROM_US: i64 = 4_000;
+/// 15 % of a pull.
+const PAID_US: i64 = 1_500;
+
+/// How many seconds stalls are remembered.
+const STALL_SECONDS: usize = 12;
+
 /// When a packet came, and how long after its capture, by two clocks with unknown origins.
 #[derive(Clone, Copy, Debug)]
 struct Arrival {
@@ -16,16 +29,23 @@ struct Arrival {
 
 /// Watches the *lag* of arrivals (receiver's clock minus sender's media clock; only differences mean something) and says
 /// at which lag to play so that nearly all come in time.
+///
+/// Two things make packets late. Jitter: it is there all the time, and the 99th percentile of two seconds tells how much.
+/// And stalls, as of a radio that scans: they come every few seconds and are gone from the window before the next one. If
+/// there was more than one of late, the second worst is covered too.
 #[derive(Clone, Debug)]
 pub(super) struct DelayEstimator {
     arrivals: [Arrival; ARRIVALS],
     used: usize,
     next: usize,
+    stalls: Stalls,
     min_us: i64,
     max_us: i64,
     /// The lag of the fastest packet in the window, and at which to play.
     base_us: i64,
     target_us: i64,
+    /// How late a packet may be for all that the percentile knows.
+    expected_us: i64,
 }
 
 impl DelayEstimator {
@@ -35,16 +55,19 @@ impl DelayEstimator {
             arrivals: [Arrival { at_us: 0, lag_us: 0 }; ARRIVALS],
             used: 0,
             next: 0,
+            stalls: Stalls::NONE,
             min_us: micros(min),
             max_us: micros(max.max(min)),
             base_us: 0,
             target_us: 0,
+            expected_us: i64::MAX,
         }
     }
 
     /// Forgets all arrivals.
     pub(super) fn reset(&mut self) {
-        (self.used, self.next) = (0, 0);
+        (self.used, self.next, self.stalls) = (0, 0, Stalls::NONE);
+        self.expected_us = i64::MAX;
     }
 
     /// Takes note of a packet that came at `now` with that lag.
@@ -55,7 +78,15 @@ impl DelayEstimator {
         }
         self.next = self.next.saturating_add(1).checked_rem(ARRIVALS).unwrap_or(0);
         self.used = self.used.saturating_add(1).min(ARRIVALS);
-        self.estimate(at_us);
+        let jitter_us = self.estimate_jitter(at_us);
+        let late_us = lag_us.saturating_sub(self.base_us);
+        self.stalls.advance(at_us);
+        if late_us > self.expected_us {
+            self.stalls.note(late_us);
+        }
+        self.expected_us = jitter_us.saturating_add(self.min_us);
+        let delay_us = self.expected_us.max(self.stalls.second_worst_us()).min(self.max_us);
+        self.target_us = self.base_us.saturating_add(delay_us);
     }
 
     /// The lag at which to play.
@@ -68,7 +99,8 @@ impl DelayEstimator {
         self.base_us
     }
 
-    fn estimate(&mut self, now_us: i64) {
+    /// Finds the fastest packet of the window, and returns by how much 99 of a hundred are not later than it.
+    fn estimate_jitter(&mut self, now_us: i64) -> i64 {
         let mut lags = [i64::MAX; ARRIVALS];
         let mut count = 0_usize;
         let recent = self.arrivals.iter().take(self.used).filter(|a| now_us.saturating_sub(a.at_us) <= WINDOW_US);
@@ -76,12 +108,126 @@ impl DelayEstimator {
             *lag = arrival.lag_us;
             count = count.saturating_add(1);
         }
-        lags.sort_unstable();
-        self.base_us = lags.first().copied().unwrap_or(0);
-        // The 95th percentile: so many of a hundred are not later.
-        let rank = count.saturating_mul(95).div_ceil(100).saturating_sub(1);
-        let late_us = lags.get(rank).copied().unwrap_or(self.base_us).saturating_sub(self.base_us);
-        self.target_us = self.base_us.saturating_add(late_us.saturating_add(self.min_us).min(self.max_us));
+        let Some(lags) = lags.get_mut(..count) else { return 0 };
+        let rank = count.saturating_mul(99).div_ceil(100).saturating_sub(1);
+        if rank >= count {
+            return 0;
+        }
+        let (before, &mut late_us, _) = lags.select_nth_unstable(rank);
+        self.base_us = before.iter().copied().min().unwrap_or(late_us);
+        late_us.saturating_sub(self.base_us)
+    }
+}
+
+/// The worst lateness of each of the last seconds in which a packet was later than jitter explains.
+#[derive(Clone, Debug)]
+struct Stalls {
+    /// By second, modulo their number.
+    worst_us: [i64; STALL_SECONDS],
+    second: i64,
+}
+
+impl Stalls {
+    const NONE: Self = Self { worst_us: [0; STALL_SECONDS], second: 0 };
+
+    /// Makes room for the present second.
+    fn advance(&mut self, now_us: i64) {
+        let second = now_us / 1_000_000;
+        let passed = second.saturating_sub(self.second).clamp(0, STALL_SECONDS as i64);
+        for back in 0..passed {
+            if let Some(worst) = self.slot(second.saturating_sub(back)) {
+                *worst = 0;
+            }
+        }
+        self.second = second;
+    }
+
+    /// Takes note of a packet that was so late. What comes in the second after a stall belongs to it.
+    fn note(&mut self, late_us: i64) {
+        let before = self.second.saturating_sub(1);
+        let continues = self.slot(before).is_some_and(|worst| *worst > 0);
+        if let Some(worst) = self.slot(if continues { before } else { self.second }) {
+            *worst = late_us.max(*worst);
+        }
+    }
+
+    fn slot(&mut self, second: i64) -> Option<&mut i64> {
+        let index = second.rem_euclid(STALL_SECONDS as i64);
+        self.worst_us.get_mut(usize::try_from(index).ok()?)
+    }
+
+    fn second_worst_us(&self) -> i64 {
+        let (mut worst, mut second) = (0, 0);
+        for &us in &self.worst_us {
+            second = second.max(us.min(worst));
+            worst = worst.max(us);
+        }
+        second
+    }
+}
+
+/// How fast to play.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Pace {
+    /// As it came.
+    Keep,
+    /// Leave something out, if the sound is so much like itself (0 to 1).
+    Faster { likeness: f32 },
+    /// Put something in, on the same condition.
+    Slower { likeness: f32 },
+}
+
+/// Decides when to play faster or slower.
+#[derive(Clone, Debug)]
+pub(super) struct Steering {
+    /// The lag at which it is played, without the jitter of the pulls; none before the first.
+    lag_us: Option<i64>,
+    /// How much may not be changed yet: a change has to be worked off at the rate that is allowed.
+    debt_us: i64,
+}
+
+impl Steering {
+    pub(super) const fn new() -> Self {
+        Self { lag_us: None, debt_us: 0 }
+    }
+
+    /// Called for each pull.
+    pub(super) fn pace(&mut self, lag_us: i64, target_us: i64) -> Pace {
+        let smooth = self.lag_us.get_or_insert(lag_us);
+        let step = lag_us.saturating_sub(*smooth);
+        // A leap (an interruption, a silence) is a new lag, not noise.
+        *smooth = if step.abs() > LEAP_US { lag_us } else { smooth.saturating_add(step / SMOOTH) };
+        let excess = smooth.saturating_sub(target_us);
+        self.debt_us = self.debt_us.saturating_sub(PAID_US).max(0);
+        if self.debt_us > 0 {
+            return Pace::Keep;
+        }
+        if excess > FASTER_FROM_US {
+            Pace::Faster { likeness: likeness_for(excess) }
+        } else if excess < -SLOWER_FROM_US {
+            Pace::Slower { likeness: likeness_for(-excess) }
+        } else {
+            Pace::Keep
+        }
+    }
+
+    /// Takes note that the lag was changed.
+    pub(super) fn handle_stretched(&mut self, change_us: i64, is_quiet: bool) {
+        if let Some(lag) = &mut self.lag_us {
+            *lag = lag.saturating_add(change_us);
+        }
+        self.debt_us = if is_quiet { change_us.abs() / 2 } else { change_us.abs() };
+    }
+}
+
+/// The farther away, the less choosy.
+fn likeness_for(away_us: i64) -> f32 {
+    if away_us > 60_000 {
+        0.1
+    } else if away_us > 30_000 {
+        0.3
+    } else {
+        0.6
     }
 }
 

@@ -10,9 +10,9 @@
 
 use crate::error::DropReason;
 use crate::limits::VOICE_FRAME_MAX_BYTES;
-use crate::media::delay::{DelayEstimator, instant_micros};
+use crate::media::delay::{DelayEstimator, Pace, Steering, instant_micros};
 use crate::media::red::{RedPacket, VOICE_FRAME_MAX_SAMPLES, VoiceFrame};
-use crate::media::wsola::PcmQueue;
+use crate::media::wsola::{ACCELERATE_SAMPLES, PcmQueue};
 use crate::time::{Duration, Instant};
 
 /// Samples of a pull: 10 ms at 48 kHz.
@@ -28,7 +28,10 @@ const JUMPS_NEEDED: u8 = 4;
 /// After so long without a packet the next one is believed whatever its timestamp.
 const FORGET_AFTER: Duration = Duration::from_secs(1);
 /// After so long without a frame nothing more is invented.
-const CONCEALED_MAX_SAMPLES: i64 = 48_000;
+const CONCEALED_MAX_SAMPLES: i64 = 24_000;
+
+/// What would be played so much later than it should, after an interruption, is passed over.
+const OVERDUE_US: i64 = 100_000;
 
 /// The decoder could make nothing of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +62,7 @@ pub struct JitterConfig {
 
 impl Default for JitterConfig {
     fn default() -> Self {
-        Self { min_delay: Duration::from_millis(10), max_delay: Duration::from_millis(400) }
+        Self { min_delay: Duration::from_millis(10), max_delay: Duration::from_millis(250) }
     }
 }
 
@@ -111,7 +114,7 @@ pub struct JitterStats {
     pub accelerated_samples: u64,
     /// Samples that were put in to play slower.
     pub decelerated_samples: u64,
-    /// Samples that came, but were passed over after an interruption, so as not to play all of it late.
+    /// Samples that came, but were passed over, most of them after an interruption: not all of it is played late.
     pub skipped_samples: u64,
     /// Frames that came after their time, by their own packet.
     pub late: u64,
@@ -162,6 +165,7 @@ enum Flow {
 pub struct JitterBuffer {
     frames: [StoredFrame; JITTER_FRAMES],
     delay: DelayEstimator,
+    steering: Steering,
     pcm: PcmQueue,
     flow: Flow,
     /// Place of the sample after the last one that was decoded.
@@ -183,6 +187,7 @@ impl JitterBuffer {
         Self {
             frames: [StoredFrame::EMPTY; JITTER_FRAMES],
             delay: DelayEstimator::new(config.min_delay, config.max_delay),
+            steering: Steering::new(),
             pcm: PcmQueue::new(),
             flow: Flow::Idle,
             next: 0,
@@ -226,11 +231,18 @@ impl JitterBuffer {
     pub fn pull(&mut self, now: Instant, decoder: &mut impl VoiceDecoder, out: &mut [f32; PULL_SAMPLES]) -> Pulled {
         let concealed_before = self.stats.concealed_samples;
         self.fill(now, decoder);
-        let front = self.front();
+        self.steer(now, decoder);
+        self.fill(now, decoder);
+        let mut front = self.front();
         let flow = self.flow;
         let taken = self.pcm.take(out);
         if flow == Flow::Idle && taken == 0 {
             return Pulled { kind: PulledKind::Idle, timestamp: None };
+        }
+        if flow == Flow::Silence {
+            // No sample of the sender's is played; this is the one that would be.
+            let media_us = instant_micros(now).saturating_sub(self.delay.target_lag_us());
+            front = samples_of_micros(media_us);
         }
         let base_us = self.delay.base_lag_us();
         self.stats.delay_us = u64::try_from(lag_us(now, front).saturating_sub(base_us)).unwrap_or(0);
@@ -255,6 +267,7 @@ impl JitterBuffer {
     pub fn reset(&mut self) {
         self.frames.iter_mut().for_each(|frame| frame.position = None);
         self.delay.reset();
+        self.steering = Steering::new();
         self.flow = Flow::Idle;
         self.newest = None;
         self.jumped = (0, 0);
@@ -311,8 +324,8 @@ impl JitterBuffer {
 
     /// Stores a frame if it is in time and not there yet; whether it did.
     fn store(&mut self, position: i64, frame: &VoiceFrame<'_>, is_copy: bool) -> bool {
-        let is_late = self.flow != Flow::Idle && position < self.next;
-        if is_late {
+        let samples = super::red::opus_samples(frame.bytes).unwrap_or(0);
+        if self.is_past(position, samples, frame.begins) {
             return false;
         }
         if let Some(stored) = self.frames.iter_mut().find(|stored| stored.position == Some(position)) {
@@ -327,9 +340,15 @@ impl JitterBuffer {
         let Some(bytes) = place.bytes.get_mut(..frame.bytes.len()) else { return false };
         bytes.copy_from_slice(frame.bytes);
         place.position = Some(position);
-        place.samples = super::red::opus_samples(frame.bytes).unwrap_or(0);
-        (place.begins, place.is_copy, place.len) = (frame.begins, is_copy, frame.bytes.len());
+        (place.samples, place.begins) = (samples, frame.begins);
+        (place.is_copy, place.len) = (is_copy, frame.bytes.len());
         true
+    }
+
+    /// Whether the time of a frame is over. One that begins may overlap the last one: its sender's clock was set right.
+    fn is_past(&self, position: i64, samples: u32, begins: bool) -> bool {
+        let begins_before = begins && position.saturating_add(i64::from(samples)) > self.next;
+        self.flow != Flow::Idle && position < self.next && !begins_before
     }
 
     /// Place of the next sample to be played.
@@ -347,6 +366,10 @@ impl JitterBuffer {
                 }
                 continue;
             };
+            if self.is_overdue(now, index) {
+                self.pass_over(index);
+                continue;
+            }
             let Some(wait) = self.wait_for(now, index) else {
                 self.decode(index, decoder);
                 continue;
@@ -354,6 +377,40 @@ impl JitterBuffer {
             if !self.bridge(decoder, missing.min(wait)) {
                 return;
             }
+        }
+    }
+
+    /// Plays a little faster or slower if the lag is not what it should be.
+    fn steer(&mut self, now: Instant, decoder: &mut impl VoiceDecoder) {
+        if self.flow != (Flow::Voice { concealed: 0 }) {
+            return;
+        }
+        let pace = self.steering.pace(lag_us(now, self.front()), self.delay.target_lag_us());
+        match pace {
+            Pace::Keep => {}
+            Pace::Faster { likeness } => {
+                self.decode_ahead(ACCELERATE_SAMPLES, decoder);
+                let samples = self.pcm.accelerate(likeness);
+                self.stats.accelerated_samples = self.stats.accelerated_samples.saturating_add(samples as u64);
+                self.steering.handle_stretched(-micros_of_samples(samples), self.pcm.is_quiet());
+            }
+            Pace::Slower { likeness } => {
+                let samples = self.pcm.decelerate(likeness);
+                self.stats.decelerated_samples = self.stats.decelerated_samples.saturating_add(samples as u64);
+                self.steering.handle_stretched(micros_of_samples(samples), self.pcm.is_quiet());
+            }
+        }
+    }
+
+    /// Decodes frames that follow each other until so many samples wait.
+    fn decode_ahead(&mut self, samples: usize, decoder: &mut impl VoiceDecoder) {
+        while self.pcm.len() < samples {
+            let Some(index) = self.find_next() else { return };
+            let follows = self.frames.get(index).is_some_and(|frame| frame.position == Some(self.next));
+            if !follows || self.flow == Flow::Silence {
+                return;
+            }
+            self.decode(index, decoder);
         }
     }
 
@@ -368,14 +425,42 @@ impl JitterBuffer {
         let frame = self.frames.get(index)?;
         let position = frame.position?;
         let gap = position.saturating_sub(self.next);
+        let early_us = self.delay.target_lag_us().saturating_sub(self.lag_if_next_us(now, position));
+        let due = samples_of_micros(early_us);
         let wait = match self.flow {
-            Flow::Voice { concealed } if !frame.begins || gap <= 0 => gap.saturating_sub(concealed),
-            _ => {
-                let lag_us = lag_us(now, position.saturating_sub(self.pcm.len() as i64));
-                samples_of_micros(self.delay.target_lag_us().saturating_sub(lag_us))
-            }
+            // After a loss what follows is not played later than it would have been; earlier if there is delay to spare.
+            Flow::Voice { concealed } if !frame.begins || gap <= 0 => gap.saturating_sub(concealed).min(due.max(0)),
+            _ => due,
         };
         usize::try_from(wait).ok().filter(|&wait| wait > 0)
+    }
+
+    /// The lag of a frame if it were the next to be decoded.
+    fn lag_if_next_us(&self, now: Instant, position: i64) -> i64 {
+        lag_us(now, position.saturating_sub(self.pcm.len() as i64))
+    }
+
+    /// Whether a frame is better passed over: its time is over, or, after an interruption, it would be played far too late
+    /// and there is a newer one.
+    fn is_overdue(&self, now: Instant, index: usize) -> bool {
+        let Some(frame) = self.frames.get(index) else { return false };
+        let Some(position) = frame.position else { return false };
+        if self.is_past(position, frame.samples, frame.begins) {
+            return true;
+        }
+        let late_us = self.lag_if_next_us(now, position).saturating_sub(self.delay.target_lag_us());
+        let is_newer = |other: &StoredFrame| other.position.is_some_and(|other| other > position);
+        self.flow != (Flow::Voice { concealed: 0 }) && late_us > OVERDUE_US && self.frames.iter().any(is_newer)
+    }
+
+    /// Takes a frame out without playing it.
+    fn pass_over(&mut self, index: usize) {
+        let Some(frame) = self.frames.get_mut(index) else { return };
+        let Some(position) = frame.position.take() else { return };
+        self.stats.skipped_samples = self.stats.skipped_samples.saturating_add(u64::from(frame.samples));
+        if self.flow != Flow::Idle {
+            self.next = self.next.max(position.saturating_add(i64::from(frame.samples)));
+        }
     }
 
     /// Bridges up to `wanted` samples without a frame. False if nothing is to be heard.
@@ -429,6 +514,11 @@ impl JitterBuffer {
         stats.recovered = stats.recovered.saturating_add(from_copy);
         stats.undecodable = stats.undecodable.saturating_add(u64::from(!is_good));
     }
+}
+
+/// Microseconds of so many samples.
+fn micros_of_samples(samples: usize) -> i64 {
+    (samples as i64).saturating_mul(125) / 6
 }
 
 /// Samples in a span.

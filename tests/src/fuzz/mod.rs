@@ -23,6 +23,7 @@ mod sign_in_client;
 mod sign_in_server;
 mod strip;
 mod text;
+mod voice_packet;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -38,6 +39,7 @@ pub use sframe_header::sframe_header;
 pub use sign_in::sign_in;
 pub use strip::strip;
 pub use text::text;
+pub use voice_packet::voice_packet;
 
 /// One fuzz target.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +65,7 @@ pub const TARGETS: [Target; 11] = [
     Target { name: "sign_in", run: sign_in, landmarks: sign_in::LANDMARKS },
     Target { name: "strip", run: strip, landmarks: strip::LANDMARKS },
     Target { name: "text", run: text, landmarks: text::LANDMARKS },
+    Target { name: "voice_packet", run: voice_packet, landmarks: voice_packet::LANDMARKS },
 ];
 
 thread_local! {
