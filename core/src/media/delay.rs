@@ -70,8 +70,8 @@ impl DelayEstimator {
         self.expected_us = i64::MAX;
     }
 
-    /// Takes note of a packet that came at `now` with that lag.
-    pub(super) fn observe(&mut self, now: Instant, lag_us: i64) {
+    /// Takes note of a frame that came at `now` with that lag. One that came by a copy only was lost, and no stall.
+    pub(super) fn observe(&mut self, now: Instant, lag_us: i64, by_copy: bool) {
         let at_us = instant_micros(now);
         if let Some(arrival) = self.arrivals.get_mut(self.next) {
             *arrival = Arrival { at_us, lag_us };
@@ -81,7 +81,7 @@ impl DelayEstimator {
         let jitter_us = self.estimate_jitter(at_us);
         let late_us = lag_us.saturating_sub(self.base_us);
         self.stalls.advance(at_us);
-        if late_us > self.expected_us {
+        if late_us > self.expected_us && !by_copy {
             self.stalls.note(late_us);
         }
         self.expected_us = jitter_us.saturating_add(self.min_us);

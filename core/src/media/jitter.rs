@@ -149,6 +149,14 @@ impl StoredFrame {
         Self { position: None, samples: 0, begins: false, is_copy: false, len: 0, bytes: [0; VOICE_FRAME_MAX_BYTES] };
 }
 
+/// A frame that came.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    timestamp: u32,
+    /// By a copy only, so far.
+    by_copy: bool,
+}
+
 /// What is going on at the end of the decoded sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
@@ -174,8 +182,10 @@ pub struct JitterBuffer {
     newest: Option<(i64, Instant)>,
     /// Timestamp of the last packet that did not fit, and how many such there were in a row.
     jumped: (u32, u8),
-    /// Timestamps of the last packets, to know duplicates.
-    seen: [Option<u32>; JITTER_FRAMES],
+    /// Place of the first packet.
+    first: Option<i64>,
+    /// The last frames that came.
+    seen: [Option<Seen>; JITTER_FRAMES],
     seen_next: usize,
     stats: JitterStats,
 }
@@ -193,6 +203,7 @@ impl JitterBuffer {
             next: 0,
             newest: None,
             jumped: (0, 0),
+            first: None,
             seen: [None; JITTER_FRAMES],
             seen_next: 0,
             stats: JitterStats::default(),
@@ -208,21 +219,21 @@ impl JitterBuffer {
     pub fn insert(&mut self, now: Instant, timestamp: u32, payload: &[u8]) -> Result<Inserted, DropReason> {
         let packet = RedPacket::parse(timestamp, payload)?;
         self.stats.packets = self.stats.packets.saturating_add(1);
-        if self.seen.contains(&Some(timestamp)) {
+        if self.seen.iter().flatten().any(|seen| seen.timestamp == timestamp && !seen.by_copy) {
             self.stats.duplicates = self.stats.duplicates.saturating_add(1);
             return Err(DropReason::Duplicate);
         }
         let position = self.place(now, timestamp).ok_or(DropReason::Late)?;
-        self.remember(timestamp);
-        self.delay.observe(now, lag_us(now, position));
+        self.see(now, timestamp, position, false);
         let is_new = self.store(position, &packet.primary, false);
         if !is_new && !self.holds(position) {
             self.stats.late = self.stats.late.saturating_add(1);
         }
         let mut copies_used = 0_u8;
         for copy in packet.copies.iter().flatten() {
-            let age = i64::from(timestamp.wrapping_sub(copy.timestamp));
-            copies_used = copies_used.saturating_add(u8::from(self.store(position.saturating_sub(age), copy, true)));
+            let position = position.saturating_sub(i64::from(timestamp.wrapping_sub(copy.timestamp)));
+            self.see(now, copy.timestamp, position, true);
+            copies_used = copies_used.saturating_add(u8::from(self.store(position, copy, true)));
         }
         if is_new || copies_used > 0 { Ok(Inserted { is_new, copies_used }) } else { Err(DropReason::Late) }
     }
@@ -271,6 +282,7 @@ impl JitterBuffer {
         self.flow = Flow::Idle;
         self.newest = None;
         self.jumped = (0, 0);
+        self.first = None;
         self.seen = [None; JITTER_FRAMES];
     }
 
@@ -311,9 +323,21 @@ impl JitterBuffer {
         self.place(now, timestamp)
     }
 
-    fn remember(&mut self, timestamp: u32) {
+    /// Takes note of a frame that came. Its lag counts when it came first, also if that was by a copy: where packets are
+    /// lost, waiting for copies is worth as much delay as waiting for packets.
+    fn see(&mut self, now: Instant, timestamp: u32, position: i64, by_copy: bool) {
+        if let Some(seen) = self.seen.iter_mut().flatten().find(|seen| seen.timestamp == timestamp) {
+            seen.by_copy &= by_copy;
+            return;
+        }
+        // What was sent before the first packet that came was not lost.
+        if by_copy && self.first.is_none_or(|first| position < first) {
+            return;
+        }
+        self.first.get_or_insert(position);
+        self.delay.observe(now, lag_us(now, position), by_copy);
         if let Some(seen) = self.seen.get_mut(self.seen_next) {
-            *seen = Some(timestamp);
+            *seen = Some(Seen { timestamp, by_copy });
         }
         self.seen_next = self.seen_next.saturating_add(1).checked_rem(JITTER_FRAMES).unwrap_or(0);
     }

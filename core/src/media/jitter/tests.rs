@@ -219,6 +219,23 @@ fn copies_mend_single_losses_and_the_fourth_before_mends_bursts() {
 }
 
 #[test]
+fn the_delay_grows_until_copies_come_in_time() {
+    let cases = [(Redundancy::Last, 1, 20_000..45_000), (Redundancy::LastAndFourth, 3, 80_000..110_000)];
+    for (redundancy, burst, expected_us) in cases {
+        let mut call = Call::new();
+        call.redundancy = redundancy;
+        let mut way = |n: u32| (n % 20 >= burst).then_some(1000);
+        call.talk(0, 300, 0, &mut way);
+        let warm = call.stats();
+        call.talk(300, 1300, 0, &mut way);
+        let stats = call.stats();
+        assert_eq!(stats.lost_after_recovery, warm.lost_after_recovery, "{redundancy:?}: {stats:?}");
+        assert_eq!(stats.concealed_samples, warm.concealed_samples, "{redundancy:?}: {stats:?}");
+        assert!(expected_us.contains(&stats.delay_us), "{redundancy:?}: {stats:?}");
+    }
+}
+
+#[test]
 fn a_silence_is_not_a_loss_and_the_delay_is_set_anew_after_it() {
     let mut call = Call::new();
     call.talk(0, 50, 0, |_| Some(1000));
