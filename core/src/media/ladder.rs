@@ -4,17 +4,23 @@
 //! the ladder measures it: the bits of the frames that were sent, divided by what a frame of the present step costs
 //! relative to one of quality 75 at full size, predict every other step.
 //!
-//! Down at once, as far as needed. Up only when the last step down is [`CLEAN`] ago, and not more often than every
-//! [`UP_INTERVAL`]: a picture that changes its size all the time is worse than a small one.
+//! Down at once, as far as needed. Fewer frames and smaller pictures are undone only when the last step down is [`CLEAN`]
+//! ago, and not more often than every [`UP_INTERVAL`]: a picture that changes its size all the time is worse than a small
+//! one. Quality alone follows at once, and a step that costs a little too much is kept: the encoder's budget for each
+//! frame holds the rate meanwhile.
+
+use core::cmp::Ordering;
 
 use crate::time::{Duration, Instant};
 
 /// After a step down nothing goes up for this long.
 pub const CLEAN: Duration = Duration::from_secs(3);
 /// Between two steps up.
-pub const UP_INTERVAL: Duration = Duration::from_millis(500);
+pub const UP_INTERVAL: Duration = Duration::from_millis(300);
 /// A step up must fit into this much of what is granted, in permille.
 const UP_SHARE: u64 = 900;
+/// The present step is kept up to this much of what is granted, in permille.
+const KEEP_SHARE: u64 = 1200;
 /// What a full-size frame of quality 75 costs until one was measured, in bits.
 const UNIT_BITS_AT_FIRST: u64 = 200_000;
 
@@ -29,8 +35,9 @@ pub struct Rung {
     pub halvings: u8,
 }
 
-/// From the best to the least. Neighbours differ by at most a factor of two in cost.
-pub const RUNGS: [Rung; 13] = [
+/// From the best to the least. Neighbours differ by at most a factor of 1.6 in cost: what is granted may exceed what is
+/// used by a factor of two (see [`super::rate`]), so there is always a next step to try.
+pub const RUNGS: [Rung; 15] = [
     Rung { quality: 85, frames_per_s: 30, halvings: 0 },
     Rung { quality: 75, frames_per_s: 30, halvings: 0 },
     Rung { quality: 65, frames_per_s: 30, halvings: 0 },
@@ -41,8 +48,10 @@ pub const RUNGS: [Rung; 13] = [
     Rung { quality: 60, frames_per_s: 15, halvings: 1 },
     Rung { quality: 50, frames_per_s: 12, halvings: 1 },
     Rung { quality: 50, frames_per_s: 8, halvings: 1 },
+    Rung { quality: 75, frames_per_s: 12, halvings: 2 },
     Rung { quality: 60, frames_per_s: 10, halvings: 2 },
     Rung { quality: 50, frames_per_s: 8, halvings: 2 },
+    Rung { quality: 50, frames_per_s: 6, halvings: 2 },
     Rung { quality: 50, frames_per_s: 4, halvings: 2 },
 ];
 
@@ -108,7 +117,11 @@ impl Ladder {
     pub fn choose(&mut self, now: Instant, granted_bps: u32, halvings_min: u8) -> Rung {
         let granted = u64::from(granted_bps);
         let fits = |index: usize, rung: &Rung| {
-            let share = if index < self.rung { UP_SHARE } else { 1000 };
+            let share = match index.cmp(&self.rung) {
+                Ordering::Less => UP_SHARE,
+                Ordering::Equal => KEEP_SHARE,
+                Ordering::Greater => 1000,
+            };
             rung.halvings >= halvings_min && self.predict(*rung) <= granted.saturating_mul(share) / 1000
         };
         let best = RUNGS
@@ -116,7 +129,12 @@ impl Ladder {
             .enumerate()
             .position(|(index, rung)| fits(index, rung))
             .unwrap_or(RUNGS.len().saturating_sub(1));
-        if best > self.rung {
+        let chosen = RUNGS.get(best).copied().unwrap_or(self.rung());
+        let is_quality_only =
+            (chosen.halvings, chosen.frames_per_s) == (self.rung().halvings, self.rung().frames_per_s);
+        if is_quality_only {
+            self.rung = best;
+        } else if best > self.rung {
             self.rung = best;
             self.down_at = Some(now);
         } else if best < self.rung && self.may_rise(now) {
@@ -151,10 +169,10 @@ mod tests {
     }
 
     #[test]
-    fn each_step_is_cheaper_than_the_one_above_but_not_by_more_than_half() {
+    fn each_step_is_cheaper_than_the_one_above_but_not_by_much() {
         for pair in RUNGS.windows(2) {
             let cost = |rung: Rung| rung.frame_cost() * u64::from(rung.frames_per_s);
-            assert!(cost(pair[1]) < cost(pair[0]) && cost(pair[1]) * 2 >= cost(pair[0]), "{pair:?}");
+            assert!(cost(pair[1]) < cost(pair[0]) && cost(pair[1]) * 8 / 5 >= cost(pair[0]), "{pair:?}");
             assert!(pair[1].halvings >= pair[0].halvings);
         }
     }
@@ -186,10 +204,20 @@ mod tests {
         let mut ladder = Ladder::default();
         frame(&mut ladder, 20_000);
         let cost = |rung: Rung| (20_000 * 8 * rung.frame_cost() * u64::from(rung.frames_per_s) / 1000) as u32;
-        ladder.choose(at_ms(0), cost(RUNGS[3]) - 1, 0);
-        assert_eq!(ladder.rung(), RUNGS[4]);
-        assert_eq!(ladder.choose(at_ms(9_000), cost(RUNGS[3]) + 1, 0), RUNGS[4], "it fits only just");
-        assert_eq!(ladder.choose(at_ms(9_000), cost(RUNGS[3]) / 9 * 10 + 10, 0), RUNGS[3]);
+        ladder.choose(at_ms(0), cost(RUNGS[5]) * 9 / 10, 0);
+        assert_eq!(ladder.rung(), RUNGS[6]);
+        assert_eq!(ladder.choose(at_ms(9_000), cost(RUNGS[5]) + 1, 0), RUNGS[6], "it fits only just");
+        assert_eq!(ladder.choose(at_ms(9_000), cost(RUNGS[5]) / 9 * 10 + 10, 0), RUNGS[5]);
+        assert_eq!(ladder.choose(at_ms(9_100), cost(RUNGS[5]) * 9 / 10, 0), RUNGS[5], "it is a little too much");
+    }
+
+    #[test]
+    fn quality_follows_at_once_in_both_directions() {
+        let mut ladder = Ladder::default();
+        frame(&mut ladder, 20_000);
+        assert_eq!(ladder.choose(at_ms(0), 3_500_000, 0), RUNGS[3]);
+        assert_eq!(ladder.choose(at_ms(10), 9_000_000, 0), RUNGS[0]);
+        assert_eq!(ladder.choose(at_ms(20), 3_500_000, 0), RUNGS[3]);
     }
 
     #[test]

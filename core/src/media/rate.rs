@@ -45,7 +45,7 @@ const GROWTH_NEAR: u64 = 15;
 const GROWTH_FAR: u64 = 60;
 const GROWTH_FREE: u64 = 110;
 /// What is granted may exceed what arrives by this much, in permille: what nobody used is not known to fit.
-const UNUSED_MAX: u64 = 1500;
+const UNUSED_MAX: u64 = 2000;
 /// Loss that says nothing about the rate as long as the queue is empty: a radio's. In permille.
 const LOSS_OF_RADIO: u32 = 20;
 /// More than this does not grow, queue or not, and is congestion if there is any queue. In permille.
