@@ -25,13 +25,14 @@ use std::io;
 use std::process::ExitCode;
 
 #[cfg(target_os = "linux")]
-use hph_load::{figure::Report, relay, server};
+use hph_load::{figure::Report, media, relay, server};
 
 const LIST: &str = "\
 relay    forwarding against raw loops: 1 to 1, 8 and 31, voice and video, processor time, packets/s, latency, allocations
 shards   the same server on one and on two relay threads
 core     instructions per packet of each stage of the core, against the baseline in the repository
 rooms    what a packet costs as rooms become 200 of 32 people
+media    a call over emulated networks, in virtual time: adaptation, loss, delay; also as `hph bench media`
 memory   resident memory of a server, idle and with people
 mumble   the same of mumble-server, to compare with
 abuse    what strangers, forgers, replays and floods cost everybody else
@@ -62,6 +63,10 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         Some(&"shards") => relay::run_shards(&mut report, has("--quick")),
         Some(&"core") => core_cost::run(&mut report, has("--write-baseline")),
         Some(&"rooms") => rooms::run(&mut report, has("--quick")),
+        Some(&"media") => {
+            media::run(&mut report, has("--quick"), only.copied());
+            Ok(())
+        }
         Some(&"memory") => memory::run(&mut report, has("--quick")),
         Some(&"mumble") => mumble::run(&mut report, has("--quick")),
         Some(&"abuse") => abuse::run(&mut report, has("--quick")),

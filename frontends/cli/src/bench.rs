@@ -2,7 +2,7 @@
 
 use clap::Args as Arguments;
 use hph_load::figure::Report;
-use hph_load::{machine, relay, server};
+use hph_load::{machine, media, relay, server};
 
 use crate::exit::{Exit, Failure};
 use crate::output::Output;
@@ -10,12 +10,25 @@ use crate::output::Output;
 /// What to measure.
 #[derive(Arguments, Clone, Debug)]
 pub struct Args {
+    /// What to measure
+    #[arg(value_enum, default_value_t)]
+    what: What,
     /// Less exact, a quarter of the time
     #[arg(long)]
     quick: bool,
-    /// Only cases whose name begins so: video_1_to_8, voice_3_to_32, ...
+    /// Only cases whose name begins so: video_1_to_8, voice_3_to_32, ...; of media, one network: lan, wifi_bad, step, ...
     #[arg(long, value_name = "CASE")]
     only: Option<String>,
+}
+
+/// The benches that need nothing but this program.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
+enum What {
+    /// What forwarding costs on this machine
+    #[default]
+    Relay,
+    /// A call over emulated networks, in virtual time: the same on every machine
+    Media,
 }
 
 /// The server that is measured: this program, started once more.
@@ -29,6 +42,10 @@ pub struct ServerArgs {
 /// Measures and prints.
 pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     let mut report = Report::new(out.is_json());
+    if matches!(args.what, What::Media) {
+        media::run(&mut report, args.quick, args.only.as_deref());
+        return Ok(Exit::Ok);
+    }
     for line in machine::describe() {
         report.say(&line);
     }

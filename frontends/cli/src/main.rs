@@ -93,7 +93,7 @@ enum Command {
     Devices(devices::Args),
     /// Show a living meeting on this machine: a server and four people
     Demo(demo::Args),
-    /// Measure what forwarding costs on this machine
+    /// Measure what forwarding costs on this machine, or a call over emulated networks
     #[cfg(target_os = "linux")]
     Bench(bench::Args),
     /// The server that `hph bench` measures
