@@ -99,6 +99,9 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
             "participant_gone",
             json!({"room": room.0, "room_name": room_name(room), "slot": slot.0, "username": username}),
         ),
+        Event::Speaker { room, slot } => {
+            ("speaker", json!({"room": room.0, "room_name": room_name(room), "slot": slot.map(|slot| slot.0)}))
+        }
         Event::Chat { room, id, author, display_name, time_ms, text } => (
             "chat",
             json!({"room": room.0, "room_name": room_name(room), "id": id, "author": author,

@@ -86,6 +86,7 @@ impl Rows {
             | Event::LobbyPersonGone { .. }
             | Event::LobbyComplete
             | Event::RoomCreated { .. }
+            | Event::Speaker { .. }
             | Event::ChatStored { .. } => return None,
         })
     }

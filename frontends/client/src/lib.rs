@@ -2,6 +2,7 @@
 //!
 //! - [`engine`]: the thread that keeps a session alive.
 //! - [`media`]: cameras and microphones to the engine, frames of others to pictures and files.
+//! - [`tiles`]: how large each picture is shown, and telling the server.
 //! - [`view`]: a snapshot of the meeting, kept up to date from events.
 //! - [`link`], [`pins`], [`tls`], [`device`]: invitations, the servers' keys, and our own.
 //!
@@ -13,6 +14,7 @@ pub mod engine;
 pub mod link;
 pub mod media;
 pub mod pins;
+pub mod tiles;
 pub mod tls;
 pub mod view;
 

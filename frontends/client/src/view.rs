@@ -70,6 +70,8 @@ pub struct RoomView {
     pub my_slot: Option<Slot>,
     /// Everybody, ourselves included, by place.
     pub participants: BTreeMap<Slot, Participant>,
+    /// Whoever speaks, or did last.
+    pub speaker: Option<Slot>,
     /// The last messages.
     pub chat: Vec<ChatLine>,
 }
@@ -145,6 +147,7 @@ impl MeetingView {
                 view.name.clone_from(name);
                 view.my_slot = Some(*slot);
                 view.participants.clear();
+                view.speaker = None;
             }
             Event::Left { room, .. } => {
                 self.rooms.remove(room);
@@ -157,6 +160,11 @@ impl MeetingView {
             Event::ParticipantGone { room, slot, .. } => {
                 if let Some(view) = self.rooms.get_mut(room) {
                     view.participants.remove(slot);
+                }
+            }
+            Event::Speaker { room, slot } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.speaker = *slot;
                 }
             }
             Event::Chat { room, id, author, display_name, time_ms, text } => {

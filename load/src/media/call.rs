@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use hph_core::media::jitter::{DecodeError, JitterBuffer, JitterConfig, PULL_SAMPLES, VoiceDecoder};
 use hph_core::media::ladder::Ladder;
 use hph_core::media::pace::Pacer;
-use hph_core::media::rate::{PacketReport, RateController, RateFigures, RateLimits, RateReport};
+use hph_core::media::rate::{PacketReport, RateController, RateLimits, RateReport};
 use hph_core::media::red::{RedSender, Redundancy};
 use hph_core::time::{Duration, Instant};
 
@@ -150,10 +150,6 @@ impl Call {
 
     pub fn queue_delay_ms(&self) -> u64 {
         self.link.queue_delay(self.now) / 1000
-    }
-
-    pub fn figures(&self) -> RateFigures {
-        self.controller.figures()
     }
 
     pub fn counts(&self) -> Counts {

@@ -18,6 +18,7 @@ use hph_client::engine::{Command, Event};
 use hph_client::link::Invitation;
 use hph_client::media::{ReceiverConfig, RecorderConfig};
 use hph_client::platform::clock::Clock;
+use hph_client::tiles::{Layout, Tiles};
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
@@ -68,6 +69,9 @@ pub struct Args {
     /// Play files over and over: the default
     #[arg(long = "loop", conflicts_with = "once")]
     is_looped: bool,
+    /// How pictures of others are shown or recorded, and so in which size they come
+    #[arg(long, value_enum, default_value_t)]
+    view: View,
     /// Begin with the microphone off
     #[arg(long)]
     muted: bool,
@@ -92,6 +96,28 @@ pub struct Args {
     who: Who,
 }
 
+/// How pictures of others are laid out.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
+enum View {
+    /// Whoever speaks large, the others small
+    Speaker,
+    /// All of one size
+    #[default]
+    Grid,
+    /// No pictures
+    None,
+}
+
+impl From<View> for Layout {
+    fn from(view: View) -> Self {
+        match view {
+            View::Speaker => Self::Speaker,
+            View::Grid => Self::Grid,
+            View::None => Self::None,
+        }
+    }
+}
+
 /// A room that we asked for and are not in yet.
 struct Wanted {
     name: String,
@@ -112,6 +138,7 @@ struct Meeting<'a> {
     pending: HashSet<u64>,
     my_calls: Vec<CallId>,
     has_entered: bool,
+    tiles: Tiles,
     totals: Totals,
     counts: Counts,
     began: Instant,
@@ -160,6 +187,7 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
         pending: HashSet::new(),
         my_calls: Vec::new(),
         has_entered: false,
+        tiles: Tiles::new(args.view.into()),
         totals: Totals::default(),
         counts: Counts::default(),
         began: Clock::now(),
@@ -187,7 +215,10 @@ impl Meeting<'_> {
     /// One input; how to end if it is the last.
     async fn step(&mut self) -> Result<Option<Exit>, Failure> {
         match self.session.next().await? {
-            Input::Event(event) => self.take(&event)?,
+            Input::Event(event) => {
+                self.take(&event)?;
+                self.lay_out(&event);
+            }
             Input::Line(text) => return Ok(self.obey(&text)),
             // Somebody who types and presses Ctrl-D leaves; a pipe that ends has said all that it had to say.
             Input::LinesEnd if crate::terminal::is_interactive() => return Ok(Some(Exit::Ok)),
@@ -248,6 +279,19 @@ impl Meeting<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Says how large pictures are shown, when that may have changed.
+    fn lay_out(&mut self, event: &Event) {
+        match event {
+            Event::SignedIn { .. } | Event::Joined { .. } => self.tiles.forget(),
+            Event::Participant { .. } | Event::ParticipantGone { .. } | Event::Speaker { .. } => {
+                for command in self.tiles.update(&self.session.view) {
+                    self.session.send(command);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Asks to be let into the rooms that are still wanted.

@@ -196,6 +196,13 @@ pub enum Event {
         /// Login name.
         username: String,
     },
+    /// Somebody else speaks.
+    Speaker {
+        /// In which room.
+        room: RoomId,
+        /// Whoever does, or did last.
+        slot: Option<Slot>,
+    },
     /// The next message of a room.
     Chat {
         /// Which room.

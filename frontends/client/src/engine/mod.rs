@@ -3,6 +3,7 @@
 mod connect;
 mod edges;
 mod event;
+mod guidance;
 mod outbox;
 mod run;
 mod session;
@@ -16,6 +17,9 @@ use async_channel::{Receiver, Sender, TrySendError, WeakSender};
 use hph_core::id::{CallId, RoomId, Slot, TrackId};
 use hph_core::time::Instant;
 use hph_core::wire::control::TrackInfo;
+
+pub use guidance::{Demand, Guidance};
+pub use hph_core::media::rate::{RateFigures, RateReason, RateState};
 
 pub use event::{EndReason, Event, MicrophoneRemark, Participant};
 pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip};
@@ -194,12 +198,18 @@ pub struct FrameSender {
     frames: Sender<CapturedFrame>,
     /// Weak: a device that is on must not keep the events open after the engine's end.
     events: WeakSender<Event>,
+    guidance: Arc<Guidance>,
 }
 
 impl FrameSender {
     /// Hands a frame to the engine; false if the network can't keep up and the frame was dropped, or the engine ended.
     pub fn send(&self, frame: CapturedFrame) -> bool {
         !matches!(self.frames.try_send(frame), Err(TrySendError::Full(_) | TrySendError::Closed(_)))
+    }
+
+    /// What the network grants and what others want of our pictures.
+    pub fn guidance(&self) -> Arc<Guidance> {
+        Arc::clone(&self.guidance)
     }
 
     /// Tells the frontend something about our microphone, if it still listens.
@@ -244,6 +254,8 @@ pub struct EngineFigures {
     pub is_up: bool,
     /// Dropped datagrams by reason.
     pub drops: Vec<(&'static str, u64)>,
+    /// What our way to the server carries, as the rate controller sees it; none while signed out.
+    pub uplink: Option<RateFigures>,
 }
 
 /// A running engine. Dropping it ends the session.
@@ -266,7 +278,9 @@ impl Engine {
         let (commands, command_queue) = async_channel::bounded(COMMANDS_MAX);
         let (event_sender, events) = async_channel::bounded(EVENTS_MAX);
         let (frame_sender, frame_queue) = async_channel::bounded(FRAMES_MAX);
-        let frames = FrameSender { frames: frame_sender, events: event_sender.downgrade() };
+        let guidance = Arc::new(Guidance::default());
+        let frames =
+            FrameSender { frames: frame_sender, events: event_sender.downgrade(), guidance: Arc::clone(&guidance) };
         let figures = Arc::new(Mutex::new(EngineFigures::default()));
         let ends = run::Ends {
             commands: command_queue,
@@ -274,6 +288,7 @@ impl Engine {
             frames: frame_queue,
             stages: Arc::clone(&stages),
             figures: Arc::clone(&figures),
+            guidance,
         };
         let thread = std::thread::Builder::new()
             .name("engine".to_owned())

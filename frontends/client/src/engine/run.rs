@@ -20,7 +20,7 @@ use hph_platform::entropy;
 use super::connect::{self, ConnectError};
 use super::outbox::Outbox;
 use super::session::{self, SessionEnd};
-use super::{CapturedFrame, Command, EndReason, EngineConfig, EngineFigures, Event, FrameSink};
+use super::{CapturedFrame, Command, EndReason, EngineConfig, EngineFigures, Event, FrameSink, Guidance};
 use crate::media::Stages;
 
 /// Frames that are put together at the same time.
@@ -38,6 +38,7 @@ pub(crate) struct Ends {
     pub frames: Receiver<CapturedFrame>,
     pub stages: Arc<Mutex<Stages>>,
     pub figures: Arc<Mutex<EngineFigures>>,
+    pub guidance: Arc<Guidance>,
 }
 
 /// What survives a connection.

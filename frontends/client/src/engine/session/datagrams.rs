@@ -90,6 +90,8 @@ impl Shared<'_, '_> {
         let frames = tracks.iter().fold((0, 0), |sum, (_, (whole, lost))| (sum.0 + whole, sum.1 + lost));
         let link = machine.link_stats();
         let drops = machine.drops().iter().map(|(reason, count)| (reason.name(), count)).collect();
+        let uplink = machine.uplink().map(|(_, figures)| figures);
+        state.figures.uplink = uplink;
         state.figures.frames = frames;
         state.figures.tracks = tracks;
         state.figures.drops = drops;

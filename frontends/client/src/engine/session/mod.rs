@@ -181,6 +181,7 @@ impl Shared<'_, '_> {
             figures: &mut state.figures,
             sink,
             stages: &self.ends.stages,
+            guidance: &self.ends.guidance,
             events,
             outbox,
             end: &mut state.end,
@@ -341,6 +342,8 @@ impl Shared<'_, '_> {
             }
             let (end, due) = {
                 let mut state = self.state.borrow_mut();
+                let uplink = state.lasting.machine.uplink();
+                self.ends.guidance.set_uplink(uplink.and_then(|(bound, _)| bound));
                 (state.end.take(), state.lasting.machine.poll_timeout().since(now).as_micros())
             };
             if let Some(end) = end {

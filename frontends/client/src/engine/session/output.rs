@@ -10,7 +10,7 @@ use hph_platform::clock::Clock;
 use super::SessionEnd;
 use crate::engine::event::translate;
 use crate::engine::outbox::Outbox;
-use crate::engine::{Command, EngineFigures, Event, FrameSink, IncomingMedia};
+use crate::engine::{Command, EngineFigures, Event, FrameSink, Guidance, IncomingMedia};
 use crate::media::Stages;
 
 /// Where the machine's output goes.
@@ -21,6 +21,7 @@ pub(in crate::engine) struct Output<'a> {
     pub figures: &'a mut EngineFigures,
     pub sink: &'a mut FrameSink,
     pub stages: &'a std::sync::Mutex<Stages>,
+    pub guidance: &'a Guidance,
     pub events: &'a mut Vec<Event>,
     pub outbox: &'a mut Outbox,
     pub end: &'a mut Option<SessionEnd>,
@@ -57,6 +58,10 @@ impl ClientOutput for Output<'_> {
                 *self.end = Some(SessionEnd::Lost("the server is silent".to_owned()));
             }
             ClientEvent::Said(message) => self.hear(message),
+            ClientEvent::Joined { room, .. } => {
+                self.guidance.forget_room(room);
+                self.events.extend(translate(event));
+            }
             other => self.events.extend(translate(other)),
         }
     }
@@ -131,6 +136,11 @@ impl Output<'_> {
                 name: name.to_owned(),
                 seconds,
             },
+            M::WantedLayers { room, track, layers, max_bps } => {
+                return self.guidance.set_wanted(room, track, layers, max_bps);
+            }
+            M::Refresh { room, track, layers } => return self.guidance.ask_refresh(room, track, layers),
+            M::ActiveSpeaker { room, slot } => Event::Speaker { room, slot },
             M::CallState { request, call, outcome } => Event::CallState { request, call, outcome },
             _ => return,
         };
