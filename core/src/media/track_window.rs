@@ -4,6 +4,7 @@
 //! (serial number arithmetic, RFC 1982).
 
 use crate::time::Instant;
+use crate::wire::media::MediaHeader;
 
 /// Frames that a window remembers: the newest and the 63 before it.
 pub const WINDOW_FRAMES: u32 = 64;
@@ -20,6 +21,13 @@ pub struct TrackKey {
     pub track: u8,
     /// The layer of that track.
     pub layer: u8,
+}
+
+impl TrackKey {
+    /// The track and layer that a packet belongs to.
+    pub const fn of(header: &MediaHeader) -> Self {
+        Self { room: header.room.0, sender: header.sender.0, track: header.track.0, layer: header.layer }
+    }
 }
 
 /// Counts of one track since it was first seen.
