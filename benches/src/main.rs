@@ -9,6 +9,8 @@ mod abuse;
 #[cfg(target_os = "linux")]
 mod allocations;
 #[cfg(target_os = "linux")]
+mod camera;
+#[cfg(target_os = "linux")]
 mod core_cost;
 #[cfg(target_os = "linux")]
 mod memory;
@@ -37,6 +39,7 @@ memory   resident memory of a server, idle and with people
 mumble   the same of mumble-server, to compare with
 abuse    what strangers, forgers, replays and floods cost everybody else
 voice-latency   from mouth to ear through two sound devices of a private sound server and a real server
+camera   processor time of a picture from a camera or a screen, against a copy of its bytes
 voice-echo      what the echo canceller leaves of an echo
 ";
 const USAGE: &str = "bench NAME [--json] [--quick] [--only CASE] [--write-baseline]   or   bench --list\n";
@@ -67,6 +70,7 @@ fn run(arguments: &[&str]) -> io::Result<()> {
             media::run(&mut report, has("--quick"), only.copied());
             Ok(())
         }
+        Some(&"camera") => camera::run(&mut report, has("--quick")),
         Some(&"memory") => memory::run(&mut report, has("--quick")),
         Some(&"mumble") => mumble::run(&mut report, has("--quick")),
         Some(&"abuse") => abuse::run(&mut report, has("--quick")),

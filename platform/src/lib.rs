@@ -11,6 +11,7 @@
 //! - [`microphone`]: sources of sound: WAV files, tones, something like speech.
 //! - [`doorbell`]: a thread that waits for datagrams, and others that wake it.
 //! - [`level`]: loudness of a block of sound, and whether somebody speaks.
+//! - [`screen`]: sources of pictures of a screen: X11, and slides without one.
 //! - [`udp`]: datagrams by the hundred, with what the kernel offers for it.
 //! - [`voice`]: what happens to a voice between microphone, packet and loudspeaker: Opus, echo, noise, gain, mixing.
 //! - [`video`]: pictures to strips and back.
@@ -29,6 +30,7 @@ pub mod level;
 pub mod microphone;
 pub mod pacer;
 pub mod picture;
+pub mod screen;
 pub mod udp;
 pub mod video;
 pub mod voice;

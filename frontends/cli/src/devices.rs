@@ -1,4 +1,6 @@
-//! `hph devices`: what microphones and loudspeakers there are, and whether they work.
+//! `hph devices`: what microphones, loudspeakers, cameras and screens there are, and whether they work.
+
+use std::path::PathBuf;
 
 use hph_client::media::{MicrophoneSpec, SpeakerSpec, open_microphone, open_speaker};
 use hph_client::platform::audio::{self, AudioDevice, DeviceKind, SoundSink, SoundSource};
@@ -7,11 +9,12 @@ use hph_client::platform::voice::watch::{MicrophoneWatch, Remark};
 use hph_client::platform::voice::{BLOCK_SAMPLES, Block, SAMPLE_RATE_HZ, SILENCE};
 use serde_json::json;
 
+use crate::cameras;
 use crate::exit::{Exit, Failure};
 use crate::lang;
 use crate::object::object;
 use crate::output::Output;
-use crate::sources::{Audio, SoundOut, source_failure};
+use crate::sources::{Audio, Size, SoundOut, source_failure};
 use crate::text::one_row;
 
 /// Blocks between two rows of the meter: a fifth of a second.
@@ -44,6 +47,18 @@ struct TestArgs {
     /// Loudspeaker to try [default: default]
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "default")]
     speaker: Option<SoundOut>,
+    /// Camera to try: writes a picture and tells its rate [default: default]
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "default", conflicts_with_all = ["microphone", "speaker"])]
+    camera: Option<String>,
+    /// What the camera is asked for
+    #[arg(long, value_name = "WxH", default_value = "1280x720", requires = "camera")]
+    video_size: Size,
+    /// Pictures a second that the camera is asked for
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=60), requires = "camera")]
+    video_fps: u16,
+    /// Where the camera's picture goes
+    #[arg(long, value_name = "FILE", default_value = "camera.jpg", requires = "camera")]
+    picture: PathBuf,
     /// How long, in seconds
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=60))]
     seconds: u32,
@@ -55,7 +70,11 @@ struct TestArgs {
 /// There is no sound system, or a device can't be used.
 pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     match &args.command {
-        None => list(out),
+        None => {
+            let heard = list(out);
+            cameras::list(out);
+            heard
+        }
         Some(Command::Test(args)) => test(args, out),
     }
 }
@@ -90,11 +109,15 @@ fn row(device: &AudioDevice, out: &Output) -> String {
 }
 
 fn test(args: &TestArgs, out: &Output) -> Result<Exit, Failure> {
+    if let Some(camera) = &args.camera {
+        let wanted = args.video_size.at(args.video_fps);
+        return cameras::test(camera, wanted, args.seconds, &args.picture, out);
+    }
     let blocks = args.seconds * (SAMPLE_RATE_HZ / BLOCK_SAMPLES as u32);
     let microphone = args.microphone.as_ref().map(|audio| audio.spec("hph", true));
     let speaker = args.speaker.as_ref().map(SoundOut::spec);
     match (microphone, speaker) {
-        (None, None) => return Err(Failure::usage("which device? --microphone or --speaker")),
+        (None, None) => return Err(Failure::usage("which device? --microphone, --speaker or --camera")),
         (Some(microphone), None) => drop(listen(&microphone, blocks, out)?),
         (None, Some(speaker)) => {
             out.talk(out.lang.text(&lang::PLAYING_TONE));
@@ -181,8 +204,18 @@ mod tests {
     #[test]
     fn a_test_without_a_device_is_wrong_usage() {
         let out = Output::new(false, -1, false);
-        let args = TestArgs { microphone: None, speaker: None, seconds: 1 };
+        let args = TestArgs {
+            microphone: None,
+            speaker: None,
+            camera: None,
+            video_size: "1280x720".parse().expect("a size"),
+            video_fps: 30,
+            picture: PathBuf::new(),
+            seconds: 1,
+        };
         assert_eq!(test(&args, &out).expect_err("nothing to test").exit, Exit::Usage);
+        let args = TestArgs { camera: Some("no such camera".to_owned()), ..args };
+        assert_eq!(test(&args, &out).expect_err("no such camera").exit, Exit::Device);
     }
 
     #[test]

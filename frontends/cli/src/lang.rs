@@ -82,6 +82,7 @@ phrases! {
     MIC_ON: "mic on", "mic bật";
     MIC_OFF: "mic off", "mic tắt";
     CAMERA_ON: "camera {}x{}", "camera {}x{}";
+    SCREEN_ON: "screen {}x{}", "màn hình {}x{}";
     CAMERA_OFF: "camera off", "camera tắt";
     DIRECT: "[direct] {}: {}", "[tin riêng] {}: {}";
     DIRECT_UNREADABLE: "[direct] {}: (written for another device of yours)", "[tin riêng] {}: (viết cho thiết bị khác của bạn)";
@@ -98,10 +99,14 @@ phrases! {
     SOURCE_OVER: "* {}: the file is over, it is off now", "* {}: hết tệp, đã tắt";
     SOURCE_LOST: "* {}: its device is gone; it goes on when that is plugged in again", "* {}: thiết bị đã bị rút; cắm lại là chạy tiếp";
     SOURCE_BACK: "* {}: its device is back", "* {}: thiết bị đã trở lại";
+    NO_SCREEN: "there is no screen: start with --screen default, NAME or test", "không có màn hình: chạy với --screen default, TÊN hoặc test";
     NO_CAMERA: "there is no camera: start with --video NAME, default, FILE, DIR or test", "không có camera: chạy với --video TÊN, default, TỆP, THƯ MỤC hoặc test";
     NO_MIC: "there is no microphone: start with --microphone NAME, default, FILE, tone or test", "không có micro: chạy với --microphone TÊN, default, TỆP, tone hoặc test";
     MICROPHONES: "microphones (* is the default):", "micro (* là mặc định):";
     SPEAKERS: "loudspeakers (* is the default):", "loa (* là mặc định):";
+    CAMERAS: "cameras (* is the default):", "camera (* là mặc định):";
+    SCREENS: "screens and windows:", "màn hình và cửa sổ:";
+    CAMERA_WORKS: "{}: {}, {} pictures/s, {} unusable; the last one is in {}", "{}: {}, {} hình/giây, {} hình hỏng; hình cuối ở {}";
     NO_DEVICES: "none", "không có";
     IS_MONITOR: " (hears what a loudspeaker plays)", " (nghe lại những gì loa phát)";
     PLAYING_TONE: "you should hear a tone …", "bạn sẽ nghe một tiếng bíp dài …";

@@ -13,6 +13,7 @@
 mod addresses;
 #[cfg(target_os = "linux")]
 mod bench;
+mod cameras;
 mod chat;
 mod demo;
 mod devices;
@@ -25,6 +26,7 @@ mod lobby;
 mod object;
 mod output;
 mod refusal;
+mod screen;
 mod serve;
 mod session;
 mod show;

@@ -100,7 +100,10 @@ pub fn tracks(tracks: &[TrackInfo; TRACKS_MAX], lang: Lang) -> String {
         Some(info) => lang.fill(&lang::CAMERA_ON, &[&info.width, &info.height]),
         None => lang.text(&lang::CAMERA_OFF).to_owned(),
     };
-    format!("{mic}, {camera}")
+    match of(TrackId::SCREEN) {
+        Some(info) => format!("{mic}, {camera}, {}", lang.fill(&lang::SCREEN_ON, &[&info.width, &info.height])),
+        None => format!("{mic}, {camera}"),
+    }
 }
 
 const fn remark_phrase(remark: MicrophoneRemark) -> &'static lang::Phrase {

@@ -86,6 +86,13 @@ impl FromStr for Video {
     }
 }
 
+impl Size {
+    /// A format of this size.
+    pub const fn at(self, fps: u16) -> CameraFormat {
+        CameraFormat { width: self.width, height: self.height, fps }
+    }
+}
+
 impl FromStr for Size {
     type Err = String;
 
@@ -161,8 +168,7 @@ impl Video {
     pub fn spec(&self, name: &str, size: Option<Size>, fps: u16, is_looped: bool) -> CameraSpec {
         match self {
             Self::Device(device) => {
-                let Size { width, height } = size.unwrap_or(CAMERA_SIZE);
-                CameraSpec::Device { name: device.clone(), format: CameraFormat { width, height, fps } }
+                CameraSpec::Device { name: device.clone(), format: size.unwrap_or(CAMERA_SIZE).at(fps) }
             }
             Self::Test(format) => CameraSpec::Test { format: *format, name: drawable(name) },
             Self::Path(path) => CameraSpec::File { path: path.clone(), fps, is_looped },

@@ -3,13 +3,13 @@
 use crate::picture::Picture;
 
 /// Dots from one letter to the next.
-pub(super) const ADVANCE: usize = 6;
+pub(crate) const ADVANCE: usize = 6;
 /// Dots in the height of a letter.
-pub(super) const HEIGHT: usize = 7;
+pub(crate) const HEIGHT: usize = 7;
 
 /// Draws `text` with its upper left corner at `(x, y)`, each dot as a square of `scale` pixels. Letters become capitals;
 /// what the font does not have becomes a box.
-pub(super) fn draw_text(picture: &mut Picture, x: usize, y: usize, scale: usize, text: &str, rgb: [u8; 3]) {
+pub(crate) fn draw_text(picture: &mut Picture, x: usize, y: usize, scale: usize, text: &str, rgb: [u8; 3]) {
     for (n, letter) in text.chars().enumerate() {
         let left = x + n * ADVANCE * scale;
         for (row, dots) in glyph(letter.to_ascii_uppercase()).iter().enumerate() {

@@ -21,6 +21,7 @@ use std::path::Path;
 use hph_core::time::{Duration, Instant};
 
 pub use folder::FolderSource;
+pub(crate) use font::draw_text;
 pub use mjpeg::MjpegSource;
 pub use test_pattern::TestPattern;
 pub use timecode::{Timecode, read_timecode};

@@ -52,7 +52,7 @@ impl Timecode {
     }
 
     /// Draws the blocks; leaves a picture alone that is too small for them.
-    pub(super) fn draw(self, picture: &mut Picture) {
+    pub(crate) fn draw(self, picture: &mut Picture) {
         let side = if picture.width < 512 { 8 } else { 16 };
         if !fits(picture, side) {
             return;

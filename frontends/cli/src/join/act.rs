@@ -29,6 +29,7 @@ impl Meeting<'_> {
             Line::Camera(is_on) => self.switch(TrackId::CAMERA, is_on),
             Line::PushToTalk(is_held) => self.session.voice().hold_key(is_held),
             Line::Volume { who, percent } => self.set_volume(&who, percent),
+            Line::Screen(is_on) => self.switch(TrackId::SCREEN, is_on),
             Line::Direct { to, text } => {
                 if let Some(to) = self.resolve(&to) {
                     self.post(text, |reference, text| Command::Direct { reference, to, text });
@@ -57,6 +58,7 @@ impl Meeting<'_> {
             Line::Join(name) => self.join(name),
             Line::Leave => {
                 if let Some(room) = self.current_or_say() {
+                    self.close(room, TrackId::SCREEN);
                     self.close(room, TrackId::CAMERA);
                     self.close(room, TrackId::MICROPHONE);
                     self.session.send(Command::Leave(room));
@@ -121,6 +123,7 @@ impl Meeting<'_> {
         }
         let (source, missing) = match track {
             TrackId::CAMERA => (self.sources.camera.is_some(), &lang::NO_CAMERA),
+            TrackId::SCREEN => (self.sources.screen.is_some(), &lang::NO_SCREEN),
             _ => (self.sources.microphone.is_some(), &lang::NO_MIC),
         };
         if !source {

@@ -1,4 +1,4 @@
-//! Our camera and microphone in one room. Off means closed: no thread, no open file, nothing to send.
+//! Our camera, microphone and screen in one room. Off means closed: no thread, no open file, nothing to send.
 
 use std::sync::atomic::Ordering;
 
@@ -30,6 +30,7 @@ struct Device {
 pub struct Devices {
     camera: Device,
     microphone: Device,
+    screen: Device,
 }
 
 /// What can be opened.
@@ -43,6 +44,8 @@ pub struct Sources {
     pub voice: VoiceConfig,
     /// What it shares with the loudspeaker.
     pub shared: VoiceShared,
+    /// The screen.
+    pub screen: Option<CameraSpec>,
 }
 
 impl Devices {
@@ -59,8 +62,9 @@ impl Devices {
         frames: FrameSender,
     ) -> std::io::Result<Option<TrackInfo>> {
         let Some(device) = self.device(track).filter(|device| device.capture.is_none()) else { return Ok(None) };
-        let capture = if track == TrackId::CAMERA {
-            sources.camera.as_ref().map(|spec| Capture::camera_held(spec, track, room, frames)).transpose()?
+        let pictures = if track == TrackId::SCREEN { &sources.screen } else { &sources.camera };
+        let capture = if track != TrackId::MICROPHONE {
+            pictures.as_ref().map(|spec| Capture::camera_held(spec, track, room, frames)).transpose()?
         } else {
             let Sources { voice, shared, .. } = sources;
             let open = |spec| Capture::microphone_held(spec, *voice, shared, room, frames);
@@ -97,12 +101,12 @@ impl Devices {
         let is_over = |device: &Device| {
             device.capture.as_ref().is_some_and(|capture| capture.figures().is_over.load(Ordering::Relaxed))
         };
-        self.both().into_iter().filter(move |(_, device)| is_over(device)).map(|(track, _)| track)
+        self.all().into_iter().filter(move |(_, device)| is_over(device)).map(|(track, _)| track)
     }
 
     /// Devices that were lost since the last call, or are back.
     pub fn lost(&mut self) -> Vec<(TrackId, bool)> {
-        let tracks: Vec<TrackId> = self.both().into_iter().map(|(track, _)| track).collect();
+        let tracks: Vec<TrackId> = self.all().into_iter().map(|(track, _)| track).collect();
         let change = |track| {
             let device = self.device(track)?;
             let is_lost = device.capture.as_ref().is_some_and(|open| open.figures().is_lost.load(Ordering::Relaxed));
@@ -123,7 +127,7 @@ impl Devices {
                 dropped: dropped + now.as_ref().map_or(0, |now| load(&now.dropped)),
             }
         };
-        self.both()
+        self.all()
             .into_iter()
             .map(move |(track, device)| (track, sum(device)))
             .filter(|(_, sent)| *sent != Sent::default())
@@ -133,11 +137,12 @@ impl Devices {
         match track {
             TrackId::CAMERA => Some(&mut self.camera),
             TrackId::MICROPHONE => Some(&mut self.microphone),
+            TrackId::SCREEN => Some(&mut self.screen),
             _ => None,
         }
     }
 
-    const fn both(&self) -> [(TrackId, &Device); 2] {
-        [(TrackId::CAMERA, &self.camera), (TrackId::MICROPHONE, &self.microphone)]
+    const fn all(&self) -> [(TrackId, &Device); 3] {
+        [(TrackId::CAMERA, &self.camera), (TrackId::MICROPHONE, &self.microphone), (TrackId::SCREEN, &self.screen)]
     }
 }

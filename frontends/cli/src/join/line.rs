@@ -18,6 +18,8 @@ pub enum Line {
         /// 100 is as they came.
         percent: u32,
     },
+    /// Share the screen, or stop that.
+    Screen(bool),
     /// A direct message.
     Direct {
         /// Login name or name to show.
@@ -54,11 +56,12 @@ pub enum Line {
 }
 
 /// Every command with its arguments.
-pub const COMMANDS: [&str; 16] = [
+pub const COMMANDS: [&str; 17] = [
     "/mic on|off",
     "/cam on|off",
     "/ptt on|off",
     "/volume USER PERCENT",
+    "/screen on|off",
     "/msg USER TEXT",
     "/call USER",
     "/hangup",
@@ -91,6 +94,7 @@ impl Line {
             "cam" | "camera" | "v" => switch(rest).map_or(Self::Incomplete("/cam on|off"), Self::Camera),
             "ptt" | "t" => switch(rest).map_or(Self::Incomplete("/ptt on|off"), Self::PushToTalk),
             "volume" | "vol" => volume(rest).unwrap_or(Self::Incomplete("/volume USER PERCENT")),
+            "screen" | "share" => switch(rest).map_or(Self::Incomplete("/screen on|off"), Self::Screen),
             "msg" | "dm" => direct(rest).unwrap_or(Self::Incomplete("/msg USER TEXT")),
             "call" => named(rest, Self::Call, "/call USER"),
             "hangup" => Self::HangUp,
@@ -153,6 +157,7 @@ mod tests {
         assert_eq!(Line::parse("/mic off"), Some(Line::Mic(false)));
         assert_eq!(Line::parse("/MIC  ON"), Some(Line::Mic(true)));
         assert_eq!(Line::parse("/cam on"), Some(Line::Camera(true)));
+        assert_eq!(Line::parse("/screen tắt"), Some(Line::Screen(false)));
         assert_eq!(Line::parse("/join Nhóm 17"), Some(Line::Join("Nhóm 17".to_owned())));
         assert_eq!(Line::parse("/quit"), Some(Line::Quit));
     }

@@ -27,6 +27,7 @@ use crate::lang;
 use crate::object::{object, track_name};
 use crate::output::Output;
 use crate::refusal::{not_joined, refused};
+use crate::screen::ScreenArgs;
 use crate::session::{Input, Session, Wishes};
 use crate::sources::{Size, Video, source_failure};
 use crate::text::parse_duration;
@@ -93,6 +94,8 @@ pub struct Args {
     #[command(flatten)]
     voice: VoiceArgs,
     #[command(flatten)]
+    screen: ScreenArgs,
+    #[command(flatten)]
     who: Who,
 }
 
@@ -156,6 +159,7 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
     }
     args.video.as_ref().map_or(Ok(()), |video| video.check(out))?;
     args.voice.check(out)?;
+    args.screen.check(out)?;
     let wishes = Wishes {
         lines: has_lines,
         rooms: true,
@@ -175,6 +179,7 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
         microphone: args.voice.microphone(name, !args.once),
         voice: args.voice.config(),
         shared: session.voice(),
+        screen: args.screen.spec(),
     };
     let wanted = (0..).zip(rooms).map(|(index, name)| Wanted { name, request: None, has_devices: index == 0 });
     let meeting = Meeting {
@@ -317,7 +322,12 @@ impl Meeting<'_> {
             self.current = Some(room);
         }
         if has_devices {
-            for (track, is_off) in [(TrackId::MICROPHONE, self.args.muted), (TrackId::CAMERA, self.args.camera_off)] {
+            let tracks = [
+                (TrackId::MICROPHONE, self.args.muted),
+                (TrackId::CAMERA, self.args.camera_off),
+                (TrackId::SCREEN, self.args.screen.screen_off),
+            ];
+            for (track, is_off) in tracks {
                 if !is_off {
                     self.open(room, track)
                         .map_err(|error| source_failure(&track_name(track), &error, self.session.out))?;
@@ -369,7 +379,7 @@ impl Meeting<'_> {
         let out = self.session.out;
         let rooms: Vec<RoomId> = self.devices.keys().copied().collect();
         for room in rooms {
-            for track in [TrackId::CAMERA, TrackId::MICROPHONE] {
+            for track in [TrackId::SCREEN, TrackId::CAMERA, TrackId::MICROPHONE] {
                 self.close(room, track);
             }
         }

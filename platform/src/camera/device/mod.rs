@@ -20,5 +20,6 @@ mod source;
 pub use format::{Coding, DeviceFormat, choose_format};
 pub use holder::{Holder, holders};
 pub use list::{CameraDevice, cameras, find_camera};
+pub use pixels::picture_of;
 pub use reader::camera_formats;
 pub use source::DeviceCamera;

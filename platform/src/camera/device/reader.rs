@@ -30,6 +30,15 @@ const CODINGS: [FrameFormat; 6] = [
     FrameFormat::GRAY,
 ];
 
+/// What a camera is opened with.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted {
+    /// What it has next to that.
+    Near(CameraFormat),
+    /// That, or not at all.
+    Exactly(DeviceFormat),
+}
+
 /// How far the thread is.
 #[derive(Debug, Default)]
 pub enum Phase {
@@ -95,7 +104,7 @@ pub fn camera_formats(device: &CameraDevice) -> io::Result<Vec<DeviceFormat>> {
 }
 
 /// The life of the thread.
-pub fn run(shared: &Shared, mut device: CameraDevice, wanted: CameraFormat) {
+pub fn run(shared: &Shared, mut device: CameraDevice, wanted: Wanted) {
     let mut known: Option<DeviceFormat> = None;
     loop {
         // Who uses v4l must expect it to panic when a driver refuses to stop.
@@ -131,9 +140,12 @@ pub fn run(shared: &Shared, mut device: CameraDevice, wanted: CameraFormat) {
 }
 
 /// Opens the camera and reads it until the thread shall end.
-fn read(shared: &Shared, device: &CameraDevice, wanted: CameraFormat, known: Option<DeviceFormat>) -> io::Result<()> {
+fn read(shared: &Shared, device: &CameraDevice, wanted: Wanted, known: Option<DeviceFormat>) -> io::Result<()> {
     let (mut camera, formats) = open_camera(device)?;
-    let chosen = known.or_else(|| choose_format(&formats, wanted));
+    let chosen = known.or_else(|| match wanted {
+        Wanted::Near(format) => choose_format(&formats, format),
+        Wanted::Exactly(format) => formats.contains(&format).then_some(format),
+    });
     let chosen = chosen.ok_or_else(|| io::Error::other("the camera has no format that can be used"))?;
     if DeviceFormat::from_nokhwa(camera.camera_format()) != Some(chosen) {
         let exactly = RequestedFormat::with_formats(RequestedFormatType::Exact(chosen.to_nokhwa()), &CODINGS);
@@ -215,7 +227,7 @@ fn explain(error: &str, device: &CameraDevice) -> io::Error {
 ///
 /// # Errors
 /// The system has no more threads.
-pub fn spawn(device: CameraDevice, wanted: CameraFormat) -> io::Result<(Arc<Shared>, std::thread::JoinHandle<()>)> {
+pub fn spawn(device: CameraDevice, wanted: Wanted) -> io::Result<(Arc<Shared>, std::thread::JoinHandle<()>)> {
     let shared = Arc::new(Shared::default());
     let theirs = Arc::clone(&shared);
     let thread =

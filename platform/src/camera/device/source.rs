@@ -8,7 +8,7 @@ use hph_core::time::{Duration, Instant};
 use super::format::DeviceFormat;
 use super::list::CameraDevice;
 use super::nudge::{end, nudge};
-use super::reader::{Phase, Shared, spawn};
+use super::reader::{Phase, Shared, Wanted, spawn};
 use crate::camera::{CameraFormat, CameraSource, Captured};
 use crate::clock::Clock;
 
@@ -41,6 +41,18 @@ impl DeviceCamera {
     /// - `PermissionDenied`, `NotFound`: with advice.
     /// - `TimedOut`: it is there, but no picture came.
     pub fn open(device: &CameraDevice, wanted: CameraFormat) -> io::Result<Self> {
+        Self::start(device, Wanted::Near(wanted))
+    }
+
+    /// As [`Self::open`], with exactly this of what [`super::camera_formats`] tells.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also if it can't do that.
+    pub fn open_as(device: &CameraDevice, format: DeviceFormat) -> io::Result<Self> {
+        Self::start(device, Wanted::Exactly(format))
+    }
+
+    fn start(device: &CameraDevice, wanted: Wanted) -> io::Result<Self> {
         let (shared, thread) = spawn(device.clone(), wanted)?;
         let mut state = shared.wait(OPEN_MAX, |state| !matches!(state.phase, Phase::Opening));
         let chosen = match std::mem::take(&mut state.phase) {

@@ -10,6 +10,7 @@ use hph_platform::camera::{self, CameraFormat, CameraSource, CapturedImage, File
 use hph_platform::clock::Clock;
 use hph_platform::jpeg::JpegEncoder;
 use hph_platform::pacer::Pacing;
+use hph_platform::screen::{self, ScreenMode};
 
 use crate::engine::{CapturedFrame, FrameSender};
 use crate::media::Capture;
@@ -45,6 +46,13 @@ pub enum CameraSpec {
         /// What is wanted; it gives what it has next to that.
         format: CameraFormat,
     },
+    /// A screen, monitor or window of this machine.
+    Screen {
+        /// What [`screen::open_screen`] understands.
+        target: String,
+        /// What matters in it.
+        mode: ScreenMode,
+    },
 }
 
 impl Capture {
@@ -71,6 +79,7 @@ impl Capture {
                 camera::open_file(path, options)?
             }
             CameraSpec::Device { name, format } => camera::open_device(name, *format)?,
+            CameraSpec::Screen { target, mode } => screen::open_screen(target, *mode)?,
         };
         let CameraFormat { width, height, .. } = source.format();
         let info = TrackInfo { is_on: true, codec: Codec::Jpeg, width, height };
