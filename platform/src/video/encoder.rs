@@ -15,6 +15,10 @@ use crate::picture::{Picture, check_size};
 
 /// A block that was still for so long is sent once more, in better quality.
 const QUIET: Duration = Duration::from_millis(300);
+/// A block that changes again so soon after that must be still for twice as long next time.
+const RESTLESS: Duration = Duration::from_secs(2);
+/// How often that time is doubled at most.
+const PATIENCE_MAX: u8 = 4;
 /// The rolling refresh leaves out what was sent so lately.
 const FRESH: Duration = Duration::from_millis(1000);
 /// One block of so many is refined at most in one frame, so that a scene that comes to rest costs no burst.
@@ -71,6 +75,26 @@ struct BlockState {
     quality: u8,
     /// Whether it must be sent again, changed or not.
     is_due: bool,
+    /// How often refining it was in vain lately.
+    patience: u8,
+}
+
+impl BlockState {
+    /// Notes a change.
+    fn change(&mut self, now: Instant, is_refined: bool) {
+        let was_vain = is_refined && now.since(self.sent_at) < RESTLESS;
+        if was_vain {
+            self.patience = (self.patience + 1).min(PATIENCE_MAX);
+        } else if now.since(self.changed_at) >= RESTLESS {
+            self.patience = 0;
+        }
+        self.changed_at = now;
+    }
+
+    /// Whether it has been still for long enough to be refined.
+    fn is_ripe(&self, now: Instant) -> bool {
+        now.since(self.changed_at).as_micros() >= QUIET.as_micros() << self.patience
+    }
 }
 
 /// Encodes the pictures of one track.
@@ -186,11 +210,10 @@ impl StripEncoder {
             let at = (self.begin_at + step) % count;
             let (state, block) = (&mut self.states[at], at as u16);
             if thresholds.is_changed(&self.now[at], &self.sent[at]) {
-                state.changed_at = now;
+                state.change(now, state.quality >= params.refined_quality);
                 self.moving.push(block);
             } else if does_refine && state.quality < params.refined_quality && state.quality > 0 {
-                let is_ripe = now.since(state.changed_at) >= QUIET && refined_left > 0;
-                if is_ripe {
+                if refined_left > 0 && state.is_ripe(now) {
                     refined_left -= 1;
                     self.still.push(block);
                 } else if state.is_due {
@@ -264,9 +287,7 @@ impl StripEncoder {
             for &block in &self.packer.blocks[blocks] {
                 let block = usize::from(block);
                 let state = &mut self.states[block];
-                let changed_at = state.changed_at;
-                *state =
-                    BlockState { changed_at, sent_at: now, sent_in: (frame, strip as u16), quality, is_due: false };
+                *state = BlockState { sent_at: now, sent_in: (frame, strip as u16), quality, is_due: false, ..*state };
                 self.sent[block] = self.now[block];
             }
         }
