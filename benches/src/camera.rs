@@ -11,8 +11,8 @@ use hph_platform::jpeg::{self, JpegEncoder};
 use hph_platform::picture::Picture;
 use hph_platform::screen::{ScreenMode, open_screen};
 
-use crate::machine::Meter;
 use hph_load::figure::{Report, Rounds};
+use hph_load::machine::Meter;
 
 const ROUNDS: usize = 9;
 /// Pictures of a round.

@@ -19,6 +19,8 @@ mod mumble;
 #[cfg(target_os = "linux")]
 mod rooms;
 #[cfg(target_os = "linux")]
+mod video;
+#[cfg(target_os = "linux")]
 mod voice;
 #[cfg(target_os = "linux")]
 mod world;
@@ -41,6 +43,7 @@ abuse    what strangers, forgers, replays and floods cost everybody else
 voice-latency   from mouth to ear through two sound devices of a private sound server and a real server
 camera   processor time of a picture from a camera or a screen, against a copy of its bytes
 voice-echo      what the echo canceller leaves of an echo
+video-bytes  strips against whole JPEGs and x264: bytes, quality, time
 ";
 const USAGE: &str = "bench NAME [--json] [--quick] [--only CASE] [--write-baseline]   or   bench --list\n";
 
@@ -78,6 +81,7 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         Some(&core_cost::COMMAND) => core_cost::run_stage(arguments),
         Some(&"voice-latency") => voice::latency(&mut report, has("--quick")),
         Some(&"voice-echo") => voice::echo(&mut report),
+        Some(&"video-bytes") => video::run(&mut report, has("--quick"), only.copied()),
         Some(&"--list") => {
             print!("{LIST}");
             Ok(())

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hph_client::engine::{Command, Event};
-use hph_client::media::{CameraSpec, Capture};
+use hph_client::media::{CameraSpec, Capture, VideoCodec};
 use hph_core::id::{RoomId, TrackId};
 use hph_core::limits::HOP_PREFIX_BYTES;
 
@@ -15,6 +15,7 @@ use hph_core::wire::datagram::Kind;
 use hph_core::wire::media::MediaHeader;
 use hph_platform::clock::Clock;
 use hph_platform::jpeg;
+use hph_platform::picture::Picture;
 use hph_tests::wire_lab::command::{Hph, objects};
 use hph_tests::wire_lab::material;
 use hph_tests::wire_lab::person::{Arrival, PICTURES, Person, SOUND, guest};
@@ -71,7 +72,7 @@ impl Pair {
 }
 
 /// Lets one `hph` play files and another record them. Gives what each said at its end, and the folder of the recording.
-fn play_and_record(video: &Path, audio: &Path, lab: &Path, seconds: &str) -> (Value, Value, PathBuf) {
+fn play_and_record(video: &Path, audio: &Path, lab: &Path, seconds: &str, codec: &str) -> (Value, Value, PathBuf) {
     let server = ServerProcess::start(&[]);
     let link = server.target.link();
     let path = |name: &str| lab.join(name).display().to_string();
@@ -84,7 +85,12 @@ fn play_and_record(video: &Path, audio: &Path, lab: &Path, seconds: &str) -> (Va
     let (video, audio) = (video.display().to_string(), audio.display().to_string());
     let player = ["join", &link, "--room", ROOM, "--name", "Lan", "--state", &there, "--json", "--no-input"];
     let player = Hph::start(
-        &[&player[..], &["--video", &video, "--audio", &audio, "--fps", "25", "--for", seconds], &samples].concat(),
+        &[
+            &player[..],
+            &["--codec", codec, "--video", &video, "--audio", &audio, "--fps", "25", "--for", seconds],
+            &samples,
+        ]
+        .concat(),
     );
     let (status, played) = player.finish(ms(30_000));
     assert!(status.success(), "{status}");
@@ -151,7 +157,7 @@ fn a_recorded_film_holds_the_pictures_and_the_sound_that_were_sent() {
     let (film, wav) = (lab.path().join("film.mjpeg"), lab.path().join("sound.wav"));
     material::write_mjpeg(&film, &jpegs);
     material::write_wav(&wav, &sound);
-    let (played, recorded, recording) = play_and_record(&film, &wav, lab.path(), "4s");
+    let (played, recorded, recording) = play_and_record(&film, &wav, lab.path(), "4s", "jpeg");
     check_pictures(&recording, &jpegs, &played, &recorded);
 
     // The sound is the sender's, sample for sample, from the first to the last that was captured.
@@ -168,6 +174,39 @@ fn a_recorded_film_holds_the_pictures_and_the_sound_that_were_sent() {
     assert_eq!(counted(&recorded, "received", "microphone", "lost"), 0);
 }
 
+/// Mean difference of two pictures, in grey levels.
+fn difference(one: &Picture, other: &Picture) -> f64 {
+    assert_eq!((one.width, one.height), (other.width, other.height));
+    let sum: u64 = one.rgb.iter().zip(&other.rgb).map(|(one, other)| u64::from(one.abs_diff(*other))).sum();
+    sum as f64 / one.rgb.len() as f64
+}
+
+#[test]
+fn a_film_that_is_sent_as_strips_is_recorded_as_it_was_shown() {
+    let lab = tempfile::tempdir().expect("a directory");
+    let jpegs = material::jpegs(40);
+    let pictures: Vec<Picture> = jpegs.iter().map(|jpeg| jpeg::decode(jpeg).expect("a picture")).collect();
+    let (film, wav) = (lab.path().join("film.mjpeg"), lab.path().join("sound.wav"));
+    material::write_mjpeg(&film, &jpegs);
+    material::write_wav(&wav, &material::sound(16_000 * 6));
+    let (played, recorded, recording) = play_and_record(&film, &wav, lab.path(), "4s", "strips");
+    let folder = track_folder(&recording, "camera");
+    let timeline = timeline(&folder);
+    let captured = counted(&played, "sent", "camera", "captured") as usize;
+    println!("{captured} pictures captured, {} recorded", timeline.len());
+    assert!(timeline.len() > 50 && timeline.len() <= captured, "{} of {captured}", timeline.len());
+    for entry in &timeline {
+        let index = entry["frame"].as_u64().expect("a number") as usize;
+        assert_eq!((&entry["strips"], entry["stale"].as_f64()), (&entry["of"], Some(0.0)), "frame {index}");
+        let shown = std::fs::read(folder.join(format!("{index:08}.jpg"))).expect("a picture");
+        let shown = jpeg::decode(&shown).expect("a picture that decodes");
+        let difference = difference(&shown, &pictures[index % pictures.len()]);
+        assert!(difference < 6.0, "frame {index} is another picture: {difference}");
+    }
+    assert_eq!(counted(&recorded, "received", "camera", "strips_missing"), 0);
+    assert_eq!(counted(&recorded, "received", "camera", "strips_refused"), 0);
+}
+
 #[test]
 fn a_folder_of_pictures_is_recorded_byte_for_byte() {
     let lab = tempfile::tempdir().expect("a directory");
@@ -175,7 +214,7 @@ fn a_folder_of_pictures_is_recorded_byte_for_byte() {
     let (folder, wav) = (lab.path().join("pictures"), lab.path().join("sound.wav"));
     material::write_folder(&folder, &jpegs);
     material::write_wav(&wav, &material::sound(16_000));
-    let (played, recorded, recording) = play_and_record(&folder, &wav, lab.path(), "2s");
+    let (played, recorded, recording) = play_and_record(&folder, &wav, lab.path(), "2s", "jpeg");
     check_pictures(&recording, &jpegs, &played, &recorded);
 }
 
@@ -243,7 +282,8 @@ fn a_camera_that_is_off_sends_nothing_and_everybody_sees_it() {
     let path = folder.path().join("camera.mjpeg");
     material::write_mjpeg(&path, &jpegs);
     let spec = CameraSpec::File { path: path.clone(), fps: 25, is_looped: true };
-    let camera = Capture::camera(&spec, TrackId::CAMERA, pair.room, pair.sender.engine.frames()).expect("a camera");
+    let camera = Capture::camera(&spec, VideoCodec::Jpeg, TrackId::CAMERA, pair.room, pair.sender.engine.frames())
+        .expect("a camera");
     assert!(is_open(&path));
     until_so("pictures", ms(5000), || pair.receiver.arrival_count() > 10);
 
@@ -270,7 +310,8 @@ fn a_camera_that_is_off_sends_nothing_and_everybody_sees_it() {
 
     // And on again.
     pair.sender.switch(pair.room, TrackId::CAMERA, PICTURES);
-    let _camera = Capture::camera(&spec, TrackId::CAMERA, pair.room, pair.sender.engine.frames()).expect("a camera");
+    let _camera = Capture::camera(&spec, VideoCodec::Jpeg, TrackId::CAMERA, pair.room, pair.sender.engine.frames())
+        .expect("a camera");
     until_so("pictures again", ms(5000), || pair.receiver.arrival_count() > count + 10);
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use hph_client::core::limits::{PICTURE_HEIGHT_MAX, PICTURE_WIDTH_MAX};
 use hph_client::media::{
-    CameraSpec, DeviceChoice, FrameLength, MicrophoneSpec, SpeakerSpec, open_microphone, open_speaker,
+    CameraSpec, DeviceChoice, FrameLength, MicrophoneSpec, SpeakerSpec, VideoCodec, open_microphone, open_speaker,
 };
 use hph_client::platform::camera::{self, CameraFormat, FileOptions};
 use hph_client::platform::voice::BLOCK_SAMPLES;
@@ -150,6 +150,18 @@ fn is_path(text: &str) -> bool {
 
 fn device(name: &str) -> DeviceChoice {
     if name == "default" { DeviceChoice::Default } else { DeviceChoice::Named(name.to_owned()) }
+}
+
+/// A codec by its name.
+///
+/// # Errors
+/// There is none of that name.
+pub fn parse_codec(text: &str) -> Result<VideoCodec, String> {
+    match text {
+        "strips" => Ok(VideoCodec::Strips),
+        "jpeg" => Ok(VideoCodec::Jpeg),
+        _ => Err("expected strips or jpeg".to_owned()),
+    }
 }
 
 /// `640x360@15`, `640x360` or `@15`.

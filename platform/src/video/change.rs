@@ -11,12 +11,13 @@ use super::samples::{Block, PART};
 
 /// Mean absolute difference of two samples with noise of sigma 1: 2 / sqrt(pi).
 const MEAN_DIFFERENCE: f32 = 1.128;
-/// How far the mean of 64 such differences lies from that, at most once in a hundred thousand times.
-const MEAN_DIFFERENCE_MARGIN: f32 = 0.5;
+/// So far from that lies the mean of 64 such differences never by chance (that would be 0.5), and as far as a change may
+/// go unnoticed behind the noise.
+const MEAN_DIFFERENCE_MARGIN: f32 = 0.93;
 /// How far the mean of 64 differences lies from zero, as rarely.
 const SHIFT_MARGIN: f32 = 0.8;
-/// A moved mean shows more than differences that cancel out: so much less of it counts.
-const SHIFT_SHARE: f32 = 0.5;
+/// What counts as a change of luma counts this often in chroma, which the eye sees less of.
+const CHROMA_SHARE: f32 = 1.5;
 /// Where the quiet quarter of many estimates ends, in relation to their mean: in time, in space. They scatter.
 const QUARTER: (f32, f32) = (0.93, 0.84);
 /// More noise than that is no noise.
@@ -37,11 +38,14 @@ impl Thresholds {
     /// `least` is the mean absolute difference that counts where there is no noise, in grey levels.
     pub fn new(least: f32, noise: &Noise) -> Self {
         let sum = |mean: f32| (mean * PART as f32) as u32;
+        let least = [least, least * CHROMA_SHARE];
         Self {
-            absolute: noise.sigma.map(|sigma| {
-                sum((MEAN_DIFFERENCE + MEAN_DIFFERENCE_MARGIN) * sigma).max(sum(MEAN_DIFFERENCE * sigma + least))
+            absolute: [0, 1].map(|component: usize| {
+                let (sigma, least) = (noise.sigma[component], least[component]);
+                let mean = MEAN_DIFFERENCE * sigma;
+                sum(mean.hypot(least).max(mean + MEAN_DIFFERENCE_MARGIN * sigma))
             }),
-            shift: noise.sigma.map(|sigma| sum(SHIFT_MARGIN * sigma).max(sum(least * SHIFT_SHARE))),
+            shift: [0, 1].map(|component: usize| sum(least[component].max(SHIFT_MARGIN * noise.sigma[component]))),
         }
     }
 
@@ -196,8 +200,10 @@ mod tests {
         now[0].iter_mut().enumerate().for_each(|(at, sample)| *sample = if at % 2 == 0 { 98 } else { 102 });
         assert!(thresholds.is_changed(&now, &sent));
         now = sent;
-        now[5] = [101; PART];
-        assert!(thresholds.is_changed(&now, &sent), "a moved mean, and chroma counts");
+        now[5] = [102; PART];
+        assert!(!thresholds.is_changed(&now, &sent), "chroma counts less");
+        now[5] = [103; PART];
+        assert!(thresholds.is_changed(&now, &sent), "but it counts");
     }
 
     #[test]

@@ -77,6 +77,11 @@ impl StripDecoder {
         self.newest
     }
 
+    /// Blocks of the picture; 0 before the first strip.
+    pub const fn block_count(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Share of the picture that nothing has come for yet, 0 to 1.
     pub fn missing(&self) -> f32 {
         let missing = self.frames.iter().filter(|frame| frame.is_none()).count();

@@ -44,7 +44,7 @@ impl Default for StripParams {
         Self {
             quality: 75,
             refined_quality: 90,
-            threshold: 1.5,
+            threshold: 2.0,
             refresh_interval: Duration::from_secs(5),
             bytes_max: FRAME_MAX_BYTES,
         }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use hph_client::core::id::{RoomId, Slot, TrackId};
 use hph_client::engine::{Account, Command, Engine, EngineConfig, EngineFigures, Event, Participant, new_reference};
 use hph_client::media::{
-    CameraSpec, Capture, MicrophoneSpec, Receiver, ReceiverConfig, ReceiverFigures, Stages, VoiceConfig, VoiceFigures,
-    VoiceStages,
+    CameraSpec, Capture, MicrophoneSpec, Receiver, ReceiverConfig, ReceiverFigures, Stages, VideoCodec, VoiceConfig,
+    VoiceFigures, VoiceStages,
 };
 use hph_client::platform::camera::CameraFormat;
 use hph_client::platform::entropy;
@@ -126,7 +126,8 @@ impl Person {
         self.switch_off();
         let camera = CameraSpec::Test { format: self.format, name: self.role.drawn.to_owned() };
         let seed = self.role.username.bytes().map(u64::from).sum();
-        self.camera = Capture::camera_held(&camera, TrackId::CAMERA, room, self.engine.frames()).ok();
+        self.camera =
+            Capture::camera_held(&camera, VideoCodec::Strips, TrackId::CAMERA, room, self.engine.frames()).ok();
         let (voice, shared) = (VoiceConfig::default(), self.receiver.voice());
         let source = MicrophoneSpec::Test { seed };
         self.microphone = Capture::microphone_held(&source, voice, &shared, room, self.engine.frames()).ok();

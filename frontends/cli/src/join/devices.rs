@@ -6,7 +6,7 @@ use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::TrackInfo;
 use hph_client::engine::FrameSender;
-use hph_client::media::{CameraSpec, Capture, MicrophoneSpec, VoiceConfig, VoiceShared};
+use hph_client::media::{CameraSpec, Capture, MicrophoneSpec, VideoCodec, VoiceConfig, VoiceShared};
 
 /// What one device has sent, switched on and off as it may have been.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Devices {
 pub struct Sources {
     /// The camera.
     pub camera: Option<CameraSpec>,
+    /// How its pictures are encoded.
+    pub codec: VideoCodec,
     /// The microphone.
     pub microphone: Option<MicrophoneSpec>,
     /// How the microphone is used.
@@ -64,7 +66,8 @@ impl Devices {
         let Some(device) = self.device(track).filter(|device| device.capture.is_none()) else { return Ok(None) };
         let pictures = if track == TrackId::SCREEN { &sources.screen } else { &sources.camera };
         let capture = if track != TrackId::MICROPHONE {
-            pictures.as_ref().map(|spec| Capture::camera_held(spec, track, room, frames)).transpose()?
+            let open = |spec| Capture::camera_held(spec, sources.codec, track, room, frames);
+            pictures.as_ref().map(open).transpose()?
         } else {
             let Sources { voice, shared, .. } = sources;
             let open = |spec| Capture::microphone_held(spec, *voice, shared, room, frames);

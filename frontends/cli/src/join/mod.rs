@@ -16,7 +16,7 @@ use hph_client::core::time::Instant;
 use hph_client::core::wire::control::{CallOutcome, LeaveReason};
 use hph_client::engine::{Command, Event};
 use hph_client::link::Invitation;
-use hph_client::media::{ReceiverConfig, RecorderConfig};
+use hph_client::media::{ReceiverConfig, RecorderConfig, VideoCodec};
 use hph_client::platform::clock::Clock;
 use hph_client::tiles::{Layout, Tiles};
 use serde_json::json;
@@ -29,7 +29,7 @@ use crate::output::Output;
 use crate::refusal::{not_joined, refused};
 use crate::screen::ScreenArgs;
 use crate::session::{Input, Session, Wishes};
-use crate::sources::{Size, Video, source_failure};
+use crate::sources::{Size, Video, parse_codec, source_failure};
 use crate::text::parse_duration;
 pub use act::find_person;
 use devices::{Devices, Sources};
@@ -61,6 +61,9 @@ pub struct Args {
     /// What the camera is asked for; it gives what it has next to that [default: 1280x720]
     #[arg(long, value_name = "WxH")]
     video_size: Option<Size>,
+    /// How pictures are sent: strips of what has changed, or every picture a whole JPEG
+    #[arg(long, value_name = "strips|jpeg", default_value = "strips", value_parser = parse_codec)]
+    codec: VideoCodec,
     /// Pictures a second of a camera, and of files that do not say
     #[arg(long = "video-fps", alias = "fps", value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=60))]
     fps: u16,
@@ -176,6 +179,7 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
     let name = args.who.name.as_deref().or(args.who.user.as_deref()).unwrap_or("hph");
     let sources = Sources {
         camera: args.video.as_ref().map(|video| video.spec(name, args.video_size, args.fps, !args.once)),
+        codec: args.codec,
         microphone: args.voice.microphone(name, !args.once),
         voice: args.voice.config(),
         shared: session.voice(),

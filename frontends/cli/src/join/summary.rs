@@ -249,6 +249,10 @@ impl Summary<'_> {
             "frames": figures.frames,
             "bytes": figures.bytes,
             "broken": figures.broken,
+            "strips": figures.strips,
+            "strips_missing": figures.strips_missing,
+            "strips_refused": figures.strips_refused,
+            "stale_ppm": figures.stale_ppm.checked_div(figures.frames),
             "lost": self.totals.lost(room, slot, id),
         })
     }

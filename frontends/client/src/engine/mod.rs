@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 
 use async_channel::{Receiver, Sender, TrySendError, WeakSender};
 use hph_core::id::{CallId, RoomId, Slot, TrackId};
+use hph_core::limits::TRACKS_MAX;
 use hph_core::time::Instant;
 use hph_core::wire::control::TrackInfo;
 
@@ -227,6 +228,15 @@ pub enum IncomingMedia<'a> {
     Frame(IncomingFrame<'a>),
     /// A strip of a picture, as soon as it is there.
     Strip(IncomingStrip<'a>),
+    /// What somebody announced of their tracks; before anything of them comes.
+    Tracks {
+        /// Which room.
+        room: RoomId,
+        /// Whose.
+        slot: Slot,
+        /// Their tracks, by [`TrackId`].
+        tracks: &'a [TrackInfo; TRACKS_MAX],
+    },
 }
 
 /// Takes what others send, on the engine's thread: it must not wait.

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use async_channel::Sender;
 use hph_core::wire::control::TrackInfo;
 
+use super::video::encode::VideoControl;
 use crate::engine::{CapturedFrame, FrameSender};
 
 /// What a capture has done.
@@ -23,11 +24,11 @@ pub struct CaptureFigures {
     pub is_lost: AtomicBool,
 }
 
-/// What a device gave.
+/// One turn of a device.
 pub(super) enum Step {
-    /// Frames to send; none of a silence.
+    /// Frames to send; none of a silence, or if nothing has changed.
     Frames(Vec<CapturedFrame>),
-    /// Nothing more.
+    /// The source has ended.
     Over,
 }
 
@@ -36,6 +37,7 @@ pub struct Capture {
     stop: Arc<AtomicBool>,
     figures: Arc<CaptureFigures>,
     info: TrackInfo,
+    pub(super) video: Option<Arc<VideoControl>>,
     /// Dropped to let the thread begin.
     hold: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -52,26 +54,36 @@ impl Capture {
         self.info
     }
 
+    /// How its pictures are encoded; none if they are not encoded as strips.
+    pub fn video(&self) -> Option<Arc<VideoControl>> {
+        self.video.clone()
+    }
+
     /// What it has done until now.
     pub fn figures(&self) -> Arc<CaptureFigures> {
         Arc::clone(&self.figures)
     }
 
+    /// As [`Self::spawn_steps`], for a device each of whose turns is a frame.
     pub(super) fn spawn(
         name: &str,
         info: TrackInfo,
         mut next: impl FnMut(u64) -> io::Result<Option<CapturedFrame>> + Send + 'static,
         frames: FrameSender,
     ) -> io::Result<Self> {
-        let next = move |count| Ok(next(count)?.map_or(Step::Over, |frame| Step::Frames(vec![frame])));
-        Self::spawn_steps(name, info, next, frames)
+        let mut count = 0;
+        let step = move |_: bool| {
+            count += 1;
+            Ok(next(count - 1)?.map_or(Step::Over, |frame| Step::Frames(vec![frame])))
+        };
+        Self::spawn_steps(name, info, step, frames)
     }
 
-    /// As [`Self::spawn`], for devices that do not give a frame each time.
+    /// Starts the thread. `next` takes the device's next turn; it is told whether the engine took all frames before.
     pub(super) fn spawn_steps(
         name: &str,
         info: TrackInfo,
-        mut next: impl FnMut(u64) -> io::Result<Step> + Send + 'static,
+        mut next: impl FnMut(bool) -> io::Result<Step> + Send + 'static,
         frames: FrameSender,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -81,26 +93,25 @@ impl Capture {
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             // Nothing is ever sent: the channel closes when the wait is over.
             let _ = held.recv_blocking();
-            let mut count = 0;
+            let mut is_taken = true;
             while !is_stopped.load(Ordering::Relaxed) {
-                let taken = next(count);
-                let kind = taken.as_ref().map_or_else(io::Error::kind, |_| io::ErrorKind::Other);
+                let turn = next(is_taken);
+                let kind = turn.as_ref().map_or_else(io::Error::kind, |_| io::ErrorKind::Other);
                 counted.is_lost.store(kind == io::ErrorKind::NotConnected, Ordering::Relaxed);
                 if matches!(kind, io::ErrorKind::TimedOut | io::ErrorKind::NotConnected) {
                     continue;
                 }
                 // A device that fails is over, like a file that ends; the frontend sees it and may open it again.
-                let Ok(Step::Frames(new)) = taken else { break };
-                count += 1;
+                let Ok(Step::Frames(new)) = turn else { break };
                 for frame in new {
-                    let is_taken = frames.send(frame);
+                    is_taken = frames.send(frame);
                     let counter = if is_taken { &counted.sent } else { &counted.dropped };
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
             }
             counted.is_over.store(true, Ordering::Relaxed);
         })?;
-        Ok(Self { stop, figures, info, hold: Some(hold), thread: Some(thread) })
+        Ok(Self { stop, figures, info, video: None, hold: Some(hold), thread: Some(thread) })
     }
 }
 

@@ -15,6 +15,8 @@ pub use receive::{Receiver, ReceiverConfig, ReceiverFigures};
 pub use record::RecorderConfig;
 pub use stages::Stages;
 pub use video::capture::CameraSpec;
+pub use video::encode::{VideoCodec, VideoControl};
+pub use video::receive::PictureSink;
 pub use voice::capture::open as open_microphone;
 pub use voice::config::{
     DeviceChoice, FrameLength, GateMode, MicrophoneSpec, ProcessorConfig, SpeakerSpec, VoiceCodec, VoiceConfig,

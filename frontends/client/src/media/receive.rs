@@ -8,11 +8,14 @@ use std::thread::JoinHandle;
 
 use async_channel::{Sender, TrySendError};
 use hph_core::id::{RoomId, Slot, TrackId};
+use hph_core::limits::TRACKS_MAX;
 use hph_core::time::Instant;
+use hph_core::wire::control::TrackInfo;
 
 use super::record::{Recorder, RecorderConfig};
 use super::stages::Stages;
-use super::video::receive as video;
+use super::video::gather::{ArrivedStrip, Gathered};
+use super::video::receive::{self as video, Arrived, PictureSink, Pictures};
 use super::voice::config::{SpeakerSpec, VoiceCodec, VoiceConfig};
 use super::voice::figures::VoiceFigures;
 use super::voice::playback::{self, Player, ShownVoices};
@@ -21,6 +24,8 @@ use crate::engine::{FrameSink, IncomingFrame, IncomingMedia, RemoteTrack};
 
 /// Frames of a kind that may wait: two seconds of a full room.
 const QUEUE_MAX: usize = 512;
+/// Pictures or strips of pictures that may wait, a kilobyte each.
+const PICTURES_MAX: usize = 4096;
 
 /// What to do with what comes.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +49,14 @@ pub struct ReceiverFigures {
     pub broken: u64,
     /// Pictures that were not decoded, because a newer one was there already.
     pub skipped: u64,
+    /// Strips of the frames.
+    pub strips: u64,
+    /// Strips that were missing when their frame was shown.
+    pub strips_missing: u64,
+    /// Strips that were refused.
+    pub strips_refused: u64,
+    /// Sum over the frames of the share of the picture that was not as it should be. **Units:** millionths of a picture.
+    pub stale_ppm: u64,
 }
 
 /// A frame that waits.
@@ -105,28 +118,71 @@ impl Counted {
     }
 }
 
+impl Counted {
+    /// Counts a frame of strips that was shown, or overtaken before that.
+    pub fn count_strips(&self, track: RemoteTrack, frame: &Gathered, is_overtaken: bool) {
+        if let Ok(mut figures) = self.0.lock() {
+            let figures = figures.entry(track).or_default();
+            figures.frames += 1;
+            figures.bytes += frame.bytes as u64;
+            figures.skipped += u64::from(is_overtaken);
+            figures.strips += u64::from(frame.strips);
+            figures.strips_missing += u64::from(frame.count.saturating_sub(frame.strips));
+            figures.stale_ppm += (frame.stale * 1e6) as u64;
+        }
+    }
+
+    /// Counts a strip that was refused.
+    pub fn count_refused(&self, track: RemoteTrack) {
+        if let Ok(mut figures) = self.0.lock() {
+            figures.entry(track).or_default().strips_refused += 1;
+        }
+    }
+}
+
+/// What others announced of their pictures: a strip of a larger one is refused. Written by the engine's thread.
+#[derive(Clone, Default)]
+pub(crate) struct Announced(Arc<Mutex<HashMap<RemoteTrack, (u16, u16)>>>);
+
+impl Announced {
+    /// The largest picture of that track, nothing if none was announced. **Units:** pixels.
+    pub fn size_of(&self, track: RemoteTrack) -> (u16, u16) {
+        self.0.lock().map_or((0, 0), |sizes| sizes.get(&track).copied().unwrap_or_default())
+    }
+
+    fn set(&self, room: RoomId, slot: Slot, tracks: &[TrackInfo; TRACKS_MAX]) {
+        if let Ok(mut sizes) = self.0.lock() {
+            for (id, info) in (0u8..).zip(tracks) {
+                sizes.insert((room, slot, TrackId(id)), (info.width, info.height));
+            }
+        }
+    }
+}
+
 /// Takes the frames of an engine, until the engine ends.
 pub struct Receiver {
-    pictures: Queue,
-    sound: Queue,
+    pictures: Queue<Arrived>,
+    sound: Queue<Received>,
     counted: Counted,
+    announced: Announced,
     overrun: Arc<AtomicU64>,
     voice: VoiceShared,
     voices: ShownVoices,
 }
 
 /// A thread and what waits for it.
-struct Queue {
-    sender: Option<Sender<Received>>,
+struct Queue<T> {
+    sender: Option<Sender<T>>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
-impl Queue {
+impl<T: Send + 'static> Queue<T> {
     fn start(
         name: &str,
-        work: impl FnOnce(&async_channel::Receiver<Received>) -> io::Result<()> + Send + 'static,
+        len_max: usize,
+        work: impl FnOnce(&async_channel::Receiver<T>) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
-        let (sender, frames) = async_channel::bounded(QUEUE_MAX);
+        let (sender, frames) = async_channel::bounded(len_max);
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&frames))?;
         Ok(Self { sender: Some(sender), thread: Some(thread) })
     }
@@ -141,23 +197,43 @@ impl Queue {
     }
 }
 
+/// Puts something into a queue; true if there was no room for it.
+fn is_full<T>(queue: &Option<Sender<T>>, item: T) -> bool {
+    queue.as_ref().is_some_and(|queue| matches!(queue.try_send(item), Err(TrySendError::Full(_))))
+}
+
 impl Receiver {
     /// Starts the threads; `stages` is where they record how long decoding takes.
     ///
     /// # Errors
     /// The recording's folder can't be made, the loudspeaker can't be opened, or there are no more threads.
     pub fn start(config: ReceiverConfig, stages: Arc<Mutex<Stages>>) -> io::Result<Self> {
+        Self::start_showing(config, stages, None)
+    }
+
+    /// As [`Self::start`]; every picture that is worth showing is given to `screen`.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_showing(
+        config: ReceiverConfig,
+        stages: Arc<Mutex<Stages>>,
+        screen: Option<PictureSink>,
+    ) -> io::Result<Self> {
         let recorder = || config.recording.clone().map(Recorder::new).transpose();
         let (of_pictures, of_sound) = (recorder()?, recorder()?);
         let counted = Counted::default();
-        let (pictures_counted, sound_counted) = (counted.clone(), counted.clone());
-        let pictures =
-            Queue::start("pictures", move |frames| video::receive(frames, of_pictures, &pictures_counted, &stages))?;
+        let announced = Announced::default();
+        let (pictures_counted, sound_counted, sizes) = (counted.clone(), counted.clone(), announced.clone());
+        let pictures = Queue::start("pictures", PICTURES_MAX, move |arrivals| {
+            let (counted, announced, stages) = (&pictures_counted, &sizes, &*stages);
+            video::receive(arrivals, Pictures { recorder: of_pictures, screen, counted, announced, stages })
+        })?;
         let (voice, voices) = (VoiceShared::default(), ShownVoices::default());
         let sound = match config.voice.codec {
-            VoiceCodec::Pcm => {
-                Queue::start("sound", move |packets| playback::record_samples(packets, of_sound, &sound_counted))?
-            }
+            VoiceCodec::Pcm => Queue::start("sound", QUEUE_MAX, move |packets| {
+                playback::record_samples(packets, of_sound, &sound_counted)
+            })?,
             VoiceCodec::Opus => {
                 let player = Player {
                     may_rest: config.speaker == SpeakerSpec::None,
@@ -167,24 +243,30 @@ impl Receiver {
                     shared: voice.clone(),
                     shown: Arc::clone(&voices),
                 };
-                Queue::start("sound", move |packets| player.play(packets))?
+                Queue::start("sound", QUEUE_MAX, move |packets| player.play(packets))?
             }
         };
-        Ok(Self { pictures, sound, counted, overrun: Arc::default(), voice, voices })
+        Ok(Self { pictures, sound, counted, announced, overrun: Arc::default(), voice, voices })
     }
 
-    /// What the engine calls for each frame.
+    /// What the engine calls for what comes.
     pub fn sink(&self) -> FrameSink {
         let (pictures, sound) = (self.pictures.sender.clone(), self.sound.sender.clone());
-        let overrun = Arc::clone(&self.overrun);
+        let (overrun, announced) = (Arc::clone(&self.overrun), self.announced.clone());
         Box::new(move |media: &IncomingMedia<'_>| {
-            let IncomingMedia::Frame(frame) = media else { return };
-            let queue = if frame.track.is_audio() { &sound } else { &pictures };
-            if let Some(queue) = queue
-                && let Err(TrySendError::Full(_)) = queue.try_send(Received::from(frame))
-            {
-                overrun.fetch_add(1, Ordering::Relaxed);
-            }
+            let is_full = match media {
+                IncomingMedia::Tracks { room, slot, tracks } => {
+                    announced.set(*room, *slot, tracks);
+                    false
+                }
+                IncomingMedia::Frame(frame) if frame.track.is_audio() => is_full(&sound, Received::from(frame)),
+                IncomingMedia::Frame(frame) => is_full(&pictures, Arrived::Frame(Received::from(frame))),
+                IncomingMedia::Strip(strip) => {
+                    let track = (strip.room, strip.slot, strip.track);
+                    is_full(&pictures, Arrived::Strip(track, strip.layer, ArrivedStrip::from(strip)))
+                }
+            };
+            overrun.fetch_add(u64::from(is_full), Ordering::Relaxed);
         })
     }
 

@@ -1,7 +1,8 @@
 //! Recording: every remote track as it came, so that others can check it; voices as they were heard.
 //!
 //! **Shape:** a folder per track, `ROOM-SLOT-TRACK`, with pictures as `FRAME.jpg` or sound as `sound.wav`, and
-//! `timeline.jsonl` beside them: one object a frame, in the order of arrival.
+//! `timeline.jsonl` beside them: one object a frame, in the order of arrival. Pictures that came as strips are recorded as
+//! they were shown, and their timeline says how many strips were there and how much of the picture was stale.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -10,13 +11,18 @@ use std::path::PathBuf;
 
 use hph_core::id::{RoomId, Slot, TrackId};
 use hph_core::media::jitter::PulledKind;
+use hph_platform::jpeg::JpegEncoder;
 use hph_platform::microphone::{self, BLOCK_SAMPLES};
+use hph_platform::picture::Picture;
 use hph_platform::voice::{self, Block};
 use hph_platform::wav::WavWriter;
 
 use super::receive::Received;
+use super::video::gather::Gathered;
 use crate::engine::RemoteTrack;
 
+/// Quality of pictures that are encoded once more to be recorded.
+const RECORDED_QUALITY: u8 = 95;
 /// Silence that is filled in at most for one gap: ten seconds ...
 const GAP_BLOCKS_MAX: u32 = 500;
 /// ... and of a voice, whose blocks are shorter.
@@ -56,6 +62,12 @@ impl Recorder {
         self.track(frame.remote_track(), microphone::SAMPLE_RATE_HZ)?.map_or(Ok(()), |track| track.record(frame))
     }
 
+    /// Records a picture that was made of strips: as a JPEG of its own, since what came is only what had changed.
+    pub fn record_picture(&mut self, track: RemoteTrack, picture: &Picture, frame: &Gathered) -> io::Result<()> {
+        let track = self.track(track, microphone::SAMPLE_RATE_HZ)?;
+        track.map_or(Ok(()), |track| track.record_picture(picture, frame))
+    }
+
     /// Takes note of a packet of a voice; what is heard of it comes to [`Self::hear`].
     pub fn note(&mut self, packet: &Received) -> io::Result<()> {
         self.track(packet.remote_track(), voice::SAMPLE_RATE_HZ)?.map_or(Ok(()), |track| track.note(packet))
@@ -67,8 +79,8 @@ impl Recorder {
     }
 
     fn track(&mut self, key: RemoteTrack, rate_hz: u32) -> io::Result<Option<&mut TrackFile>> {
+        let (room, slot, track) = key;
         if !self.tracks.contains_key(&key) {
-            let (room, slot, track) = key;
             let folder = self.folder.join(format!("{}-{}-{}", room.0, slot.0, track_name(track)));
             fs::create_dir_all(&folder)?;
             let timeline = BufWriter::new(File::create(folder.join("timeline.jsonl"))?);
@@ -93,6 +105,23 @@ impl Recorder {
 }
 
 impl TrackFile {
+    fn record_picture(&mut self, picture: &Picture, frame: &Gathered) -> io::Result<()> {
+        writeln!(
+            self.timeline,
+            r#"{{"frame":{},"timestamp":{},"arrived_us":{},"bytes":{},"strips":{},"of":{},"stale":{:.5}}}"#,
+            frame.frame,
+            frame.timestamp,
+            frame.last_at.as_micros(),
+            frame.bytes,
+            frame.strips,
+            frame.count,
+            frame.stale
+        )?;
+        let mut jpeg = Vec::new();
+        JpegEncoder::new().encode(picture, RECORDED_QUALITY, &mut jpeg).map_err(io::Error::other)?;
+        fs::write(self.folder.join(format!("{:08}.jpg", frame.frame)), jpeg)
+    }
+
     fn hear(&mut self, block: &Block, kind: PulledKind) -> io::Result<()> {
         self.idle_blocks = if kind == PulledKind::Idle { self.idle_blocks.saturating_add(1) } else { 0 };
         match self.sound.as_mut().filter(|_| self.idle_blocks <= IDLE_BLOCKS_MAX) {

@@ -17,8 +17,10 @@ pub struct Stages {
     pub reassemble: Histogram,
     /// From the whole frame to the start of decoding.
     pub hand_over: Histogram,
-    /// Decoding.
+    /// Decoding; of strips, all of a frame together.
     pub decode: Histogram,
+    /// From the samples that strips were decoded to, to pixels.
+    pub paint: Histogram,
     /// From capture at the sender to a decoded picture here, by the time code in the picture.
     pub total: Histogram,
 }
@@ -40,6 +42,7 @@ impl Stages {
             (&mut self.reassemble, &other.reassemble),
             (&mut self.hand_over, &other.hand_over),
             (&mut self.decode, &other.decode),
+            (&mut self.paint, &other.paint),
             (&mut self.total, &other.total),
         ];
         for (mine, theirs) in pairs {
@@ -48,7 +51,7 @@ impl Stages {
     }
 
     /// Every stage with its name, in order.
-    pub fn named(&self) -> [(&'static str, &Histogram); 7] {
+    pub fn named(&self) -> [(&'static str, &Histogram); 8] {
         [
             ("encode", &self.encode),
             ("queue", &self.queue),
@@ -56,6 +59,7 @@ impl Stages {
             ("reassemble", &self.reassemble),
             ("hand_over", &self.hand_over),
             ("decode", &self.decode),
+            ("paint", &self.paint),
             ("total", &self.total),
         ]
     }

@@ -62,6 +62,10 @@ impl ClientOutput for Output<'_> {
                 self.guidance.forget_room(room);
                 self.events.extend(translate(event));
             }
+            ClientEvent::Participant { room, info, is_new, is_me } => {
+                (self.sink)(&IncomingMedia::Tracks { room, slot: info.slot, tracks: &info.tracks });
+                self.events.extend(translate(ClientEvent::Participant { room, info, is_new, is_me }));
+            }
             other => self.events.extend(translate(other)),
         }
     }

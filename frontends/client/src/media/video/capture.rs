@@ -5,18 +5,17 @@ use std::path::PathBuf;
 
 use hph_core::id::{RoomId, TrackId};
 use hph_core::time::Instant;
-use hph_core::wire::control::{Codec, TrackInfo};
-use hph_platform::camera::{self, CameraFormat, CameraSource, CapturedImage, FileOptions, TestPattern};
+use hph_core::wire::control::TrackInfo;
+use hph_platform::camera::{self, CameraFormat, CameraSource, FileOptions, TestPattern};
 use hph_platform::clock::Clock;
-use hph_platform::jpeg::JpegEncoder;
 use hph_platform::pacer::Pacing;
 use hph_platform::screen::{self, ScreenMode};
 
+use super::encode::{Encoder, VideoCodec};
 use crate::engine::{CapturedFrame, FrameSender};
 use crate::media::Capture;
+use crate::media::capture::Step;
 
-/// Quality of pictures that we encode ourselves.
-const JPEG_QUALITY: u8 = 75;
 /// Level of a packet that carries no sound (RFC 6464).
 const NO_LEVEL: u8 = 127;
 
@@ -60,8 +59,14 @@ impl Capture {
     ///
     /// # Errors
     /// What the device or file says.
-    pub fn camera(spec: &CameraSpec, track: TrackId, room: RoomId, frames: FrameSender) -> io::Result<Self> {
-        let mut capture = Self::camera_held(spec, track, room, frames)?;
+    pub fn camera(
+        spec: &CameraSpec,
+        codec: VideoCodec,
+        track: TrackId,
+        room: RoomId,
+        frames: FrameSender,
+    ) -> io::Result<Self> {
+        let mut capture = Self::camera_held(spec, codec, track, room, frames)?;
         capture.begin();
         Ok(capture)
     }
@@ -71,7 +76,13 @@ impl Capture {
     ///
     /// # Errors
     /// What the device or file says.
-    pub fn camera_held(spec: &CameraSpec, track: TrackId, room: RoomId, frames: FrameSender) -> io::Result<Self> {
+    pub fn camera_held(
+        spec: &CameraSpec,
+        codec: VideoCodec,
+        track: TrackId,
+        room: RoomId,
+        frames: FrameSender,
+    ) -> io::Result<Self> {
         let mut source: Box<dyn CameraSource> = match spec {
             CameraSpec::Test { format, name } => Box::new(TestPattern::new(*format, name, Pacing::RealTime)),
             CameraSpec::File { path, fps, is_looped } => {
@@ -82,38 +93,33 @@ impl Capture {
             CameraSpec::Screen { target, mode } => screen::open_screen(target, *mode)?,
         };
         let CameraFormat { width, height, .. } = source.format();
-        let info = TrackInfo { is_on: true, codec: Codec::Jpeg, width, height };
-        let mut encoder = JpegEncoder::new();
-        Self::spawn(
-            "camera",
-            info,
-            move |_| {
-                let Some(captured) = source.next_frame()? else { return Ok(None) };
-                let bytes = match captured.image {
-                    // The camera's own JPEG goes out as it is.
-                    CapturedImage::Jpeg(bytes) => bytes,
-                    CapturedImage::Picture(picture) => {
-                        let mut bytes = Vec::new();
-                        encoder.encode(&picture, JPEG_QUALITY, &mut bytes).map_err(io::Error::other)?;
-                        bytes
-                    }
-                };
-                let (captured_at, timestamp) = (captured.at, picture_clock(captured.at));
-                let encoded_at = Clock::now();
-                Ok(Some(CapturedFrame {
-                    room,
-                    track,
-                    layer: 0,
-                    timestamp,
-                    level: NO_LEVEL,
-                    bytes,
-                    strips: None,
-                    captured_at,
-                    encoded_at,
-                }))
-            },
-            frames,
-        )
+        let info = TrackInfo { is_on: true, codec: codec.on_the_wire(), width, height };
+        let (mut encoder, control) = Encoder::new(codec);
+        let step = move |was_taken: bool| {
+            let Some(captured) = source.next_frame()? else { return Ok(Step::Over) };
+            let (captured_at, timestamp) = (captured.at, picture_clock(captured.at));
+            if !was_taken {
+                encoder.mark_last_lost();
+            }
+            let Some((bytes, strips)) = encoder.encode(captured, timestamp)? else {
+                return Ok(Step::Frames(Vec::new()));
+            };
+            let encoded_at = Clock::now();
+            Ok(Step::Frames(vec![CapturedFrame {
+                room,
+                track,
+                layer: 0,
+                timestamp,
+                level: NO_LEVEL,
+                bytes,
+                strips,
+                captured_at,
+                encoded_at,
+            }]))
+        };
+        let mut capture = Self::spawn_steps("camera", info, step, frames)?;
+        capture.video = control;
+        Ok(capture)
     }
 }
 

@@ -1,4 +1,6 @@
 //! Pictures: from cameras to the engine, and from the engine to a screen.
 
 pub(super) mod capture;
+pub(super) mod encode;
+pub(super) mod gather;
 pub(super) mod receive;

@@ -1,71 +1,190 @@
-//! Pictures of others: recorded, decoded, measured.
+//! Pictures of others: recorded, decoded, measured, shown.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Mutex;
 
 use async_channel::Receiver;
+use async_io::Timer;
+use futures_lite::future;
+use hph_core::time::Instant;
 use hph_platform::camera::read_timecode;
 use hph_platform::clock::Clock;
 use hph_platform::jpeg;
 use hph_platform::picture::Picture;
 
-use crate::media::receive::{Counted, Received, Shown};
+use super::gather::{ArrivedStrip, Gathered, StripTrack};
+use crate::engine::RemoteTrack;
+use crate::media::receive::{Announced, Counted, Received, Shown};
 use crate::media::record::Recorder;
 use crate::media::stages::Stages;
+
+/// What came of a picture's track.
+pub(in crate::media) enum Arrived {
+    /// A whole JPEG.
+    Frame(Received),
+    /// A strip of that track and layer.
+    Strip(RemoteTrack, u8, ArrivedStrip),
+}
+
+/// Takes every picture that is worth showing, on the thread of pictures: the newest of each track, nothing twice.
+pub type PictureSink = Box<dyn FnMut(RemoteTrack, &Picture) + Send>;
+
+/// What the thread of pictures works with.
+pub(in crate::media) struct Pictures<'a> {
+    pub recorder: Option<Recorder>,
+    pub screen: Option<PictureSink>,
+    pub counted: &'a Counted,
+    pub announced: &'a Announced,
+    pub stages: &'a Mutex<Stages>,
+}
 
 /// Handles pictures until the engine ends.
 ///
 /// # Errors
 /// What went wrong with the recording.
-pub(in crate::media) fn receive(
-    frames: &Receiver<Received>,
-    mut recorder: Option<Recorder>,
-    counted: &Counted,
-    stages: &Mutex<Stages>,
-) -> io::Result<()> {
+pub(in crate::media) fn receive(arrivals: &Receiver<Arrived>, mut pictures: Pictures<'_>) -> io::Result<()> {
     let mut picture = Picture::default();
+    let mut tracks: HashMap<(RemoteTrack, u8), StripTrack> = HashMap::new();
     let mut waiting = Vec::new();
-    while let Ok(first) = frames.recv_blocking() {
-        waiting.push(first);
-        waiting.extend(std::iter::from_fn(|| frames.try_recv().ok()));
-        for (index, frame) in waiting.iter().enumerate() {
-            if let Some(recorder) = recorder.as_mut() {
-                recorder.record(frame)?;
+    loop {
+        let deadline = tracks.values().filter_map(StripTrack::deadline).min();
+        match next(arrivals, deadline) {
+            Next::Arrived(first) => waiting.push(first),
+            Next::Deadline => {}
+            Next::Over => break,
+        }
+        waiting.extend(std::iter::from_fn(|| arrivals.try_recv().ok()));
+        for (index, arrived) in waiting.iter().enumerate() {
+            match arrived {
+                Arrived::Frame(frame) => {
+                    let is_overtaken = is_overtaken(frame, waiting.get(index + 1..).unwrap_or_default());
+                    pictures.handle_frame(frame, is_overtaken, &mut picture)?;
+                }
+                Arrived::Strip(key, layer, strip) => pictures.handle_strip(&mut tracks, (*key, *layer), strip)?,
             }
-            let shown = if is_overtaken(frame, waiting.get(index + 1..).unwrap_or_default()) {
-                Shown::Skipped
-            } else if show(frame, &mut picture, stages) {
-                Shown::Whole
-            } else {
-                Shown::Broken
-            };
-            counted.count(frame, shown);
         }
         waiting.clear();
+        let now = Clock::now();
+        for ((key, _), track) in &mut tracks {
+            if let Some(shown) = track.due(now) {
+                pictures.show(*key, track, &shown)?;
+            }
+        }
     }
-    recorder.map_or(Ok(()), Recorder::finish)
+    for ((key, _), track) in &mut tracks {
+        if let Some(shown) = track.close() {
+            pictures.show(*key, track, &shown)?;
+        }
+    }
+    pictures.recorder.map_or(Ok(()), Recorder::finish)
+}
+
+/// What ended a wait.
+enum Next {
+    Arrived(Arrived),
+    Deadline,
+    Over,
+}
+
+/// Waits for the next arrival, or until a picture must be shown.
+fn next(arrivals: &Receiver<Arrived>, deadline: Option<Instant>) -> Next {
+    let arrival = async { arrivals.recv().await.map_or(Next::Over, Next::Arrived) };
+    let Some(deadline) = deadline else { return future::block_on(arrival) };
+    let left = deadline.since(Clock::now());
+    let timer = async {
+        Timer::after(std::time::Duration::from_micros(left.as_micros())).await;
+        Next::Deadline
+    };
+    future::block_on(future::or(arrival, timer))
 }
 
 /// Whether a newer picture of the same track waits already: then nobody would see this one.
-fn is_overtaken(frame: &Received, later: &[Received]) -> bool {
-    later.iter().any(|other| other.is_newest && other.remote_track() == frame.remote_track())
+fn is_overtaken(frame: &Received, later: &[Arrived]) -> bool {
+    later.iter().any(|other| {
+        matches!(other, Arrived::Frame(other) if other.is_newest && other.remote_track() == frame.remote_track())
+    })
 }
 
-/// Decodes a picture and notes how long its way took; false if it does not decode.
-fn show(frame: &Received, picture: &mut Picture, stages: &Mutex<Stages>) -> bool {
-    let began = Clock::now();
-    let is_whole = jpeg::decode_into(&frame.bytes, picture).is_ok();
-    let ended = Clock::now();
-    // A picture that was overtaken would not be shown.
-    if is_whole && frame.is_newest {
+impl Pictures<'_> {
+    fn handle_frame(&mut self, frame: &Received, is_overtaken: bool, picture: &mut Picture) -> io::Result<()> {
+        if let Some(recorder) = self.recorder.as_mut() {
+            recorder.record(frame)?;
+        }
+        let shown = if is_overtaken {
+            Shown::Skipped
+        } else if self.decode(frame, picture) {
+            Shown::Whole
+        } else {
+            Shown::Broken
+        };
+        self.counted.count(frame, shown);
+        Ok(())
+    }
+
+    /// Decodes a whole JPEG and notes how long its way took; false if it does not decode.
+    fn decode(&mut self, frame: &Received, picture: &mut Picture) -> bool {
+        let began = Clock::now();
+        let is_whole = jpeg::decode_into(&frame.bytes, picture).is_ok();
+        let ended = Clock::now();
+        // A picture that was overtaken would not be shown.
+        if is_whole && frame.is_newest {
+            let timecode = read_timecode(picture);
+            Stages::record(self.stages, |stages| {
+                stages.hand_over.record(began.since(frame.complete_at));
+                stages.decode.record(ended.since(began));
+                if let Some(timecode) = timecode {
+                    stages.total.record(timecode.age(ended));
+                }
+            });
+            if let Some(screen) = &mut self.screen {
+                screen(frame.remote_track(), picture);
+            }
+        }
+        is_whole
+    }
+
+    /// Puts a strip into its track's picture; shows what a newer frame has overtaken only to the recorder.
+    fn handle_strip(
+        &mut self,
+        tracks: &mut HashMap<(RemoteTrack, u8), StripTrack>,
+        key: (RemoteTrack, u8),
+        strip: &ArrivedStrip,
+    ) -> io::Result<()> {
+        let size_max = self.announced.size_of(key.0);
+        let track = tracks.entry(key).or_insert_with(|| StripTrack::new(size_max));
+        if track.size_max() != size_max {
+            *track = StripTrack::new(size_max);
+        }
+        match track.handle(strip, Clock::now) {
+            Ok(None) => {}
+            Ok(Some(overtaken)) => self.counted.count_strips(key.0, &overtaken, true),
+            Err(_) => self.counted.count_refused(key.0),
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, key: RemoteTrack, track: &mut StripTrack, shown: &Gathered) -> io::Result<()> {
+        let began = Clock::now();
+        let picture = track.picture();
+        let ended = Clock::now();
         let timecode = read_timecode(picture);
-        Stages::record(stages, |stages| {
-            stages.hand_over.record(began.since(frame.complete_at));
-            stages.decode.record(ended.since(began));
+        Stages::record(self.stages, |stages| {
+            stages.reassemble.record(shown.gathered);
+            stages.hand_over.record(began.since(shown.last_at));
+            stages.decode.record(shown.decoding);
+            stages.paint.record(ended.since(began));
             if let Some(timecode) = timecode {
                 stages.total.record(timecode.age(ended));
             }
         });
+        self.counted.count_strips(key, shown, false);
+        if let Some(recorder) = self.recorder.as_mut() {
+            recorder.record_picture(key, picture, shown)?;
+        }
+        if let Some(screen) = &mut self.screen {
+            screen(key, picture);
+        }
+        Ok(())
     }
-    is_whole
 }

@@ -107,10 +107,11 @@ impl Capture {
         let info = TrackInfo { is_on: true, codec: Codec::Pcm16k, width: 0, height: 0 };
         let track = TrackId::MICROPHONE;
         let mut detector = VoiceDetector::new();
+        let mut timestamp = 0u32;
         Self::spawn_steps(
             "microphone",
             info,
-            move |count| {
+            move |_| {
                 let mut block = [0i16; NARROW_SAMPLES];
                 if source.next_block(&mut block)?.is_none() {
                     return Ok(Step::Over);
@@ -118,13 +119,14 @@ impl Capture {
                 let (level, is_voice) = detector.handle_block(&block);
                 let level = level & 0x7f | u8::from(is_voice) << 7;
                 let bytes = block.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-                let timestamp = (count as u32).wrapping_mul(NARROW_SAMPLES as u32);
                 let now = Clock::now();
+                let begins_at = timestamp;
+                timestamp = timestamp.wrapping_add(NARROW_SAMPLES as u32);
                 Ok(Step::Frames(vec![CapturedFrame {
                     room,
                     track,
                     layer: 0,
-                    timestamp,
+                    timestamp: begins_at,
                     level,
                     bytes,
                     strips: None,
