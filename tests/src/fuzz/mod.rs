@@ -53,7 +53,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     Target { name: "client_machine", run: client_machine, landmarks: client_machine::LANDMARKS },
     Target { name: "control_stream", run: control_stream, landmarks: control_stream::LANDMARKS },
     Target { name: "datagram", run: datagram, landmarks: datagram::LANDMARKS },

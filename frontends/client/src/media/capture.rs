@@ -64,21 +64,6 @@ impl Capture {
         Arc::clone(&self.figures)
     }
 
-    /// As [`Self::spawn_steps`], for a device each of whose turns is a frame.
-    pub(super) fn spawn(
-        name: &str,
-        info: TrackInfo,
-        mut next: impl FnMut(u64) -> io::Result<Option<CapturedFrame>> + Send + 'static,
-        frames: FrameSender,
-    ) -> io::Result<Self> {
-        let mut count = 0;
-        let step = move |_: bool| {
-            count += 1;
-            Ok(next(count - 1)?.map_or(Step::Over, |frame| Step::Frames(vec![frame])))
-        };
-        Self::spawn_steps(name, info, step, frames)
-    }
-
     /// Starts the thread. `next` takes the device's next turn; it is told whether the engine took all frames before.
     pub(super) fn spawn_steps(
         name: &str,
