@@ -5,13 +5,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use hph_core::crypto::hop::{Direction, HopHeader, HopOpener, HopSealer};
 use hph_core::endpoint::relay::{
-    HandOver, HopSecret, RelayCommand, RelayMachine, RelayOutput, RelayRoom, RelaySessionPlace, RelayStorage, Shards,
+    HandOver, HopSecret, RelayCommand, RelayMachine, RelayOutput, RelayReport, RelayRoom, RelaySessionPlace,
+    RelayStorage, Shards,
 };
 use hph_core::id::{RoomId, SessionId, Slot, TrackId};
 use hph_core::limits::{DATAGRAM_MAX_BYTES, HOP_HEADER_BYTES, HOP_PREFIX_BYTES, TAG_BYTES};
 use hph_core::time::Instant;
 use hph_core::wire::datagram::{Kind, TOKEN_BODY_BYTES};
-use hph_core::wire::media::MediaHeader;
+use hph_core::wire::media::{Form, MediaHeader};
 
 /// The SFrame header of a media packet with a small key id and a counter of two bytes.
 const SFRAME: [u8; 4] = [0x98, 0x01, 0x00, 0x40];
@@ -38,6 +39,8 @@ impl RelayOutput for Sink {
     fn hand_over(&mut self, _: usize, _: HandOver, _: &[u8]) {}
 
     fn hand_over_whole(&mut self, _: usize, _: SocketAddr, _: &[u8]) {}
+
+    fn report(&mut self, _: &RelayReport) {}
 }
 
 /// One person.
@@ -84,7 +87,7 @@ impl World {
         self.machine.apply(&RelayCommand::OpenSession { session, secret: HopSecret(secret) });
         self.machine.apply(&RelayCommand::Join { room_index, room, slot, session });
         let (track, is_on) = (TrackId::CAMERA, slot == Slot(0));
-        self.machine.apply(&RelayCommand::SetTrack { room_index, slot, track, is_on });
+        self.machine.apply(&RelayCommand::SetTrack { room_index, slot, track, is_on, width: 1280 });
         let address = SocketAddr::from((Ipv4Addr::new(10, 1, (index >> 8) as u8, index as u8), 4000));
         let sealer = HopSealer::new(&secret, session.0, Direction::ClientToServer);
         let mut person = Person { sealer, address, seq: 0 };
@@ -113,6 +116,7 @@ impl World {
             room: RoomId(room as u32),
             sender: Slot(0),
             track: TrackId::CAMERA,
+            parity: 0,
             seq: person.seq,
             timestamp: 0,
             frame: person.seq,
@@ -120,6 +124,7 @@ impl World {
             count: 1,
             layer: 0,
             level: 0,
+            form: Form::Fragments,
         };
         let clear = [&header.emit()[..], &SFRAME, &[7; TAG_BYTES]].concat();
         let prefix = person.sealer.seal_clear(NOW, Kind::Media as u8, &clear).expect("a fresh key");

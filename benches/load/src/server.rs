@@ -113,19 +113,20 @@ pub fn serve(arguments: &[&str], count: Option<fn() -> u64>) -> io::Result<()> {
         machine::pin(Role::Relay);
     }
     let default = ServerConfig::default();
-    let rates = if arguments.contains(&WIDE) {
-        (1_000_000, 1_000_000)
-    } else {
-        (default.datagrams_per_second, default.datagrams_burst)
+    let is_wide = arguments.contains(&WIDE);
+    let rates = match is_wide {
+        true => (1_000_000, 1_000_000),
+        false => (default.datagrams_per_second, default.datagrams_burst),
     };
+    let budgets = if is_wide { (10_000_000, 10_000_000) } else { (default.receiver_kbps, default.room_kbps) };
     let data = tempfile::Builder::new().prefix("hph-bench-").tempdir()?;
     let config = ServerConfig {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         data_dir: data.path().to_owned(),
         datagrams_per_second: rates.0,
         datagrams_burst: rates.1,
-        receiver_kbps: 10_000_000,
-        room_kbps: 10_000_000,
+        receiver_kbps: budgets.0,
+        room_kbps: budgets.1,
         relay_threads: arguments.first().and_then(|threads| threads.parse().ok()).unwrap_or(0),
         ..default
     };

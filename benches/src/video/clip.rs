@@ -176,7 +176,7 @@ impl Drawn {
                 // A line is typed, and a cursor blinks.
                 let typed = self.frame * 3 % usize::from(picture.width - 200);
                 text_line(picture, 100, usize::from(picture.height) / 2, typed);
-                if self.frame / 12 % 2 == 0 {
+                if (self.frame / 12).is_multiple_of(2) {
                     picture.fill_rect(102 + typed, usize::from(picture.height) / 2, 2, 14, [20; 3]);
                 }
             }

@@ -23,7 +23,7 @@ use hph_platform::voice::{BLOCK_SAMPLES, SILENCE};
 
 use super::chirp::{RATE, chirp, find};
 use hph_load::figure::{Report, Rounds};
-use hph_load::server::ServerProcess;
+use hph_load::server::{ServerProcess, Setup};
 
 /// One chirp in this time.
 const INTERVAL_MS: u64 = 700;
@@ -55,7 +55,7 @@ pub fn run(report: &mut Report, is_quick: bool) -> io::Result<()> {
         ("default", FrameLength::Ms20, ProcessorConfig::default()),
         ("default_all", FrameLength::Ms20, all),
     ];
-    let server = ServerProcess::start(false)?;
+    let server = ServerProcess::start(&Setup::default())?;
     for (name, frame, processor) in cases {
         let config = VoiceConfig { frame, processor, ..VoiceConfig::default() };
         let call = Call::start(&server, name, config)?;

@@ -205,7 +205,7 @@ impl Steering {
         if excess > FASTER_FROM_US {
             Pace::Faster { likeness: likeness_for(excess) }
         } else if excess < -SLOWER_FROM_US {
-            Pace::Slower { likeness: likeness_for(-excess) }
+            Pace::Slower { likeness: likeness_for(excess.saturating_neg()) }
         } else {
             Pace::Keep
         }

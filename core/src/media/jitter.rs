@@ -416,7 +416,7 @@ impl JitterBuffer {
                 self.decode_ahead(ACCELERATE_SAMPLES, decoder);
                 let samples = self.pcm.accelerate(likeness);
                 self.stats.accelerated_samples = self.stats.accelerated_samples.saturating_add(samples as u64);
-                self.steering.handle_stretched(-micros_of_samples(samples), self.pcm.is_quiet());
+                self.steering.handle_stretched(micros_of_samples(samples).saturating_neg(), self.pcm.is_quiet());
             }
             Pace::Slower { likeness } => {
                 let samples = self.pcm.decelerate(likeness);

@@ -161,7 +161,7 @@ impl<'a> Meeting<'a> {
         Self {
             outcome: Outcome::new(),
             server,
-            clients: [client(first, 0), client(second, 1), client(third, 2)],
+            clients: [(first, 0), (second, 1), (third, 2)].map(|(memory, number)| client(memory, number)),
             now: Instant::from_micros(1_000_000),
             fault: None,
             last_kid: 0,

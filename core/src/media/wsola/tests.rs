@@ -55,11 +55,13 @@ fn steepest(sound: &[f32]) -> f32 {
     sound.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max)
 }
 
+type Change = fn(&mut PcmQueue) -> usize;
+
 #[test]
 fn a_voice_gets_shorter_or_longer_at_the_same_pitch_and_without_a_click() {
     for hertz in [90.0, 140.0, 220.0, 390.0] {
         let sound = voice(96_000, hertz);
-        let ways: [(&str, fn(&mut PcmQueue) -> usize); 2] =
+        let ways: [(&str, Change); 2] =
             [("faster", |queue| queue.accelerate(0.6)), ("slower", |queue| queue.decelerate(0.6))];
         for (name, change) in ways {
             let (heard, changed) = play(&sound, change);
