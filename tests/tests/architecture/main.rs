@@ -27,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("hph-no-heap", &["hph-core"]),
     ("hph-no-panic", &["hph-core"]),
     ("hph-bare-metal", &["hph-core"]),
+    ("hph-hardware", &["hph-core", "hph-platform"]),
     ("hph-tests", MAY_USE_ALL),
     ("hph-fuzz", MAY_USE_ALL),
     ("hph-benches", MAY_USE_ALL),
