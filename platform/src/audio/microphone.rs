@@ -212,6 +212,7 @@ where
     f32: FromSample<T>,
 {
     let channels = usize::from(form.config.channels).max(1);
+    let block = form.config.sample_rate as usize / 100;
     let (heard, failed) = (Arc::clone(shared), Arc::clone(shared));
     device.build_input_stream::<T, _, _>(
         form.config,
@@ -226,7 +227,8 @@ where
                 chunk.fill_from_iter(data.chunks_exact(channels).map(mix));
             }
             heard.missed.fetch_add((frames - taken) as u64, Ordering::Relaxed);
-            heard.called(frames);
+            // PulseAudio hands out half a millisecond at a time: most callbacks complete no block.
+            heard.called(frames, RING_SAMPLES - ring.slots() >= block);
         },
         move |error| failed.failed(error.kind()),
         Some(std::time::Duration::from_secs(2)),

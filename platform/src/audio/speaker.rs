@@ -264,7 +264,7 @@ fn build_of<T: SizedSample + FromSample<f32>>(
             if played.calls.load(Ordering::Relaxed) > 2 {
                 played.missed.fetch_add((frames - there) as u64, Ordering::Relaxed);
             }
-            played.called(frames);
+            played.called(frames, true);
         },
         move |error| failed.failed(error.kind()),
         Some(std::time::Duration::from_secs(2)),

@@ -44,11 +44,11 @@ impl Shared {
         let _ = self.waker.set(std::thread::current());
     }
 
-    /// Called at the end of a callback.
-    pub fn called(&self, samples: usize) {
+    /// Called at the end of a callback: how many samples it was about, and whether the thread has something to do.
+    pub fn called(&self, samples: usize, is_due: bool) {
         self.call_samples.store(u32::try_from(samples).unwrap_or(u32::MAX), Ordering::Relaxed);
         self.calls.fetch_add(1, Ordering::Release);
-        if let Some(thread) = self.waker.get() {
+        if let Some(thread) = self.waker.get().filter(|_| is_due) {
             thread.unpark();
         }
     }
@@ -190,7 +190,7 @@ mod tests {
         health.opened(START);
         for second in 0..10u64 {
             (0..5).for_each(|_| shared.failed(ErrorKind::Xrun));
-            shared.called(480);
+            shared.called(480, true);
             assert!(health.is_alive(&shared, later(second * 1000)), "second {second}");
         }
         (0..ERRORS_MAX).for_each(|_| shared.failed(ErrorKind::BackendError));
@@ -202,7 +202,7 @@ mod tests {
         let shared = Shared::default();
         let mut health = Health::new(START);
         health.opened(START);
-        shared.called(480);
+        shared.called(480, true);
         assert!(health.is_alive(&shared, later(10)));
         assert!(health.is_alive(&shared, later(1_900)));
         assert!(!health.is_alive(&shared, later(2_100)));
@@ -232,7 +232,7 @@ mod tests {
         health.opened(now);
         let shared = Shared::default();
         for second in 1..=6 {
-            shared.called(480);
+            shared.called(480, true);
             health.is_alive(&shared, now + Duration::from_secs(second));
         }
         let end = now + Duration::from_secs(7);

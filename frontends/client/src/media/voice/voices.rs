@@ -129,3 +129,6 @@ impl Voice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
