@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hph_client::core::crypto::senderkey::DeviceSecret;
 use hph_client::core::endpoint::client::{
-    ClientEvent, ClientMachine, ClientOutput, ClientRoomPlace, ClientStorage, OutgoingFrame, Pieces,
+    ClientEvent, ClientMachine, ClientOutput, ClientRepair, ClientRoomPlace, ClientStorage, OutgoingFrame, Pieces,
 };
 use hph_client::core::endpoint::signin::client::{ClientSignIn, Credentials, SignInStep};
 use hph_client::core::id::{RoomId, Slot, TrackId};
@@ -253,7 +253,7 @@ fn storage() -> ClientStorage<'static> {
     let slots = vec![ReassemblySlot::EMPTY; 1].leak();
     let tracks = vec![TrackWindow::EMPTY; 1].leak();
     let reassembler = Reassembler::new(slots, vec![0; FRAME_MAX_BYTES].leak(), tracks, DEADLINE_DEFAULT);
-    ClientStorage { rooms, reassembler, held: &mut [] }
+    ClientStorage { rooms, reassembler, held: &mut [], repair: ClientRepair::default() }
 }
 
 fn flush_control(stream: &mut impl Write, out: &mut Outbox) -> io::Result<()> {

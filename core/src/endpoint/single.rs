@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 
 use super::relay::{
     Budgets, HandOver, RelayCommand, RelayMachine, RelayOutput, RelayReport, RelayRoom, RelaySessionPlace,
-    RelayStorage, Shards,
+    RelayStorage, RepairFigures, Shards,
 };
 use super::server::{
     Identity, OpenRoom, RateLimits, ServerEvent, ServerMachine, ServerOutput, ServerStorage, StoredChat,
@@ -13,6 +13,8 @@ use super::server::{
 use crate::error::{DropReason, Full};
 use crate::id::{RoomId, SessionId};
 use crate::limits::HOP_PREFIX_BYTES;
+use crate::media::cache::PacketCache;
+use crate::media::feedback::Downstream;
 use crate::stats::DropCounters;
 use crate::time::Instant;
 use crate::wire::control::{ClientMessage, Refusal, ServerMessage, SignOutReason};
@@ -35,6 +37,8 @@ pub struct SingleStorage<'a> {
     pub relay_sessions: &'a mut [RelaySessionPlace],
     /// One place per room.
     pub relay_rooms: &'a mut [RelayRoom],
+    /// As [`RelayStorage::cache`].
+    pub relay_cache: PacketCache<'a>,
 }
 
 /// Both planes. Each method is that of [`ServerMachine`] or [`RelayMachine`]; commands are applied at once.
@@ -84,6 +88,8 @@ impl<O: SingleOutput> RelayOutput for FromRelay<'_, '_, O> {
     fn hand_over(&mut self, _: usize, _: HandOver, _: &[u8]) {}
 
     fn hand_over_whole(&mut self, _: usize, _: SocketAddr, _: &[u8]) {}
+
+    fn tell(&mut self, _: usize, _: u16, _: Downstream) {}
 }
 
 /// The control plane's output while the packet plane is busy. One report leads to one command at most.
@@ -109,7 +115,8 @@ impl<O: SingleOutput> ServerOutput for Later<'_, O> {
 impl<'a> SingleServer<'a> {
     /// A server without sessions and rooms. `seed` is 32 bytes of entropy.
     pub fn new(storage: SingleStorage<'a>, limits: RateLimits, seed: [u8; 32]) -> Self {
-        let relay = RelayStorage { sessions: storage.relay_sessions, rooms: storage.relay_rooms };
+        let relay =
+            RelayStorage { sessions: storage.relay_sessions, rooms: storage.relay_rooms, cache: storage.relay_cache };
         // Both draw random numbers, and never the same ones.
         let relay_seed = seed.map(|byte| !byte);
         Self {
@@ -176,10 +183,21 @@ impl<'a> SingleServer<'a> {
         self.with_relay(now, out, |relay, out| relay.handle_datagram(now, from, bytes, out))
     }
 
-    /// [`ServerMachine::handle_timeout`].
+    /// [`ServerMachine::handle_timeout`] and [`RelayMachine::handle_timeout`].
     pub fn handle_timeout(&mut self, now: Instant, out: &mut impl SingleOutput) {
         self.split(out, |control, out| control.handle_timeout(now, out));
         self.settle(now, out);
+        self.with_relay(now, out, |relay, out| relay.handle_timeout(now, out));
+    }
+
+    /// The earlier of [`ServerMachine::poll_timeout`] and [`RelayMachine::poll_timeout`].
+    pub fn poll_timeout(&self) -> Instant {
+        self.control.poll_timeout().min(self.relay.poll_timeout())
+    }
+
+    /// [`RelayMachine::repair`].
+    pub const fn repair(&self) -> &RepairFigures {
+        self.relay.repair()
     }
 
     /// [`ServerMachine::poll_control`].

@@ -192,11 +192,11 @@ mod tests {
     fn it_goes_down_at_once_and_up_only_after_a_clean_time() {
         let mut ladder = Ladder::default();
         frame(&mut ladder, 20_000);
-        let good = ladder.choose(at_ms(0), 6_000_000, 0);
+        let good = ladder.choose(at_ms(0), 8_000_000, 0);
         let bad = ladder.choose(at_ms(10), 500_000, 0);
         assert_ne!(good, bad);
-        assert_eq!(ladder.choose(at_ms(2_900), 6_000_000, 0), bad);
-        assert_eq!(ladder.choose(at_ms(3_100), 6_000_000, 0), good);
+        assert_eq!(ladder.choose(at_ms(2_900), 8_000_000, 0), bad);
+        assert_eq!(ladder.choose(at_ms(3_100), 8_000_000, 0), good);
     }
 
     #[test]

@@ -166,6 +166,8 @@ pub struct RateController {
     competed_at: Option<Instant>,
     heard_at: Option<Instant>,
     halved_at: Instant,
+    /// When media was last sent.
+    sent_at: Instant,
 }
 
 impl RateController {
@@ -194,6 +196,7 @@ impl RateController {
             competed_at: None,
             heard_at: None,
             halved_at: zero,
+            sent_at: zero,
         }
     }
 
@@ -223,6 +226,15 @@ impl RateController {
             self.halved_at = now;
             self.grant(self.target_bps / 2, RateReason::Silence);
         }
+    }
+
+    /// Notes that media is being sent, which must be reported; after a pause silence counts from here.
+    pub fn handle_sending(&mut self, now: Instant) {
+        if now.since(self.sent_at) > REPORT_SILENCE_MAX {
+            self.halved_at = self.halved_at.max(now);
+        }
+        self.sent_at = now;
+        self.handle_timeout(now);
     }
 
     /// When [`Self::handle_timeout`] is due, if media is being sent.

@@ -18,6 +18,10 @@ pub enum Kind {
     Ping = 5,
     /// Server to client: the ping's clock, 8 bytes, and the server's clock, 8 bytes.
     Pong = 6,
+    /// Either way: media packets that did not come ([`crate::media::nack`]).
+    Nack = 7,
+    /// Either way: which datagrams of this hop came, and when ([`crate::media::feedback`]).
+    Feedback = 8,
 }
 
 impl Kind {
@@ -33,6 +37,8 @@ impl Kind {
             4 => Self::Media,
             5 => Self::Ping,
             6 => Self::Pong,
+            7 => Self::Nack,
+            8 => Self::Feedback,
             _ => return Err(DropReason::UnknownKind),
         })
     }

@@ -18,6 +18,7 @@ use std::thread::JoinHandle;
 use hph_core::endpoint::relay::{
     Budgets, RelayCommand, RelayMachine, RelayReport, RelayRoom, RelaySessionPlace, RelayStorage, SHARDS_MAX, Shards,
 };
+use hph_core::media::cache::{CACHE_PACKET_BYTES, CachePlace, PacketCache};
 use hph_core::stats::Histogram;
 use hph_platform::doorbell::Doorbell;
 use hph_platform::entropy;
@@ -43,6 +44,10 @@ const MESSAGES_A_TURN: usize = 16;
 const SPARE_BYTES: usize = 256 * 1024;
 /// Datagrams that wait for one flush: a frame of 64 packets to 32 receivers.
 const QUEUE_DATAGRAMS: usize = 2048;
+
+/// Packets that a thread keeps to send them again: what eight cameras of 1400 packets a second send in a third of a
+/// second, which is several round trips.
+const CACHE_PACKETS: usize = 4096;
 
 /// The sockets of all shards, in order.
 pub(crate) struct Sockets {
@@ -96,7 +101,8 @@ impl Sockets {
         let lanes = Shards::new(count).places(sessions_max);
         let buffers = self.offloads.iter().map(|offload| {
             let (received, queue) = buffers(offload, lanes);
-            received.memory_bytes() + queue.memory_bytes() + COMMANDS_MAX * size_of::<RelayCommand>()
+            let cache = CACHE_PACKETS * (CACHE_PACKET_BYTES + size_of::<CachePlace>());
+            cache + received.memory_bytes() + queue.memory_bytes() + COMMANDS_MAX * size_of::<RelayCommand>()
         });
         rings + buffers.sum::<usize>()
     }
@@ -156,6 +162,10 @@ impl Relays {
             let storage = RelayStorage {
                 sessions: crate::meeting::table::<RelaySessionPlace>(shards.places(sessions_max)),
                 rooms: crate::meeting::table::<RelayRoom>(rooms_max),
+                cache: PacketCache::new(
+                    vec![CachePlace::EMPTY; CACHE_PACKETS].leak(),
+                    vec![0; CACHE_PACKETS * CACHE_PACKET_BYTES].leak(),
+                ),
             };
             let (received, queue) = buffers(offload, shards.places(sessions_max));
             let (sender, commands) = sync_channel(COMMANDS_MAX);

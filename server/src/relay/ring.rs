@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hph_core::endpoint::relay::HandOver;
+use hph_core::media::feedback::Downstream;
 use hph_platform::doorbell::Doorbell;
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -21,6 +22,13 @@ pub(super) enum Crossing {
     Whole {
         /// Where it came from.
         from: SocketAddr,
+    },
+    /// No packet: what becomes of those of a room there.
+    Told {
+        /// The room's place in the table.
+        room_index: u16,
+        /// What its senders should know.
+        downstream: Downstream,
     },
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use hph_core::endpoint::relay::{HandOver, RelayCommand, RelayMachine, RelayOutput, RelayReport};
 use hph_core::limits::{HOP_PREFIX_BYTES, ROOM_PARTICIPANTS_MAX};
+use hph_core::media::feedback::Downstream;
 use hph_core::stats::Histogram;
 use hph_core::time::{Duration, Instant};
 use hph_platform::clock::Clock;
@@ -83,6 +84,10 @@ impl RelayOutput for Output<'_> {
         // What finds no room is told again.
         let _ = reports.try_send((shard, *report));
     }
+
+    fn tell(&mut self, shard: usize, room_index: u16, downstream: Downstream) {
+        self.exits.push(shard, Crossing::Told { room_index, downstream }, &[]);
+    }
 }
 
 impl Shard {
@@ -102,6 +107,7 @@ impl Shard {
             self.settle(now);
             self.handle_received(now);
             let crossed = self.handle_inbound(now);
+            self.handle_timeout(now);
             for exit in self.exits.outbound.iter_mut().flatten() {
                 exit.ring();
             }
@@ -121,6 +127,12 @@ impl Shard {
                 Clock::sleep(ERROR_PAUSE);
             } else if !is_at_work {
                 let limit = (!is_published).then_some(PUBLISH_INTERVAL);
+                let due = self.machine.poll_timeout();
+                let limit = if due == Instant::NEVER {
+                    limit
+                } else {
+                    Some(limit.unwrap_or(due.since(now)).min(due.since(now)))
+                };
                 let bell = Arc::clone(&self.bell);
                 let socket = &self.socket;
                 let (inbound, commands, machine) = (&self.inbound, &self.commands, &mut self.machine);
@@ -154,17 +166,28 @@ impl Shard {
         }
     }
 
+    fn handle_timeout(&mut self, now: Instant) {
+        if now >= self.machine.poll_timeout() {
+            self.machine.handle_timeout(now, &mut Output { queue: &mut self.queue, exits: &mut self.exits });
+        }
+    }
+
     /// Handles what other shards left, as far as there is space for it; the rest has its turn next. Gives how many.
     fn handle_inbound(&mut self, now: Instant) -> usize {
         let mut count = 0;
         for index in 0..self.inbound.len() {
             while let Some((what, len_bytes)) = self.inbound[index].peek() {
+                if let Crossing::Told { room_index, downstream } = what {
+                    self.inbound[index].take(&mut []);
+                    self.machine.handle_told(now, room_index, downstream);
+                    continue;
+                }
                 if len_bytes > self.received.spare_bytes() {
                     return count;
                 }
                 let from = match what {
-                    Crossing::Packet(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
                     Crossing::Whole { from } => from,
+                    Crossing::Packet(_) | Crossing::Told { .. } => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
                 };
                 let inbound = &mut self.inbound[index];
                 let Some(datagram) = self.received.put(from, len_bytes, |space| inbound.take(space)) else { break };
@@ -174,6 +197,7 @@ impl Shard {
                 let _ = match what {
                     Crossing::Packet(what) => self.machine.handle_handed_over(now, what, datagram.bytes, &mut output),
                     Crossing::Whole { from } => self.machine.handle_datagram(now, from, datagram.bytes, &mut output),
+                    Crossing::Told { .. } => Ok(()),
                 };
                 count += 1;
                 self.flush_if_full();

@@ -143,6 +143,7 @@ pub struct Meeting<'a> {
 
 impl<'a> Meeting<'a> {
     /// A server with one room, and three clients that are not signed in.
+    #[allow(clippy::large_stack_arrays, reason = "three clients are what this is about")]
     pub fn new(memory: &'a mut Memory, count: Counter) -> Self {
         let Memory {
             sessions,
@@ -155,7 +156,7 @@ impl<'a> Meeting<'a> {
             frame,
         } = memory;
         let server = ServerStorage { sessions, rooms, calls };
-        let storage = SingleStorage { server, relay_sessions, relay_rooms };
+        let storage = SingleStorage { server, relay_sessions, relay_rooms, relay_cache: Default::default() };
         let mut server = SingleServer::new(storage, RateLimits::default(), [0x5e; 32]);
         server.add_room(ROOM, "Nhóm 17", 0).expect("there is a place for one room");
         Self {
@@ -375,5 +376,9 @@ fn client(memory: &mut ClientMemory, number: u8) -> ClientMachine<'_> {
     let ClientMemory { rooms, slots, bytes, tracks } = memory;
     let reassembler = Reassembler::new(slots, bytes, tracks, DEADLINE_DEFAULT);
     let device = DeviceSecret::from_seed(&[number + 0x31; 32]);
-    ClientMachine::new(ClientStorage { rooms, reassembler, held: &mut [] }, device, [number + 0x11; 32])
+    ClientMachine::new(
+        ClientStorage { rooms, reassembler, held: &mut [], repair: Default::default() },
+        device,
+        [number + 0x11; 32],
+    )
 }

@@ -12,7 +12,11 @@ use hph_core::endpoint::server::{ServerEvent, ServerMachine, ServerOutput};
 use hph_core::error::{DropReason, Full, Malformed};
 use hph_core::id::{RoomId, SessionId, Slot, TrackId};
 use hph_core::limits::{HOP_PREFIX_BYTES, TAG_BYTES};
+use hph_core::media::cache::PacketCache;
+use hph_core::media::feedback::{Downstream, FEEDBACK_MAX_BYTES, FeedbackReport, ReceiveLog, SentLog};
 use hph_core::media::fragment::{Fragment, Fragmenter};
+use hph_core::media::nack::{GapTracker, Gaps, NackBody, parse_nack};
+use hph_core::media::parity::{ParityEncoder, Recovery, Symbol};
 use hph_core::media::reassembly::{FrameRef, Reassembler};
 use hph_core::media::track_window::TrackKey;
 use hph_core::rate::TokenBucket;
@@ -58,6 +62,10 @@ impl RelayOutput for Unknown {
     fn report(&mut self, report: &RelayReport) {
         black_box(report);
     }
+
+    fn tell(&mut self, shard: usize, room_index: u16, downstream: Downstream) {
+        black_box((shard, room_index, downstream));
+    }
 }
 
 impl ClientOutput for Unknown {
@@ -75,16 +83,19 @@ impl ClientOutput for Unknown {
 }
 
 /// Pointers to all of them.
-pub fn entries() -> [*const (); 31] {
+pub fn entries() -> [*const (); 41] {
     [
         relay_datagram as *const (),
         relay_handed_over as *const (),
         relay_command as *const (),
+        relay_timeout as *const (),
+        relay_told as *const (),
         server_control as *const (),
         server_tells as *const (),
         server_timeout as *const (),
         client_datagram as *const (),
         client_frame as *const (),
+        client_timeout as *const (),
         hop_seals as *const (),
         hop_opens_clear as *const (),
         hop_opens_body as *const (),
@@ -104,6 +115,13 @@ pub fn entries() -> [*const (); 31] {
         room_changes as *const (),
         room_reads as *const (),
         rate as *const (),
+        sent_log as *const (),
+        receive_log as *const (),
+        nack as *const (),
+        gaps as *const (),
+        cache as *const (),
+        parity as *const (),
+        recovery as *const (),
         stats as *const (),
         control_frames as *const (),
         control_parses as *const (),
@@ -123,6 +141,15 @@ fn relay_handed_over(relay: &mut RelayMachine<'_>, now: Instant, what: HandOver,
 
 fn relay_command(relay: &mut RelayMachine<'_>, command: &RelayCommand) {
     relay.apply(command);
+}
+
+fn relay_timeout(relay: &mut RelayMachine<'_>, now: Instant) -> Instant {
+    relay.handle_timeout(now, &mut Unknown);
+    relay.poll_timeout()
+}
+
+fn relay_told(relay: &mut RelayMachine<'_>, now: Instant, room_index: u16, downstream: Downstream) {
+    relay.handle_told(now, room_index, downstream);
 }
 
 fn server_control(server: &mut ServerMachine<'_>, now: Instant, from: SessionId, message: &ClientMessage<'_>) {
@@ -149,6 +176,11 @@ fn client_frame(
     frame: &OutgoingFrame<'_>,
 ) -> Result<u16, DropReason> {
     client.send_frame(now, room, frame, &mut Unknown)
+}
+
+fn client_timeout(client: &mut ClientMachine<'_>, now: Instant) -> Instant {
+    client.handle_timeout(now, &mut Unknown);
+    client.poll_timeout()
 }
 
 fn hop_seals(sealer: &mut HopSealer, now: Instant, kind: u8, clear: &[u8], body: &mut [u8]) -> Handled {
@@ -276,6 +308,55 @@ fn room_reads(room: &Room, seen: u32, joined: u32) {
 
 fn rate(bucket: &mut TokenBucket, now: Instant) -> bool {
     bucket.take(now)
+}
+
+fn sent_log(log: &mut SentLog, now: Instant, prefix: &[u8; HOP_PREFIX_BYTES], body: &[u8]) -> Handled {
+    log.note(now, prefix, body.len());
+    log.handle_report(now, &FeedbackReport::parse(body)?, |packet| _ = black_box(packet));
+    black_box(log.stats());
+    Ok(())
+}
+
+fn receive_log(log: &mut ReceiveLog, now: Instant, header: &HopHeader, out: &mut [u8; FEEDBACK_MAX_BYTES]) {
+    log.note(now, header.phase, header.counter, header.kind == 0, true);
+    black_box(log.poll_report(now, Downstream::default(), out));
+    black_box((log.loss(), log.poll_timeout()));
+}
+
+fn nack(body: &[u8], key: TrackKey, seq: u32, out: &mut NackBody) -> Handled {
+    for entry in parse_nack(body)? {
+        entry.packets().for_each(|seq| _ = black_box(seq));
+    }
+    black_box(out.add(key, seq));
+    black_box(out.finish());
+    Ok(())
+}
+
+fn gaps(gaps: &mut Gaps<&mut [GapTracker]>, now: Instant, header: &MediaHeader, rtt: Duration) -> Instant {
+    gaps.note(now, header);
+    gaps.handle_made(header);
+    black_box(gaps.poll(now, rtt));
+    gaps.forget(header.room.0, header.sender.0);
+    gaps.due_at()
+}
+
+fn cache(cache: &mut PacketCache<'_>, key: TrackKey, seq: u32, clear: usize, payload: &[u8]) {
+    cache.store(key, seq, clear, payload);
+    black_box(cache.find(key, seq));
+}
+
+fn parity(memory: &mut [Symbol], count: u16, parity: u8, index: u16, sealed: &[u8]) {
+    let mut encoder = ParityEncoder::new(memory, count, parity);
+    encoder.add(index, sealed);
+    encoder.symbols().for_each(|symbol| _ = black_box(symbol));
+}
+
+fn recovery(recovery: &mut Recovery<'_>, now: Instant, header: &MediaHeader, sealed: &[u8]) {
+    if let Some(solvable) = recovery.insert(now, header, sealed) {
+        black_box(recovery.solve(&solvable));
+        black_box(recovery.next_made(&solvable));
+    }
+    recovery.forget(header.room.0, header.sender.0);
 }
 
 fn stats(drops: &mut DropCounters, reason: DropReason, spans: &mut Histogram, span: Duration, permille: u64) -> u64 {

@@ -55,7 +55,9 @@ impl ClientTruth {
                 reach("frame sent");
                 opener.open_clear(self.now, &header, tag, &payload[..layout.clear_len_bytes])
             }
-            Ok(Kind::Hello | Kind::Response | Kind::Ping) => opener.open_body(self.now, &header, tag, payload),
+            Ok(Kind::Hello | Kind::Response | Kind::Ping | Kind::Nack | Kind::Feedback) => {
+                opener.open_body(self.now, &header, tag, payload)
+            }
             other => panic!("the client sent {other:?}"),
         };
         assert!(opened.is_ok(), "the server refuses it: {opened:?}");

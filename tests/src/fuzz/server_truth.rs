@@ -97,12 +97,19 @@ impl SingleOutput for ServerTruth {
 
     fn datagram(&mut self, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
         let header = HopHeader::parse(prefix).expect("the server sends whole headers");
-        let cause = self.cause.expect("only a datagram causes datagrams");
         let id = SessionId(header.connection);
         let session = self.sessions.get_mut(&id).expect("a datagram of a live session");
         assert!(session.nonces.insert((header.phase, header.counter)), "a nonce came twice");
+        let kind = Kind::parse(header.kind);
+        if let Ok(Kind::Nack | Kind::Feedback) = kind {
+            let proves = self.cause.is_some_and(|cause| cause.from == to);
+            assert!(session.address == Some(to) || proves, "asked or told where nothing was proved");
+            reach(if kind == Ok(Kind::Nack) { "asked for a packet" } else { "feedback given" });
+            return self.sent.push((id, [prefix.as_slice(), payload].concat()));
+        }
+        let cause = self.cause.expect("only a datagram causes other datagrams");
         let is_no_longer = prefix.len() + payload.len() <= cause.len_bytes;
-        match Kind::parse(header.kind) {
+        match kind {
             Ok(Kind::Challenge) => assert!(to == cause.from && is_no_longer, "a challenge that nobody asked for"),
             Ok(Kind::Pong) => assert!(to == cause.from && is_no_longer && session.address == Some(to), "a stray pong"),
             Ok(Kind::Media) => {

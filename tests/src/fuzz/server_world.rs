@@ -9,6 +9,7 @@ use hph_core::endpoint::single::{SingleServer, SingleStorage};
 use hph_core::error::DropReason;
 use hph_core::id::{RoomId, SessionId, Slot, TrackId};
 use hph_core::limits::{HOP_HEADER_BYTES, HOP_PREFIX_BYTES};
+use hph_core::media::cache::{CACHE_PACKET_BYTES, CachePlace, PacketCache};
 use hph_core::time::{Duration, Instant};
 use hph_core::wire::control::{ClientMessage, Codec, DevicePublic, SignOutReason, TrackInfo};
 use hph_core::wire::datagram::Kind;
@@ -30,6 +31,7 @@ pub struct ServerMemory {
     calls: Vec<CallPlace>,
     relay_sessions: Vec<RelaySessionPlace>,
     relay_rooms: Vec<RelayRoom>,
+    cache: (Vec<CachePlace>, Vec<u8>),
 }
 
 impl ServerMemory {
@@ -40,6 +42,7 @@ impl ServerMemory {
             calls: vec![CallPlace::default(); CALLS],
             relay_sessions: (0..SESSIONS).map(|_| RelaySessionPlace::default()).collect(),
             relay_rooms: (0..ROOMS).map(|_| RelayRoom::default()).collect(),
+            cache: (vec![CachePlace::EMPTY; 8], vec![0; 8 * CACHE_PACKET_BYTES]),
         }
     }
 }
@@ -65,9 +68,10 @@ pub struct ServerWorld<'m> {
 impl<'m> ServerWorld<'m> {
     /// Nobody is there.
     pub fn new(memory: &'m mut ServerMemory, limits: RateLimits) -> Self {
-        let ServerMemory { sessions, rooms, calls, relay_sessions, relay_rooms } = memory;
+        let ServerMemory { sessions, rooms, calls, relay_sessions, relay_rooms, cache } = memory;
+        let relay_cache = PacketCache::new(&mut cache.0, &mut cache.1);
         let server = ServerStorage { sessions, rooms, calls };
-        let storage = SingleStorage { server, relay_sessions, relay_rooms };
+        let storage = SingleStorage { server, relay_sessions, relay_rooms, relay_cache };
         Self {
             machine: SingleServer::new(storage, limits, [7; 32]),
             truth: ServerTruth::default(),

@@ -18,6 +18,7 @@ use super::output::{ClientDeeds, Frame, client_frame, read_server};
 use super::random::Random;
 use super::world::{Happening, Item, Who, World};
 use super::{MS, Plan};
+use crate::repair_memory::RepairMemory;
 
 /// Most fragments of a frame that a client has the memory for.
 const SLOT_FRAGMENTS: usize = 64;
@@ -29,6 +30,7 @@ pub struct ClientMemory {
     bytes: Vec<u8>,
     tracks: Vec<TrackWindow>,
     held: Vec<HeldPacket>,
+    repair: RepairMemory,
 }
 
 impl ClientMemory {
@@ -40,6 +42,7 @@ impl ClientMemory {
             bytes: vec![0; plan.slots * SLOT_FRAGMENTS * FRAGMENT_PAYLOAD_MAX_BYTES],
             tracks: vec![TrackWindow::EMPTY; 96],
             held: vec![HeldPacket::EMPTY; 16],
+            repair: RepairMemory::default(),
         }
     }
 }
@@ -145,7 +148,8 @@ impl<'a> SimClient<'a> {
         let secret = DeviceSecret::from_seed(&random.key());
         let keys = secret.keys();
         let reassembler = Reassembler::new(&mut memory.slots, &mut memory.bytes, &mut memory.tracks, DEADLINE_DEFAULT);
-        let storage = ClientStorage { rooms: &mut memory.rooms, reassembler, held: &mut memory.held };
+        let (rooms, held, repair) = (&mut memory.rooms, &mut memory.held, memory.repair.lend());
+        let storage = ClientStorage { rooms, reassembler, held, repair };
         let person = if plan.is_account_shared && index == 1 { 0 } else { index };
         Self {
             machine: ClientMachine::new(storage, secret, random.key()),

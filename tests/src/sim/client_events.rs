@@ -94,7 +94,8 @@ impl World<'_> {
             }
             Note::Strip { room, slot, track, frame, index, bytes } => {
                 let view = self.clients[client].rooms.get(&room).expect("a strip of a room that we are in");
-                let author = view.roster.get(&slot).expect("a strip of somebody who is there").member;
+                let here = view.roster.get(&slot).map(|person| person.member);
+                let author = here.or(view.gone.get(&slot).copied()).expect("a strip of somebody who is or was there");
                 let receiver = self.membership(client, room).expect("a receiver who is there");
                 self.oracle.handle_strip(receiver, ((receiver.0, room, author), track, frame), index, &bytes);
             }

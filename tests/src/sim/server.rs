@@ -7,6 +7,7 @@ use hph_core::endpoint::relay::{RelayRoom, RelaySessionPlace};
 use hph_core::endpoint::server::{CallPlace, Identity, RateLimits, RoomPlace, ServerStorage, SessionPlace};
 use hph_core::endpoint::single::{SingleServer, SingleStorage};
 use hph_core::id::SessionId;
+use hph_core::media::cache::{CACHE_PACKET_BYTES, CachePlace, PacketCache};
 use hph_core::time::Instant;
 use hph_core::wire::control::{ClientMessage, Parsed, ServerMessage, SignOutReason, parse_client};
 use std::net::SocketAddr;
@@ -24,6 +25,7 @@ pub struct ServerMemory {
     calls: Vec<CallPlace>,
     relay_sessions: Vec<RelaySessionPlace>,
     relay_rooms: Vec<RelayRoom>,
+    cache: (Vec<CachePlace>, Vec<u8>),
 }
 
 impl ServerMemory {
@@ -35,6 +37,7 @@ impl ServerMemory {
             calls: (0..plan.clients).map(|_| CallPlace::default()).collect(),
             relay_sessions: (0..plan.sessions).map(|_| RelaySessionPlace::default()).collect(),
             relay_rooms: (0..plan.server_rooms).map(|_| RelayRoom::default()).collect(),
+            cache: (vec![CachePlace::EMPTY; 256], vec![0; 256 * CACHE_PACKET_BYTES]),
         }
     }
 }
@@ -78,7 +81,8 @@ fn machine<'a>(spare: &mut IterMut<'a, ServerMemory>, random: &mut Random) -> Op
     let memory = spare.next()?;
     let server = ServerStorage { sessions: &mut memory.sessions, rooms: &mut memory.rooms, calls: &mut memory.calls };
     let (relay_sessions, relay_rooms) = (&mut *memory.relay_sessions, &mut *memory.relay_rooms);
-    let storage = SingleStorage { server, relay_sessions, relay_rooms };
+    let relay_cache = PacketCache::new(&mut memory.cache.0, &mut memory.cache.1);
+    let storage = SingleStorage { server, relay_sessions, relay_rooms, relay_cache };
     let normal = RateLimits::default();
     let limits = RateLimits {
         chats: if random.chance(300) { (2, 3) } else { normal.chats },

@@ -335,6 +335,10 @@ impl<'a> World<'a> {
     pub fn note_media(&mut self, author: Membership, bytes: &[u8]) {
         if bytes.first() == Some(&(Kind::Media as u8)) {
             let layout = MediaLayout::parse(&bytes[HOP_PREFIX_BYTES..]).expect("a machine sends whole packets");
+            // Parity has no seal of its own.
+            if layout.header.is_parity() {
+                return;
+            }
             self.oracle.handle_media_sealed(author, &layout);
             self.mallory.tap(self.now_us, author, &layout, &bytes[HOP_PREFIX_BYTES..]);
         }

@@ -79,7 +79,7 @@ impl ClientMachine<'_> {
         let room = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|room| room.id == id);
         let Some(room) = room else { return };
         // A second membership begins like the first: with nobody known, and a key that nobody has.
-        room.forget_members(&mut self.reassembler);
+        room.forget_members(&mut self.incoming);
         room.joined = Some(place);
         room.make_own_key(place.0, &mut self.random);
         // After a restart with less history than we have read, we begin where it ends.
@@ -116,7 +116,7 @@ impl ClientMachine<'_> {
         let is_known = room.member_mut(slot).is_some_and(|member| member.member == info.member);
         if !is_known {
             // Somebody else may have been here whose leave was overtaken.
-            if room.forget_member(slot, &mut self.reassembler).is_some_and(|member| member.gone_at.is_none()) {
+            if room.forget_member(slot, &mut self.incoming).is_some_and(|member| member.gone_at.is_none()) {
                 room.rotate_own_key_soon(now);
             }
             if let Some(place) = room.members.get_mut(usize::from(slot.0)) {

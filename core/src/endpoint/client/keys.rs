@@ -157,7 +157,7 @@ impl ClientMachine<'_> {
     pub(super) fn drive_keys(&mut self, now: Instant, out: &mut impl ClientOutput) {
         for room in self.rooms.iter_mut().filter_map(|place| place.room_mut()) {
             room.drive_key(now, &self.device, &mut self.random, out);
-            room.forget_gone(now, &mut self.reassembler);
+            room.forget_gone(now, &mut self.incoming);
             for member in room.members.iter_mut().flatten() {
                 member.keys.forget_old(now);
             }

@@ -1,14 +1,16 @@
 //! The datagram path to the server: binding our address to the session, pings, round-trip time, loss of the path.
 
+use super::repair::LinkRepair;
 use super::{ClientEvent, ClientMachine, ClientOutput};
 use crate::crypto::hop::{Direction, HopHeader, HopOpener, HopSealer};
 use crate::error::DropReason;
 use crate::id::SessionId;
 use crate::limits::{DATAGRAM_MAX_BYTES, HOP_HEADER_BYTES, HOP_PREFIX_BYTES, TAG_BYTES};
+use crate::media::feedback::{Downstream, ReceiveLog, SentLog, smooth};
 use crate::media::rate::{RateController, RateLimits};
 use crate::time::{Duration, Instant};
 use crate::wire::control::ClientMessage;
-use crate::wire::datagram::{Kind, PING_BODY_BYTES, TOKEN_BODY_BYTES, emit_clocks, parse_clocks};
+use crate::wire::datagram::{Kind, TOKEN_BODY_BYTES, emit_clocks, parse_clocks};
 
 /// While the server has not bound our address, ask this often.
 const HELLO_INTERVAL: Duration = Duration::from_millis(150);
@@ -30,8 +32,14 @@ const UPLINK: RateLimits = RateLimits { reserve_bps: 150_000, start_bps: 2_000_0
 
 /// The keys and the state of one signed-in session's datagrams.
 pub(super) struct Link {
-    pub sealer: HopSealer,
-    pub opener: HopOpener,
+    sealer: HopSealer,
+    opener: HopOpener,
+    /// What was sent, and what came.
+    pub sent: SentLog,
+    pub received: ReceiveLog,
+    /// As the server told last.
+    pub downstream: Downstream,
+    pub repair: LinkRepair,
     is_up: bool,
     next_at: Instant,
     answered_at: Instant,
@@ -61,11 +69,23 @@ pub struct LinkStats {
     pub settled_at: Option<Instant>,
 }
 
+/// What a hop seal covers.
+pub(super) enum Sealed<'a> {
+    /// Of a media packet, the part that everybody may read.
+    Clear(&'a [u8]),
+    /// Of anything else, the encrypted body.
+    Body(&'a mut [u8]),
+}
+
 impl Link {
     pub fn new(now: Instant, session: SessionId, exporter: &[u8; 32]) -> Self {
         Self {
             sealer: HopSealer::new(exporter, session.0, Direction::ClientToServer),
             opener: HopOpener::new(exporter, session.0, Direction::ServerToClient),
+            sent: SentLog::default(),
+            received: ReceiveLog::default(),
+            downstream: Downstream::default(),
+            repair: LinkRepair::default(),
             is_up: false,
             next_at: now,
             answered_at: now,
@@ -123,8 +143,25 @@ impl Link {
         }
     }
 
-    /// Seals and sends one of the short datagrams.
-    fn send(
+    /// Accepts a datagram of which `clear` is authenticated and `body` encrypted.
+    pub fn open(
+        &mut self,
+        now: Instant,
+        header: &HopHeader,
+        tag: &[u8; TAG_BYTES],
+        sealed: Sealed<'_>,
+    ) -> Result<(), DropReason> {
+        let is_media = matches!(sealed, Sealed::Clear(_));
+        let opened = match sealed {
+            Sealed::Clear(clear) => self.opener.open_clear(now, header, tag, clear)?,
+            Sealed::Body(body) => self.opener.open_body(now, header, tag, body)?,
+        };
+        self.received.note(now, header.phase, header.counter, opened.is_newest, is_media);
+        Ok(())
+    }
+
+    /// Seals and sends a datagram that is not media.
+    pub fn send(
         &mut self,
         now: Instant,
         kind: Kind,
@@ -132,23 +169,44 @@ impl Link {
         out: &mut impl ClientOutput,
     ) -> Result<(), DropReason> {
         let prefix = self.sealer.seal_body(now, kind as u8, body)?;
-        let mut datagram = [0; HOP_PREFIX_BYTES + PING_BODY_BYTES];
-        let (head, rest) = datagram.split_at_mut(HOP_PREFIX_BYTES);
-        head.copy_from_slice(&prefix);
-        rest.get_mut(..body.len()).ok_or(DropReason::Length)?.copy_from_slice(body);
-        let len_bytes = HOP_PREFIX_BYTES.saturating_add(body.len());
-        out.datagram(datagram.get(..len_bytes).ok_or(DropReason::Length)?);
+        self.emit(now, &prefix, body, out)
+    }
+
+    /// Seals and sends a media packet, of which the first `clear_len_bytes` are authenticated.
+    pub fn send_media(
+        &mut self,
+        now: Instant,
+        payload: &[u8],
+        clear_len_bytes: usize,
+        out: &mut impl ClientOutput,
+    ) -> Result<(), DropReason> {
+        let clear = payload.get(..clear_len_bytes).ok_or(DropReason::Length)?;
+        let prefix = self.sealer.seal_clear(now, Kind::Media as u8, clear)?;
+        self.emit(now, &prefix, payload, out)
+    }
+
+    fn emit(
+        &mut self,
+        now: Instant,
+        prefix: &[u8; HOP_PREFIX_BYTES],
+        payload: &[u8],
+        out: &mut impl ClientOutput,
+    ) -> Result<(), DropReason> {
+        let mut datagram = [0; DATAGRAM_MAX_BYTES];
+        let len_bytes = HOP_PREFIX_BYTES.saturating_add(payload.len());
+        let datagram = datagram.get_mut(..len_bytes).ok_or(DropReason::Length)?;
+        let (head, rest) = datagram.split_at_mut_checked(HOP_PREFIX_BYTES).ok_or(DropReason::Length)?;
+        head.copy_from_slice(prefix);
+        rest.copy_from_slice(payload);
+        self.sent.note(now, prefix, len_bytes);
+        out.datagram(datagram);
         Ok(())
     }
 
     fn handle_pong(&mut self, now: Instant, body: &[u8]) -> Result<(), DropReason> {
         let (sent_us, server_us) = parse_clocks(body)?;
         let round = now.as_micros().checked_sub(sent_us).ok_or(DropReason::Unexpected)?;
-        let smoothed = match self.rtt.as_micros() {
-            0 => round,
-            old => old.saturating_mul(7).saturating_add(round) / 8,
-        };
-        self.rtt = Duration::from_micros(smoothed);
+        self.rtt = smooth(self.rtt, round);
         let midway = sent_us.saturating_add(round / 2);
         self.clock_offset_us = (server_us as i64).saturating_sub(midway as i64);
         self.answered_at = now;
@@ -169,8 +227,9 @@ impl ClientMachine<'_> {
         out: &mut impl ClientOutput,
     ) -> Result<(), DropReason> {
         let result = self.accept(now, bytes, out);
-        if let Err(reason) = result {
-            self.count_drop(reason);
+        match result {
+            Ok(()) => self.drive_repair(now, out),
+            Err(reason) => self.count_drop(reason),
         }
         result
     }
@@ -188,7 +247,7 @@ impl ClientMachine<'_> {
         if kind == Kind::Media {
             return self.handle_media(now, &header, &tag, payload, out);
         }
-        link.opener.open_body(now, &header, &tag, payload)?;
+        link.open(now, &header, &tag, Sealed::Body(payload))?;
         match kind {
             Kind::Challenge => {
                 let mut token: [u8; TOKEN_BODY_BYTES] = (&*payload).try_into().map_err(|_| DropReason::Length)?;
@@ -207,6 +266,8 @@ impl ClientMachine<'_> {
                 }
                 Ok(())
             }
+            Kind::Nack => self.handle_nack(now, payload, out),
+            Kind::Feedback => self.handle_feedback(now, payload),
             Kind::Hello | Kind::Response | Kind::Ping | Kind::Media => Err(DropReason::Unexpected),
         }
     }

@@ -1,5 +1,6 @@
 //! Receiving everybody else's frames.
 
+use super::link::Sealed;
 use super::{ClientEvent, ClientMachine, ClientOutput, IncomingFrame, IncomingStrip};
 use crate::crypto::hop::HopHeader;
 use crate::crypto::sframe::ReceiverKey;
@@ -23,15 +24,27 @@ impl ClientMachine<'_> {
         let layout = MediaLayout::parse(payload)?;
         let link = self.link.as_mut().ok_or(DropReason::UnknownConnection)?;
         let clear = payload.get(..layout.clear_len_bytes).ok_or(DropReason::Length)?;
-        link.opener.open_clear(now, hop, tag, clear)?;
+        link.open(now, hop, tag, Sealed::Clear(clear))?;
         link.handle_media(now);
-        if layout.header.is_parity() {
-            return Err(DropReason::Unexpected);
+        let solvable = self.note_packet(now, &layout.header, payload);
+        let result = if layout.header.is_parity() {
+            self.check_parity(&layout.header)
+        } else {
+            match self.deliver(now, &layout, payload, out) {
+                Err(lacks) => self.hold(now, &layout, payload, lacks),
+                Ok(()) => Ok(()),
+            }
+        };
+        if let Some(solvable) = solvable {
+            self.make_again(now, &solvable, out);
         }
-        match self.deliver(now, &layout, payload, out) {
-            Err(lacks) => self.hold(now, &layout, payload, lacks),
-            Ok(()) => Ok(()),
-        }
+        result
+    }
+
+    /// Whether a parity packet is of somebody who is known: nothing else can be said of it.
+    fn check_parity(&mut self, header: &MediaHeader) -> Result<(), DropReason> {
+        let room = self.room_mut(header.room).ok_or(DropReason::UnknownRoom)?;
+        room.member_mut(header.sender).ok_or(DropReason::NotInRoom).map(|_| ())
     }
 
     /// Opens a packet and hands out the frame that it completes. A packet that lacks its key is left as it was.
@@ -55,9 +68,9 @@ impl ClientMachine<'_> {
         body: &[u8],
         out: &mut impl ClientOutput,
     ) -> Result<(), DropReason> {
-        let key = TrackKey { room: header.room.0, sender: header.sender.0, track: header.track.0, layer: header.layer };
+        let key = TrackKey::of(header);
         if header.form == Form::Strips {
-            let is_newest = self.reassembler.note_strip(now, key, header.frame, header.count)?;
+            let is_newest = self.incoming.reassembler.note_strip(now, key, header.frame, header.count)?;
             out.event(ClientEvent::Strip(IncomingStrip {
                 room: header.room,
                 slot: header.sender,
@@ -93,17 +106,17 @@ impl ClientMachine<'_> {
             complete_at: now,
             is_newest: true,
         };
-        match self.reassembler.insert(now, key, &fragment)? {
+        match self.incoming.reassembler.insert(now, key, &fragment)? {
             Inserted::Partial => {}
             Inserted::Single { is_newest } => out.event(ClientEvent::Frame(IncomingFrame { is_newest, ..incoming })),
             Inserted::Complete(whole) => {
-                if let Some(frame) = self.reassembler.frame(&whole) {
+                if let Some(frame) = self.incoming.reassembler.frame(&whole) {
                     let (bytes, is_newest) = (frame.bytes, frame.is_newest);
                     let (first_at, complete_at) = (frame.first_at, frame.complete_at);
                     let incoming = IncomingFrame { bytes, first_at, complete_at, is_newest, ..incoming };
                     out.event(ClientEvent::Frame(incoming));
                 }
-                self.reassembler.release(whole);
+                self.incoming.reassembler.release(whole);
             }
         }
         Ok(())

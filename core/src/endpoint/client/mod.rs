@@ -10,6 +10,7 @@ mod keys;
 mod link;
 mod media;
 mod remote_keys;
+mod repair;
 mod room;
 mod send;
 mod sync;
@@ -18,6 +19,7 @@ use heapless::String;
 
 pub use held::HeldPacket;
 pub use link::LinkStats;
+pub use repair::{ClientRepair, LossStats};
 pub use room::{ClientRoomPlace, MyTrack, Numbering, OWN_REQUEST_MIN};
 pub use send::{OutgoingFrame, Pieces};
 
@@ -33,6 +35,7 @@ use crate::time::Instant;
 use crate::wire::control::{ClientMessage, LeaveReason, ParticipantInfo, ServerMessage, TrackInfo};
 use held::HeldPackets;
 use link::Link;
+use repair::Incoming;
 use room::ClientRoom;
 use sync::Catcher;
 
@@ -190,12 +193,14 @@ pub struct ClientStorage<'a> {
     pub reassembler: Reassembler<'a>,
     /// Where packets wait that came before the key that opens them: a first picture of everybody. May be none.
     pub held: &'a mut [HeldPacket],
+    /// For what is lost.
+    pub repair: ClientRepair<'a>,
 }
 
 /// The machine.
 pub struct ClientMachine<'a> {
     rooms: &'a mut [ClientRoomPlace],
-    reassembler: Reassembler<'a>,
+    incoming: Incoming<'a>,
     held: HeldPackets<'a>,
     device: DeviceSecret,
     random: Drbg,
@@ -206,6 +211,7 @@ pub struct ClientMachine<'a> {
     directs: Catcher,
     direct_seen: direct::SeenReferences,
     drops: DropCounters,
+    resent: u64,
 }
 
 impl<'a> ClientMachine<'a> {
@@ -213,7 +219,7 @@ impl<'a> ClientMachine<'a> {
     pub fn new(storage: ClientStorage<'a>, device: DeviceSecret, seed: [u8; 32]) -> Self {
         Self {
             rooms: storage.rooms,
-            reassembler: storage.reassembler,
+            incoming: Incoming { reassembler: storage.reassembler, repair: storage.repair },
             held: HeldPackets::new(storage.held),
             device,
             random: Drbg::from_seed(seed),
@@ -224,6 +230,7 @@ impl<'a> ClientMachine<'a> {
             directs: Catcher::default(),
             direct_seen: direct::SeenReferences::default(),
             drops: DropCounters::default(),
+            resent: 0,
         }
     }
 
@@ -245,7 +252,7 @@ impl<'a> ClientMachine<'a> {
         }
         out.control(&ClientMessage::SyncDirect { after: self.directs.ask_at(now) });
         for room in self.rooms.iter_mut().filter_map(|place| place.room_mut()) {
-            room.forget_members(&mut self.reassembler);
+            room.forget_members(&mut self.incoming);
             room.join_asked_at = None;
         }
         self.drive_joins(now, out);
@@ -256,26 +263,27 @@ impl<'a> ClientMachine<'a> {
         self.link = None;
         self.held.clear();
         for room in self.rooms.iter_mut().filter_map(|place| place.room_mut()) {
-            room.forget_members(&mut self.reassembler);
+            room.forget_members(&mut self.incoming);
         }
     }
 
     /// Pings, retries, key changes, frame deadlines.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut impl ClientOutput) {
-        self.reassembler.handle_timeout(now);
+        self.incoming.reassembler.handle_timeout(now);
         self.drive_held(now);
         self.drive_link(now, out);
         self.drive_keys(now, out);
         self.drive_joins(now, out);
         self.drive_announcements(now, out);
         self.drive_sync(now, out);
+        self.drive_repair(now, out);
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Instant {
-        let reassembly = self.reassembler.poll_timeout().unwrap_or(Instant::NEVER);
+        let reassembly = self.incoming.reassembler.poll_timeout().unwrap_or(Instant::NEVER);
         let link = self.link.as_ref().map_or(Instant::NEVER, Link::poll_timeout);
-        reassembly.min(link).min(self.poll_keys()).min(self.held.poll_timeout())
+        reassembly.min(link).min(self.poll_keys()).min(self.held.poll_timeout()).min(self.poll_repair())
     }
 
     /// Push the lobby to us, or stop.
@@ -326,7 +334,7 @@ impl<'a> ClientMachine<'a> {
 
     /// Frames of each remote track: complete and lost.
     pub const fn reassembler(&self) -> &Reassembler<'a> {
-        &self.reassembler
+        &self.incoming.reassembler
     }
 
     /// State of the datagram path, while signed in.
@@ -362,7 +370,7 @@ impl<'a> ClientMachine<'a> {
         let is_it = |place: &&mut ClientRoomPlace| place.room().is_some_and(|room| room.id == id);
         let Some(place) = self.rooms.iter_mut().find(is_it) else { return false };
         if let Some(room) = place.room_mut() {
-            room.forget_members(&mut self.reassembler);
+            room.forget_members(&mut self.incoming);
         }
         place.close();
         true

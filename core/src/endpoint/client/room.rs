@@ -4,12 +4,12 @@ use heapless::String;
 
 use super::keys::OwnKey;
 use super::remote_keys::RemoteKeys;
+use super::repair::Incoming;
 use super::sync::Catcher;
 use super::{ClientEvent, ClientMachine, ClientOutput};
 use crate::crypto::senderkey::DeviceKeys;
 use crate::id::{RoomId, Slot, TrackId};
 use crate::limits::{LAYERS_MAX, ROOM_PARTICIPANTS_MAX, TRACKS_MAX, USERNAME_MAX_BYTES};
-use crate::media::reassembly::Reassembler;
 use crate::time::{Duration, Instant};
 use crate::wire::control::{ClientMessage, LeaveReason, Refusal, ServerMessage, TrackInfo};
 
@@ -131,19 +131,19 @@ impl ClientRoom {
     }
 
     /// Forgets everybody: the connection is gone, and with it what the server told.
-    pub fn forget_members(&mut self, reassembler: &mut Reassembler<'_>) {
+    pub fn forget_members(&mut self, incoming: &mut Incoming<'_>) {
         self.joined = None;
         self.own = None;
         self.my_tracks.iter_mut().for_each(|mine| mine.is_confirmed = false);
         for index in 0..ROOM_PARTICIPANTS_MAX {
-            self.forget_member(Slot(index as u16), reassembler);
+            self.forget_member(Slot(index as u16), incoming);
         }
     }
 
     /// Forgets whoever is in that place, keys and half frames included.
-    pub fn forget_member(&mut self, slot: Slot, reassembler: &mut Reassembler<'_>) -> Option<Member> {
+    pub fn forget_member(&mut self, slot: Slot, incoming: &mut Incoming<'_>) -> Option<Member> {
         let gone = self.members.get_mut(usize::from(slot.0))?.take()?;
-        reassembler.forget(self.id.0, slot.0);
+        incoming.forget(self.id.0, slot.0);
         Some(gone)
     }
 
@@ -164,14 +164,14 @@ impl ClientRoom {
     }
 
     /// Forgets those who left a while ago.
-    pub fn forget_gone(&mut self, now: Instant, reassembler: &mut Reassembler<'_>) {
+    pub fn forget_gone(&mut self, now: Instant, incoming: &mut Incoming<'_>) {
         if now < self.next_forgotten_at() {
             return;
         }
         for index in 0..ROOM_PARTICIPANTS_MAX {
             let gone_at = self.members.get(index).and_then(|member| member.as_ref()?.gone_at);
             if gone_at.is_some_and(|gone_at| now.since(gone_at) >= LAST_PACKETS_MAX) {
-                self.forget_member(Slot(index as u16), reassembler);
+                self.forget_member(Slot(index as u16), incoming);
             }
         }
     }

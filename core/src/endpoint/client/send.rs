@@ -2,14 +2,18 @@
 
 use core::ops::Range;
 
+use super::repair::ClientRepair;
 use super::room::Numbering;
 use super::{ClientMachine, ClientOutput};
 use crate::error::DropReason;
 use crate::id::{RoomId, TrackId};
-use crate::limits::{DATAGRAM_MAX_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES, FRAGMENTS_MAX, HOP_PREFIX_BYTES};
+use crate::limits::{
+    DATAGRAM_MAX_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES, FRAGMENTS_MAX, HOP_PREFIX_BYTES, MEDIA_HEADER_BYTES,
+};
 use crate::media::fragment::Fragmenter;
+use crate::media::parity::ParityEncoder;
+use crate::media::track_window::TrackKey;
 use crate::time::Instant;
-use crate::wire::datagram::Kind;
 use crate::wire::media::{Form, MediaHeader};
 
 /// A frame of ours, ready to be cut, sealed and sent.
@@ -86,7 +90,8 @@ impl<'a> Plan<'a> {
 }
 
 impl ClientMachine<'_> {
-    /// Cuts a frame, seals each piece end to end and for the hop, and sends it. Gives the number of datagrams.
+    /// Cuts a frame, seals each piece end to end and for the hop, and sends it, with parity behind it
+    /// if that is worth its price. Gives the number of datagrams.
     ///
     /// # Errors
     /// [`DropReason::NotInRoom`] and [`DropReason::UnvalidatedPath`] while not joined or without datagrams,
@@ -108,6 +113,7 @@ impl ClientMachine<'_> {
         let numbering = track.and_then(|track| track.layers.get_mut(usize::from(frame.layer)));
         let numbering = numbering.ok_or(DropReason::UnknownTrack)?;
         let plan = Plan::new(frame)?;
+        link.rate.handle_sending(now);
         let Numbering { seq, frame: number } = *numbering;
         // Numbers are used up even if sealing fails half-way: pieces of two frames must not have one.
         numbering.frame = number.wrapping_add(1);
@@ -126,38 +132,58 @@ impl ClientMachine<'_> {
             level: frame.level,
             form: plan.form(),
         };
+        let ClientRepair { sent, parity, .. } = &mut self.incoming.repair;
+        let is_audio = frame.track.is_audio();
+        let wanted = if is_audio { 0 } else { link.parity_for(plan.count()) };
+        let mut encoder = ParityEncoder::new(parity, plan.count(), wanted);
+        let first = MediaHeader { parity: encoder.parity(), ..first };
         for index in 0..plan.count() {
             let piece = frame.bytes.get(plan.piece(index)).ok_or(DropReason::Length)?;
-            let metadata = MediaHeader { index, seq: seq.wrapping_add(index.into()), ..first }.emit();
+            let header = MediaHeader { index, seq: seq.wrapping_add(index.into()), ..first };
+            let metadata = header.emit();
             let mut body = [0; FRAGMENT_PAYLOAD_MAX_BYTES];
             let body = body.get_mut(..piece.len()).ok_or(DropReason::Length)?;
             body.copy_from_slice(piece);
             let mut sframe = [0; 17];
             let (sframe_len, tag) = own.sealer.seal(&metadata, body, &mut sframe)?;
 
-            let mut datagram = Datagram::new();
-            datagram.push(&metadata)?;
-            datagram.push(sframe.get(..sframe_len).ok_or(DropReason::Length)?)?;
-            datagram.push(&tag)?;
-            let prefix = link.sealer.seal_clear(now, Kind::Media as u8, datagram.payload())?;
-            datagram.push(body)?;
-            out.datagram(datagram.finish(&prefix));
+            let mut packet = Packet::default();
+            packet.push(&metadata)?;
+            packet.push(sframe.get(..sframe_len).ok_or(DropReason::Length)?)?;
+            packet.push(&tag)?;
+            let clear_len_bytes = packet.filled;
+            packet.push(body)?;
+            let payload = packet.as_slice();
+            link.send_media(now, payload, clear_len_bytes, out)?;
+            link.repair.earn_resend();
+            encoder.add(index, payload.get(MEDIA_HEADER_BYTES..).unwrap_or_default());
+            if !is_audio {
+                sent.store(TrackKey::of(&header), header.seq, clear_len_bytes, payload);
+            }
         }
-        Ok(plan.count())
+        for (index, symbol) in (plan.count()..).zip(encoder.symbols()) {
+            let mut packet = Packet::default();
+            packet.push(&MediaHeader { index, ..first }.emit())?;
+            packet.push(symbol)?;
+            link.send_media(now, packet.as_slice(), MEDIA_HEADER_BYTES, out)?;
+        }
+        Ok(plan.count().saturating_add(encoder.parity().into()))
     }
 }
 
-/// A datagram that is put together from the media header on, the hop prefix last.
-struct Datagram {
-    bytes: [u8; DATAGRAM_MAX_BYTES],
+/// The payload of a media datagram that is put together.
+struct Packet {
+    bytes: [u8; DATAGRAM_MAX_BYTES - HOP_PREFIX_BYTES],
     filled: usize,
 }
 
-impl Datagram {
-    const fn new() -> Self {
-        Self { bytes: [0; DATAGRAM_MAX_BYTES], filled: HOP_PREFIX_BYTES }
+impl Default for Packet {
+    fn default() -> Self {
+        Self { bytes: [0; DATAGRAM_MAX_BYTES - HOP_PREFIX_BYTES], filled: 0 }
     }
+}
 
+impl Packet {
     fn push(&mut self, part: &[u8]) -> Result<(), DropReason> {
         let end = self.filled.checked_add(part.len()).ok_or(DropReason::Length)?;
         self.bytes.get_mut(self.filled..end).ok_or(DropReason::Length)?.copy_from_slice(part);
@@ -165,14 +191,7 @@ impl Datagram {
         Ok(())
     }
 
-    fn payload(&self) -> &[u8] {
-        self.bytes.get(HOP_PREFIX_BYTES..self.filled).unwrap_or_default()
-    }
-
-    fn finish(&mut self, prefix: &[u8; HOP_PREFIX_BYTES]) -> &[u8] {
-        if let Some(head) = self.bytes.first_chunk_mut::<HOP_PREFIX_BYTES>() {
-            *head = *prefix;
-        }
+    fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.filled).unwrap_or_default()
     }
 }

@@ -169,6 +169,9 @@ fn allot_for(
             count = count.saturating_add(1);
         }
     }
+    if sources.iter().take(count).any(|source| source.given.is_some()) {
+        session.rate.handle_sending(now);
+    }
     let mut shares = [Share::default(); SOURCES_MAX];
     let (sources, shares) = (sources.get(..count).unwrap_or_default(), shares.get_mut(..count).unwrap_or_default());
     allocate(budget_bps, session.may_pictures_rise(now), sources, shares);

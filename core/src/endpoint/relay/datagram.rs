@@ -3,11 +3,13 @@
 
 use core::net::SocketAddr;
 
+use super::repair::LOSS_NOTEWORTHY;
 use super::{HandOver, RelayMachine, RelayOutput, RelayReport};
 use crate::crypto::hop::HopHeader;
 use crate::error::DropReason;
 use crate::id::{SessionId, TrackId};
 use crate::limits::{DATAGRAM_MAX_BYTES, HOP_HEADER_BYTES, HOP_PREFIX_BYTES, TAG_BYTES};
+use crate::media::track_window::TrackKey;
 use crate::time::Instant;
 use crate::wire::datagram::{Kind, TOKEN_BODY_BYTES, emit_clocks, parse_clocks};
 use crate::wire::media::{MediaHeader, MediaLayout};
@@ -77,6 +79,8 @@ impl RelayMachine<'_> {
             }
             None => session.opener.open_body(now, &header, tag, payload)?,
         };
+        let is_media = kind == Kind::Media;
+        session.received.note(now, header.phase, header.counter, opened.is_newest, is_media);
         if !session.datagrams.take(now) {
             return Err(DropReason::RateLimited);
         }
@@ -85,10 +89,15 @@ impl RelayMachine<'_> {
         if !is_path && kind != Kind::Response && opened.is_newest && payload.len() >= TOKEN_BODY_BYTES {
             self.challenge(now, id, from, out);
         }
-        match layout {
-            Some(layout) => self.forward(now, id, &layout, payload, out),
+        let lane = usize::from(self.shards.place_of(id));
+        let result = match layout {
+            Some(layout) => self.forward(now, id, &layout, payload, out).inspect(|()| {
+                self.note_uplink(now, lane, &layout.header);
+            }),
             None => self.answer(now, id, from, kind, payload, out),
-        }
+        };
+        self.drive(now, lane, out);
+        result
     }
 
     /// Sends a media packet to everybody in its room who wants it, at this shard and at the others.
@@ -154,12 +163,25 @@ impl RelayMachine<'_> {
         }
         let room = self.rooms.get(usize::from(what.room_index)).ok_or(DropReason::UnknownRoom)?;
         let clear = payload.get(..usize::from(what.clear_len_bytes)).ok_or(DropReason::Length)?;
+        // Voice is not sent again: its packets carry copies of earlier ones.
+        let header = if what.track.is_audio() { None } else { Some(MediaHeader::parse(payload)?) };
+        let is_parity = header.is_some_and(|header| header.is_parity());
+        if let Some(header) = header.filter(|header| !header.is_parity())
+            && room.has_receivers(self.shard, what.sender, what.track)
+        {
+            self.cache.store(TrackKey::of(&header), header.seq, clear.len(), payload);
+        }
         for seat in room.receivers(self.shard, what.sender, what.track, what.layer) {
             let lane = usize::from(seat);
             let Some(receiver) = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut()) else { continue };
             let Some(address) = receiver.address(now) else { continue };
-            match receiver.sealer.seal_clear(now, Kind::Media as u8, clear) {
+            if is_parity && receiver.sent.stats().loss < LOSS_NOTEWORTHY {
+                self.repair.parity_withheld = self.repair.parity_withheld.saturating_add(1);
+                continue;
+            }
+            match receiver.seal_media(now, clear, payload.len()) {
                 Ok(prefix) => {
+                    receiver.earn_resend();
                     out.datagram(lane, address, &prefix, payload);
                     self.forwarded = self.forwarded.saturating_add(1);
                 }
@@ -189,10 +211,12 @@ impl RelayMachine<'_> {
                     return Err(DropReason::UnvalidatedPath);
                 }
                 let mut pong = emit_clocks(client_us, now.as_micros());
-                let prefix = session.sealer.seal_body(now, Kind::Pong as u8, &mut pong)?;
+                let prefix = session.seal_body(now, Kind::Pong, &mut pong)?;
                 out.datagram(lane, from, &prefix, &pong);
                 Ok(())
             }
+            Kind::Nack => self.handle_nack(now, id, body, out),
+            Kind::Feedback => self.handle_feedback(now, id, body, out),
             Kind::Hello => Err(DropReason::Length),
             Kind::Challenge | Kind::Pong | Kind::Media => Err(DropReason::Unexpected),
         }
@@ -204,7 +228,7 @@ impl RelayMachine<'_> {
         let lane = usize::from(self.shards.place_of(id));
         let Some(session) = self.session_mut(id) else { return };
         if session.ask(now, to, body)
-            && let Ok(prefix) = session.sealer.seal_body(now, Kind::Challenge as u8, &mut body)
+            && let Ok(prefix) = session.seal_body(now, Kind::Challenge, &mut body)
         {
             out.datagram(lane, to, &prefix, &body);
         }

@@ -11,13 +11,16 @@
 //!   passes it to [`RelayMachine::handle_handed_over`];
 //! - a datagram that came to the wrong shard's socket ([`RelayOutput::hand_over_whole`]), which that shard passes to
 //!   [`RelayMachine::handle_datagram`]. It comes home at once, so there is never a second hop.
+//! - what other shards should know of the loss here ([`RelayOutput::tell`]), to [`RelayMachine::handle_told`].
 //!
-//! The last two may be lost, as datagrams may. The machine reports nothing per packet and has no timer: whether a
-//! session is alive is told by its control messages.
+//! The last three may be lost, as datagrams may. The machine reports nothing per packet, and its one timer
+//! ([`RelayMachine::poll_timeout`]) is for packets that are missing: whether a session is alive is told by its control
+//! messages.
 
 mod allocate;
 mod command;
 mod datagram;
+mod repair;
 mod room;
 mod session;
 mod shards;
@@ -29,6 +32,7 @@ use core::net::SocketAddr;
 
 pub use allocate::Budgets;
 pub use command::{HopSecret, RelayCommand, RelayReport};
+pub use repair::RepairFigures;
 pub use room::RelayRoom;
 pub use session::RelaySessionPlace;
 pub use shards::{SHARDS_MAX, Shards};
@@ -36,12 +40,17 @@ pub use shards::{SHARDS_MAX, Shards};
 use crate::crypto::drbg::Drbg;
 use crate::id::{SessionId, Slot, TrackId};
 use crate::limits::HOP_PREFIX_BYTES;
+use crate::media::cache::PacketCache;
+use crate::media::feedback::Downstream;
 use crate::stats::DropCounters;
 use crate::time::Duration;
 use session::{Membership, RelaySession};
 
 /// An address from which no authentic datagram came for this long gets nothing more. Clients ping far more often.
 pub const PATH_SILENCE_MAX: Duration = Duration::from_secs(10);
+
+/// Sessions whose gaps are looked at by the clock at the same time.
+const WATCHED_MAX: usize = 64;
 
 /// What the home of a sender found out about a media packet: all that another shard needs to pass it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +78,8 @@ pub trait RelayOutput {
     fn hand_over_whole(&mut self, shard: usize, from: SocketAddr, datagram: &[u8]);
     /// The control plane should know; what is lost is told again.
     fn report(&mut self, report: &RelayReport);
+    /// Another shard has senders who should know of the loss here ([`RelayMachine::handle_told`]). May be lost.
+    fn tell(&mut self, shard: usize, room_index: u16, downstream: Downstream);
 }
 
 /// Memory that the caller lends.
@@ -77,6 +88,8 @@ pub struct RelayStorage<'a> {
     pub sessions: &'a mut [RelaySessionPlace],
     /// As many as the control plane has.
     pub rooms: &'a mut [RelayRoom],
+    /// The packets that went out last, to be sent again. None: nothing is.
+    pub cache: PacketCache<'a>,
 }
 
 /// The machine.
@@ -92,6 +105,10 @@ pub struct RelayMachine<'a> {
     random: Drbg,
     drops: DropCounters,
     forwarded: u64,
+    cache: PacketCache<'a>,
+    repair: RepairFigures,
+    /// Sessions whose gaps are looked at by the clock, not only when their next datagram comes.
+    watched: heapless::Vec<u16, WATCHED_MAX>,
 }
 
 impl<'a> RelayMachine<'a> {
@@ -110,6 +127,9 @@ impl<'a> RelayMachine<'a> {
             random: Drbg::from_seed(seed),
             drops: DropCounters::default(),
             forwarded: 0,
+            cache: storage.cache,
+            repair: RepairFigures::default(),
+            watched: heapless::Vec::new(),
         }
     }
 
@@ -159,6 +179,11 @@ impl<'a> RelayMachine<'a> {
     /// Dropped datagrams by reason.
     pub const fn drops(&self) -> &DropCounters {
         &self.drops
+    }
+
+    /// What was sent again, and asked for.
+    pub const fn repair(&self) -> &RepairFigures {
+        &self.repair
     }
 
     /// Media datagrams sent on by this shard, one per receiver.

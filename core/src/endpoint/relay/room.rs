@@ -1,5 +1,6 @@
 //! What a shard must know of a room to pass packets on: who is where, which tracks are on, who wants what.
 
+use super::repair::Told;
 use super::shards::{SHARDS_MAX, Shards};
 use super::video::{VIDEOS, Video, video_index};
 use crate::id::{SessionId, Slot, TrackId};
@@ -36,6 +37,8 @@ pub struct RelayRoom {
     pub(super) is_stale: bool,
     /// When that was decided last.
     pub(super) allotted_at: Instant,
+    /// Of receivers at other shards.
+    pub(super) told: Told,
 }
 
 impl RelayRoom {
@@ -195,6 +198,35 @@ impl RelayRoom {
     fn unwanted(&self, sender: Slot, track: TrackId) -> Places {
         let of = self.unwanted.get(usize::from(sender.0)).and_then(|of| of.get(usize::from(track.0)));
         of.copied().unwrap_or(Places::MAX)
+    }
+
+    /// Whether anybody's home is that shard.
+    pub(super) fn has_members(&self, shard: usize) -> bool {
+        self.members.get(shard).is_some_and(|members| *members != 0)
+    }
+
+    /// Those at a shard who get packets of that track, in whatever size, by their place in its table.
+    pub(super) fn all_receivers(
+        &self,
+        shard: usize,
+        sender: Slot,
+        track: TrackId,
+    ) -> impl Iterator<Item = u16> + use<> {
+        self.seats_of(self.receiving_places(shard, sender, track))
+    }
+
+    fn receiving_places(&self, shard: usize, sender: Slot, track: TrackId) -> Places {
+        let others = self.others(shard, sender);
+        match self.video(sender, track) {
+            Some(video) => others & video.all_receivers(),
+            None => others & !self.unwanted(sender, track),
+        }
+    }
+
+    /// Whether that member, whose home is that shard, gets packets of that track now, in whatever size.
+    pub(super) fn is_receiving(&self, shard: usize, receiver: Slot, sender: Slot, track: TrackId) -> bool {
+        let places = self.receiving_places(shard, sender, track);
+        self.is_publishing(sender, track) && bit(receiver).is_some_and(|bit| places & bit != 0)
     }
 
     fn slots_of(&self, mut places: Places) -> impl Iterator<Item = Slot> + use<> {

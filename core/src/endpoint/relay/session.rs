@@ -2,14 +2,18 @@
 
 use core::net::SocketAddr;
 
-use super::PATH_SILENCE_MAX;
+use super::repair::RESENT_PART;
+use super::{PATH_SILENCE_MAX, RelayOutput};
 use crate::crypto::hop::{Direction, HopOpener, HopSealer};
 use crate::error::DropReason;
 use crate::id::{RoomId, SessionId, Slot};
-use crate::limits::SESSION_ROOMS_MAX;
+use crate::limits::{HOP_PREFIX_BYTES, SESSION_ROOMS_MAX};
+use crate::media::feedback::{ReceiveLog, SentLog};
+use crate::media::nack::{GapTracker, Gaps};
 use crate::media::rate::{RateController, RateLimits};
 use crate::rate::TokenBucket;
 use crate::time::{Duration, Instant};
+use crate::wire::datagram::Kind;
 
 /// At most one challenge per session in this time.
 const CHALLENGE_INTERVAL: Duration = Duration::from_millis(100);
@@ -18,6 +22,13 @@ const CHALLENGE_LIFETIME: Duration = Duration::from_secs(3);
 
 /// What is granted to the way to a client.
 const DOWNLINK: RateLimits = RateLimits { reserve_bps: 300_000, start_bps: 3_000_000, max_bps: 200_000_000 };
+/// Tracks and layers of one session whose gaps are known: two sizes of a camera, and a screen.
+const UPLINK_LAYERS: usize = 4;
+/// Questions for lost packets a second, and at once.
+const NACK_RATE: (u32, u32) = (250, 100);
+/// What may be sent again before anything was sent, and at most at once. **Units:** as the field.
+const RESEND_CREDIT_AT_FIRST: u32 = 64 * RESENT_PART;
+const RESEND_CREDIT_MAX: u32 = 512 * RESENT_PART;
 
 /// One place in a shard's table of sessions.
 #[derive(Default)]
@@ -59,6 +70,16 @@ pub(super) struct RelaySession {
     pub rate: RateController,
     /// When a picture last had to become smaller for it.
     pub pictures_fell_at: Option<Instant>,
+    /// What was sent to it, and what came from it.
+    pub sent: SentLog,
+    pub received: ReceiveLog,
+    /// Packets of its own tracks that did not come.
+    pub gaps: Gaps<[GapTracker; UPLINK_LAYERS]>,
+    /// Whether the machine looks at its gaps by the clock.
+    pub is_watched: bool,
+    pub nacks: TokenBucket,
+    /// Packets that may be sent to it again, times [`RESENT_PART`].
+    pub resend_credit: u32,
     path: Option<ValidPath>,
     candidate: Option<Candidate>,
     memberships: [Option<Membership>; SESSION_ROOMS_MAX],
@@ -73,6 +94,12 @@ impl RelaySession {
             datagrams: TokenBucket::new(rate.0, rate.1),
             rate: RateController::new(DOWNLINK),
             pictures_fell_at: None,
+            sent: SentLog::default(),
+            received: ReceiveLog::default(),
+            gaps: Gaps::new([GapTracker::EMPTY; UPLINK_LAYERS]),
+            is_watched: false,
+            nacks: TokenBucket::new(NACK_RATE.0, NACK_RATE.1),
+            resend_credit: RESEND_CREDIT_AT_FIRST,
             path: None,
             candidate: None,
             memberships: [None; SESSION_ROOMS_MAX],
@@ -90,6 +117,47 @@ impl RelaySession {
         for place in &mut self.memberships {
             place.take_if(|membership| membership.room_index == room_index);
         }
+    }
+
+    pub const fn memberships(&self) -> [Option<Membership>; SESSION_ROOMS_MAX] {
+        self.memberships
+    }
+
+    /// Seals a media packet whose payload has that length.
+    pub fn seal_media(
+        &mut self,
+        now: Instant,
+        clear: &[u8],
+        len_bytes: usize,
+    ) -> Result<[u8; HOP_PREFIX_BYTES], DropReason> {
+        let prefix = self.sealer.seal_clear(now, Kind::Media as u8, clear)?;
+        self.sent.note(now, &prefix, len_bytes.saturating_add(HOP_PREFIX_BYTES));
+        Ok(prefix)
+    }
+
+    /// Seals another datagram in place.
+    pub fn seal_body(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        body: &mut [u8],
+    ) -> Result<[u8; HOP_PREFIX_BYTES], DropReason> {
+        let prefix = self.sealer.seal_body(now, kind as u8, body)?;
+        self.sent.note(now, &prefix, body.len().saturating_add(HOP_PREFIX_BYTES));
+        Ok(prefix)
+    }
+
+    /// Seals a datagram in place and sends it to where its datagrams go, if that is known.
+    pub fn send_body(&mut self, now: Instant, kind: Kind, body: &mut [u8], lane: usize, out: &mut impl RelayOutput) {
+        let Some(address) = self.address(now) else { return };
+        if let Ok(prefix) = self.seal_body(now, kind, body) {
+            out.datagram(lane, address, &prefix, body);
+        }
+    }
+
+    /// A packet was sent to it: a part of it may be sent again.
+    pub fn earn_resend(&mut self) {
+        self.resend_credit = self.resend_credit.saturating_add(1).min(RESEND_CREDIT_MAX);
     }
 
     pub fn membership(&self, room: RoomId) -> Option<&Membership> {

@@ -3,6 +3,7 @@
 extern crate std;
 
 mod layers;
+mod repair;
 
 use core::net::SocketAddr;
 use std::vec::Vec;
@@ -13,6 +14,7 @@ use crate::crypto::sframe::SframeHeader;
 use crate::error::DropReason;
 use crate::id::RoomId;
 use crate::limits::{DATAGRAM_MAX_BYTES, HOP_HEADER_BYTES, TAG_BYTES};
+use crate::media::cache::{CACHE_PACKET_BYTES, CachePlace};
 use crate::time::Instant;
 use crate::wire::datagram::{Kind, PING_BODY_BYTES, TOKEN_BODY_BYTES, emit_clocks};
 use crate::wire::media::{Form, MediaHeader};
@@ -26,6 +28,24 @@ fn at_ms(ms: u64) -> Instant {
 
 fn address(number: u32, port: u16) -> SocketAddr {
     ([10, 0, 0, number as u8], port).into()
+}
+
+/// Of a frame of one packet.
+fn header(room: RoomId, sender: Slot, track: TrackId, seq: u32) -> MediaHeader {
+    MediaHeader {
+        room,
+        sender,
+        track,
+        parity: 0,
+        seq,
+        timestamp: 0,
+        frame: seq,
+        index: 0,
+        count: 1,
+        layer: 0,
+        level: 0,
+        form: Form::Fragments,
+    }
 }
 
 /// A client, as far as its datagrams go.
@@ -71,22 +91,18 @@ impl Client {
 
     fn media(&mut self, now: Instant, room: RoomId, slot: Slot, track: TrackId) -> Vec<u8> {
         self.seq += 1;
-        let (seq, level) = (self.seq, 0);
-        let header = MediaHeader {
-            room,
-            sender: slot,
-            track,
-            parity: 0,
-            seq,
-            timestamp: 0,
-            frame: seq,
-            index: 0,
-            count: 1,
-            layer: self.layer,
-            level,
-            form: Form::Fragments,
-        };
+        let seq = self.seq;
+        let layer = self.layer;
+        self.packet(now, &MediaHeader { layer, ..header(room, slot, track, seq) })
+    }
+
+    fn packet(&mut self, now: Instant, header: &MediaHeader) -> Vec<u8> {
         let mut payload = header.emit().to_vec();
+        if header.is_parity() {
+            let prefix = self.sealer.seal_clear(now, Kind::Media as u8, &payload).unwrap();
+            payload.extend(std::iter::repeat_n(b'c', self.bytes));
+            return [&prefix[..], &payload].concat();
+        }
         let sframe = SframeHeader::parse(&[0x97, 0x01, 0x00]).unwrap();
         payload.extend([0x97, 0x01, 0x00].iter().take(sframe.1));
         payload.extend([9; TAG_BYTES]);
@@ -121,6 +137,7 @@ struct Deeds {
     handed_over: Vec<(usize, HandOver, Vec<u8>)>,
     strays: Vec<(usize, SocketAddr, Vec<u8>)>,
     reports: Vec<RelayReport>,
+    told: Vec<(usize, u16, Downstream)>,
 }
 
 impl RelayOutput for Deeds {
@@ -139,6 +156,10 @@ impl RelayOutput for Deeds {
     fn report(&mut self, report: &RelayReport) {
         self.reports.push(*report);
     }
+
+    fn tell(&mut self, shard: usize, room_index: u16, downstream: Downstream) {
+        self.told.push((shard, room_index, downstream));
+    }
 }
 
 /// Shards with as much memory as a test needs.
@@ -154,6 +175,10 @@ impl Relay {
             let storage = RelayStorage {
                 sessions: (0..shards.places(12)).map(|_| RelaySessionPlace::default()).collect::<Vec<_>>().leak(),
                 rooms: std::vec![RelayRoom::default(); 2].leak(),
+                cache: PacketCache::new(
+                    std::vec![CachePlace::EMPTY; 64].leak(),
+                    std::vec![0; 64 * CACHE_PACKET_BYTES].leak(),
+                ),
             };
             RelayMachine::new(storage, shard, shards, RATE, [shard as u8; 32])
         };
@@ -367,7 +392,9 @@ fn an_address_gets_media_only_after_it_answered_a_challenge_from_there() {
     let there = address(9, 9);
     let receivers = |relay: &mut Relay, sender: &mut Client, now| -> Vec<SocketAddr> {
         let packet = sender.media(now, ROOM, Slot(0), TrackId::CAMERA);
-        relay.home(sender, now, sender.address, &packet).1.sent.iter().map(|(_, to, _)| *to).collect()
+        let sent = relay.home(sender, now, sender.address, &packet).1.sent;
+        let media = sent.iter().filter(|(_, _, datagram)| datagram[0] == Kind::Media as u8);
+        media.map(|(_, to, _)| *to).collect()
     };
     let ping = mover.ping(at_ms(200));
     let (result, deeds) = relay.home(&mover, at_ms(200), there, &ping);

@@ -92,15 +92,23 @@ impl Video {
             let units = width.div_ceil(WIDTH_UNIT);
             *tile = u8::try_from(units).unwrap_or(FULL);
         }
+        if width == 0 {
+            self.take_from(receiver);
+        }
+    }
+
+    /// Sends it to that receiver no more, from the next packet on.
+    fn take_from(&mut self, receiver: Slot) {
+        let Some(bit) = bit(receiver) else { return };
+        for places in self.allotted.iter_mut().chain(&mut self.sent) {
+            *places &= !bit;
+        }
     }
 
     /// Forgets a receiver, or who was in its place before.
     pub fn forget(&mut self, receiver: Slot) {
         self.set_tile(receiver, u16::MAX);
-        let Some(bit) = bit(receiver) else { return };
-        for places in self.allotted.iter_mut().chain(&mut self.sent) {
-            *places &= !bit;
-        }
+        self.take_from(receiver);
     }
 
     /// Width of a receiver's tile, in pixels.
@@ -119,6 +127,11 @@ impl Video {
     /// Those who are sent packets of a size.
     pub fn receivers(&self, layer: u8) -> Places {
         self.sent.get(usize::from(layer)).copied().unwrap_or(0)
+    }
+
+    /// Those who are sent packets of any size.
+    pub fn all_receivers(&self) -> Places {
+        self.sent.iter().fold(0, |all, places| all | places)
     }
 
     /// The size that a receiver is to have.

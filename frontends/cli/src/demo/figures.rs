@@ -88,6 +88,8 @@ struct End {
     people: usize,
     frames: (u64, u64),
     frames_unsent: u64,
+    /// Packets that came, that were missing at first, and that came in the end or were made again.
+    packets: (u64, u64, u64),
     broken: u64,
     skipped: u64,
     overrun: u64,
@@ -133,6 +135,7 @@ impl Summary {
             people: people.len(),
             frames: (0, 0),
             frames_unsent: 0,
+            packets: (0, 0, 0),
             broken: 0,
             skipped: 0,
             overrun: 0,
@@ -154,6 +157,10 @@ impl Summary {
             }
             end.frames = (end.frames.0 + figures.frames.0, end.frames.1 + figures.frames.1);
             end.frames_unsent += figures.frames_unsent;
+            for (_, track) in &figures.repair {
+                let (came, missed, recovered) = end.packets;
+                end.packets = (came + track.received, missed + track.missed, recovered + track.recovered);
+            }
             end.overrun += person.overrun();
             end.bytes_in += figures.bytes.1;
             let received = person.received();
@@ -185,6 +192,8 @@ impl Summary {
         let Some(end) = &self.end else { return Vec::new() };
         let (whole, lost) = end.frames;
         let loss = lost as f64 * 100.0 / (whole + lost).max(1) as f64;
+        let (came, missed, recovered) = end.packets;
+        let packets = (came + missed - recovered.min(missed)).max(1) as f64;
         let heard = self.chats_heard as f64 * 100.0 / self.chats_expected.max(1) as f64;
         let mut figures = vec![
             Figure::new("demo.seconds", end.seconds, "s"),
@@ -194,6 +203,8 @@ impl Summary {
             Figure::new("demo.frames", whole as f64, "frames").at_least(1.0),
             Figure::new("demo.fps_in_least", end.fps_least, "fps").at_least(10.0),
             Figure::new("demo.frame_loss", loss, "%").at_most(1.0),
+            Figure::new("demo.packet_loss", missed as f64 * 100.0 / packets, "%"),
+            Figure::new("demo.packet_loss_repaired", missed.saturating_sub(recovered) as f64 * 100.0 / packets, "%"),
             Figure::new("demo.frames_broken", end.broken as f64, "frames").at_most(0.0),
             Figure::new("demo.frames_skipped", end.skipped as f64, "frames"),
             Figure::new("demo.frames_unsent", end.frames_unsent as f64, "frames"),

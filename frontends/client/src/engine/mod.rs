@@ -19,11 +19,11 @@ use hph_core::limits::TRACKS_MAX;
 use hph_core::time::Instant;
 use hph_core::wire::control::TrackInfo;
 
-pub use guidance::{Demand, Guidance};
-pub use hph_core::media::rate::{RateFigures, RateReason, RateState};
-
 pub use event::{EndReason, Event, MicrophoneRemark, Participant};
-pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip};
+pub use guidance::{Demand, Guidance};
+pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip, LossStats};
+pub use hph_core::media::nack::GapStats;
+pub use hph_core::media::rate::{RateFigures, RateReason, RateState};
 
 use crate::media::Stages;
 use crate::tls::Trust;
@@ -256,6 +256,12 @@ pub struct EngineFigures {
     pub frames: (u64, u64),
     /// The same for each track, since its owner came into the room.
     pub tracks: Vec<(RemoteTrack, (u64, u64))>,
+    /// Packets of each remote track and layer that is not sound: what was lost, and what repair made of it.
+    pub repair: Vec<(RemoteTrack, GapStats)>,
+    /// Loss of both directions, and of those who receive from us.
+    pub loss: LossStats,
+    /// Own packets that were sent again.
+    pub resent: u64,
     /// Own frames that were not sent.
     pub frames_unsent: u64,
     /// Smoothed round-trip time. **Units:** microseconds.

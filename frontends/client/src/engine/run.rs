@@ -7,10 +7,14 @@ use async_channel::{Receiver, Sender};
 use async_io::Timer;
 use futures_lite::FutureExt;
 use hph_core::crypto::senderkey::DeviceSecret;
-use hph_core::endpoint::client::{ClientMachine, ClientRoomPlace, ClientStorage, HeldPacket};
+use hph_core::endpoint::client::{ClientMachine, ClientRepair, ClientRoomPlace, ClientStorage, HeldPacket};
 use hph_core::limits::{
-    CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, FRAME_MAX_BYTES, ROOM_PARTICIPANTS_MAX, SESSION_ROOMS_MAX,
+    CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, FRAGMENTS_MAX, FRAME_MAX_BYTES, PARITY_GROUP_PACKETS_MAX,
+    PARITY_GROUP_PARITY_MAX, ROOM_PARTICIPANTS_MAX, SESSION_ROOMS_MAX,
 };
+use hph_core::media::cache::{CACHE_PACKET_BYTES, CachePlace, PacketCache};
+use hph_core::media::nack::{GapTracker, Gaps};
+use hph_core::media::parity::{RECOVERY_PLACE_BYTES, Recovery, RecoveryPlace, Symbol};
 use hph_core::media::reassembly::{DEADLINE_DEFAULT, Reassembler, ReassemblySlot};
 use hph_core::media::track_window::TrackWindow;
 use hph_core::wire::control::{FrameReader, Refusal};
@@ -27,6 +31,10 @@ use crate::media::Stages;
 const REASSEMBLY_SLOTS: usize = 64;
 /// Packets that wait for their key: the first pictures of a room.
 const HELD_PACKETS: usize = 256;
+/// Own packets that can be sent again: those of more than half a second.
+const SENT_PACKETS: usize = 1024;
+/// Groups of packets from which lost ones can be made again: two frames of eight cameras.
+const RECOVERY_PLACES: usize = 16;
 /// The first wait before a new attempt; it doubles up to the last.
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 const BACKOFF_LAST: Duration = Duration::from_secs(4);
@@ -59,7 +67,19 @@ pub(crate) async fn run(config: EngineConfig, ends: Ends, sink: FrameSink) {
     let mut tracks = vec![TrackWindow::EMPTY; ROOM_PARTICIPANTS_MAX * 4];
     let mut held = vec![HeldPacket::EMPTY; HELD_PACKETS];
     let reassembler = Reassembler::new(&mut slots, &mut memory, &mut tracks, DEADLINE_DEFAULT);
-    let storage = ClientStorage { rooms: &mut rooms, reassembler, held: &mut held };
+    let (mut sent, mut sent_bytes) =
+        (vec![CachePlace::EMPTY; SENT_PACKETS], vec![0; SENT_PACKETS * CACHE_PACKET_BYTES]);
+    let mut gaps = vec![GapTracker::EMPTY; ROOM_PARTICIPANTS_MAX * 2];
+    let mut recovered = vec![RecoveryPlace::EMPTY; RECOVERY_PLACES];
+    let mut recovered_bytes = vec![0; RECOVERY_PLACES * RECOVERY_PLACE_BYTES];
+    let mut parity = vec![Symbol::EMPTY; PARITY_GROUP_PARITY_MAX * FRAGMENTS_MAX.div_ceil(PARITY_GROUP_PACKETS_MAX)];
+    let repair = ClientRepair {
+        sent: PacketCache::new(&mut sent, &mut sent_bytes),
+        gaps: Gaps::new(&mut gaps),
+        recovery: Recovery::new(&mut recovered, &mut recovered_bytes),
+        parity: &mut parity,
+    };
+    let storage = ClientStorage { rooms: &mut rooms, reassembler, held: &mut held, repair };
     let machine = ClientMachine::new(storage, DeviceSecret::from_seed(&config.device_seed), entropy::array());
     let mut lasting = Lasting { machine, outbox: Outbox::default(), sink, early: Vec::new() };
 

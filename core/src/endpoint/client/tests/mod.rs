@@ -5,6 +5,7 @@ extern crate std;
 mod edges;
 mod keys;
 mod link;
+mod repair;
 mod rooms;
 
 use std::boxed::Box;
@@ -19,6 +20,9 @@ use crate::endpoint::relay::{RelayRoom, RelaySessionPlace};
 use crate::endpoint::server::{Identity, RateLimits, ServerEvent, ServerStorage, SessionPlace};
 use crate::endpoint::single::{SingleOutput, SingleServer, SingleStorage};
 use crate::limits::{CONTROL_FRAME_MAX_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES, HOP_PREFIX_BYTES};
+use crate::media::cache::{CACHE_PACKET_BYTES, CachePlace, PacketCache};
+use crate::media::nack::{GapTracker, Gaps};
+use crate::media::parity::{RECOVERY_PLACE_BYTES, Recovery, RecoveryPlace, Symbol};
 use crate::media::reassembly::{DEADLINE_DEFAULT, ReassemblySlot};
 use crate::media::track_window::TrackWindow;
 use crate::time::Duration;
@@ -56,6 +60,10 @@ impl ClientOutput for Deeds {
     }
 }
 
+fn cache() -> PacketCache<'static> {
+    PacketCache::new(vec![CachePlace::EMPTY; 64].leak(), vec![0; 64 * CACHE_PACKET_BYTES].leak())
+}
+
 /// A client machine of its own.
 fn machine(rooms: usize, seed: u8) -> ClientMachine<'static> {
     let rooms = (0..rooms).map(|_| ClientRoomPlace::default()).collect::<Vec<_>>().leak();
@@ -64,7 +72,17 @@ fn machine(rooms: usize, seed: u8) -> ClientMachine<'static> {
     let tracks = vec![TrackWindow::EMPTY; 8].leak();
     let reassembler = Reassembler::new(slots, memory, tracks, DEADLINE_DEFAULT);
     let held = vec![HeldPacket::EMPTY; 4].leak();
-    ClientMachine::new(ClientStorage { rooms, reassembler, held }, DeviceSecret::from_seed(&[seed; 32]), [seed; 32])
+    let repair = ClientRepair {
+        sent: cache(),
+        gaps: Gaps::new(vec![GapTracker::EMPTY; 4].leak()),
+        recovery: Recovery::new(vec![RecoveryPlace::EMPTY; 2].leak(), vec![0; 2 * RECOVERY_PLACE_BYTES].leak()),
+        parity: vec![Symbol::EMPTY; 16].leak(),
+    };
+    ClientMachine::new(
+        ClientStorage { rooms, reassembler, held, repair },
+        DeviceSecret::from_seed(&[seed; 32]),
+        [seed; 32],
+    )
 }
 
 /// What the server machine has done.
@@ -105,11 +123,16 @@ struct Peer {
     sent: Vec<Vec<u8>>,
 }
 
+/// Peer, whether on its way up, datagram.
+type Loses = dyn FnMut(usize, bool, &[u8]) -> bool;
+
 /// A server with one room, and clients.
 struct Bench {
     server: SingleServer<'static>,
     now: Instant,
     peers: Vec<Peer>,
+    /// Whether the network loses a datagram of that peer, on its way up or down.
+    loses: Box<Loses>,
 }
 
 impl Bench {
@@ -119,10 +142,11 @@ impl Bench {
         let relay_sessions = (0..names.len()).map(|_| RelaySessionPlace::default()).collect::<Vec<_>>().leak();
         let relay_rooms = (0..rooms.len()).map(|_| RelayRoom::default()).collect::<Vec<_>>().leak();
         let server = ServerStorage { sessions, rooms, calls: &mut [] };
-        let storage = SingleStorage { server, relay_sessions, relay_rooms };
+        let storage = SingleStorage { server, relay_sessions, relay_rooms, relay_cache: cache() };
         let mut server = SingleServer::new(storage, RateLimits::default(), [9; 32]);
         server.add_room(ROOM, "Lớp học", 0).unwrap();
-        let mut bench = Self { server, now: Instant::from_micros(1_000_000), peers: Vec::new() };
+        let loses = Box::new(|_: usize, _: bool, _: &[u8]| false);
+        let mut bench = Self { server, now: Instant::from_micros(1_000_000), peers: Vec::new(), loses };
         for (name, seed) in names.iter().zip(1..) {
             bench.sign_in(name, seed);
         }
@@ -171,6 +195,9 @@ impl Bench {
             }
         }
         for (to, mut bytes) in sent.datagrams {
+            if (self.loses)(to.port().into(), false, &bytes) {
+                continue;
+            }
             let peer = &mut self.peers[usize::from(to.port())];
             let _ = peer.machine.handle_datagram(self.now, &mut bytes, &mut peer.deeds);
         }
@@ -212,6 +239,9 @@ impl Bench {
         if bytes[0] == crate::wire::datagram::Kind::Media as u8 {
             self.peers[peer].sent.push(bytes[HOP_PREFIX_BYTES..].to_vec());
         }
+        if (self.loses)(peer, true, &bytes) {
+            return;
+        }
         let from = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), peer as u16);
         let mut sent = Sent::default();
         let _ = self.server.handle_datagram(self.now, from, &mut bytes, &mut sent);
@@ -223,11 +253,17 @@ impl Bench {
         let end = self.now + Duration::from_millis(ms);
         loop {
             let next = self.peers.iter().map(|peer| peer.machine.poll_timeout()).min().unwrap_or(Instant::NEVER);
+            let next = next.min(self.server.poll_timeout());
             if next > end {
                 self.now = end;
                 return;
             }
             self.now = self.now.max(next);
+            if self.now >= self.server.poll_timeout() {
+                let mut sent = Sent::default();
+                self.server.handle_timeout(self.now, &mut sent);
+                self.absorb(sent);
+            }
             for peer in 0..self.peers.len() {
                 let Peer { machine, deeds, .. } = &mut self.peers[peer];
                 machine.handle_timeout(self.now, deeds);

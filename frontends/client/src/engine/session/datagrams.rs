@@ -65,6 +65,13 @@ impl Shared<'_, '_> {
             for event in events.drain(..) {
                 let _ = self.ends.events.try_send(event);
             }
+            let is_early = {
+                let state = self.state.borrow();
+                state.lasting.machine.poll_timeout() < state.wakes_at
+            };
+            if is_early {
+                let _ = self.alarm.0.try_send(());
+            }
             future::yield_now().await;
         }
     }
@@ -87,11 +94,17 @@ impl Shared<'_, '_> {
                 (track, (stats.frames_complete, stats.frames_lost))
             })
             .collect();
+        let repair = machine
+            .gap_stats()
+            .map(|(key, stats)| ((RoomId(key.room), Slot(key.sender), TrackId(key.track)), stats))
+            .collect();
+        let (loss, resent) = (machine.loss_stats().unwrap_or_default(), machine.resent());
         let frames = tracks.iter().fold((0, 0), |sum, (_, (whole, lost))| (sum.0 + whole, sum.1 + lost));
         let link = machine.link_stats();
         let drops = machine.drops().iter().map(|(reason, count)| (reason.name(), count)).collect();
         let uplink = machine.uplink().map(|(_, figures)| figures);
         state.figures.uplink = uplink;
+        (state.figures.repair, state.figures.loss, state.figures.resent) = (repair, loss, resent);
         state.figures.frames = frames;
         state.figures.tracks = tracks;
         state.figures.drops = drops;

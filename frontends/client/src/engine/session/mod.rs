@@ -29,7 +29,7 @@ use datagrams::open_socket;
 pub(super) use output::Output;
 
 /// The machine's timers are looked at this often at least.
-const TICK_MAX: Duration = Duration::from_millis(20);
+const TICK_MAX: hph_core::time::Duration = hph_core::time::Duration::from_millis(20);
 
 /// How a session ended.
 pub(crate) enum SessionEnd {
@@ -76,6 +76,8 @@ pub(super) struct Shared<'s, 'm> {
     pub state: RefCell<State<'s, 'm>>,
     socket: Async<UdpSocket>,
     wake: (Sender<()>, Receiver<()>),
+    /// Rings when the machine wants to be woken earlier than it said.
+    alarm: (Sender<()>, Receiver<()>),
     pub ends: &'s Ends,
 }
 
@@ -87,6 +89,8 @@ pub(super) struct State<'s, 'm> {
     pub frames_out: FramesOut,
     end: Option<SessionEnd>,
     next_look_up: u32,
+    /// When the machine's timers are looked at next.
+    wakes_at: Instant,
 }
 
 /// Serves the session until it ends.
@@ -116,9 +120,11 @@ pub(crate) async fn serve(
             end: None,
             // Apart from the numbers that frontends choose.
             next_look_up: 1 << 31,
+            wakes_at: Instant::NEVER,
         }),
         socket,
         wake: async_channel::bounded(1),
+        alarm: async_channel::bounded(1),
         ends,
     };
     let signed_in = Event::SignedIn {
@@ -344,12 +350,19 @@ impl Shared<'_, '_> {
                 let mut state = self.state.borrow_mut();
                 let uplink = state.lasting.machine.uplink();
                 self.ends.guidance.set_uplink(uplink.and_then(|(bound, _)| bound));
-                (state.end.take(), state.lasting.machine.poll_timeout().since(now).as_micros())
+                state.wakes_at = state.lasting.machine.poll_timeout().min(now + TICK_MAX);
+                (state.end.take(), state.wakes_at.since(now).as_micros())
             };
             if let Some(end) = end {
                 return end;
             }
-            Timer::after(Duration::from_micros(due).min(TICK_MAX)).await;
+            let alarm = async {
+                let _ = self.alarm.1.recv().await;
+            };
+            let timer = async {
+                Timer::after(Duration::from_micros(due)).await;
+            };
+            timer.or(alarm).await;
         }
     }
 }
