@@ -10,12 +10,16 @@ use hph_core::endpoint::relay::{
 };
 use hph_core::id::{RoomId, SessionId, Slot, TrackId};
 use hph_core::limits::{DATAGRAM_MAX_BYTES, HOP_HEADER_BYTES, HOP_PREFIX_BYTES, TAG_BYTES};
+use hph_core::media::cache::{CACHE_PACKET_BYTES, CachePlace, PacketCache};
+use hph_core::media::feedback::Downstream;
 use hph_core::time::Instant;
 use hph_core::wire::datagram::{Kind, TOKEN_BODY_BYTES};
 use hph_core::wire::media::{Form, MediaHeader};
 
 /// The SFrame header of a media packet with a small key id and a counter of two bytes.
 const SFRAME: [u8; 4] = [0x98, 0x01, 0x00, 0x40];
+/// Packets that a shard keeps to send them again, as a server does.
+const CACHED: usize = 2048;
 /// When everything happens.
 pub const NOW: Instant = Instant::from_micros(1_000_000);
 
@@ -41,6 +45,8 @@ impl RelayOutput for Sink {
     fn hand_over_whole(&mut self, _: usize, _: SocketAddr, _: &[u8]) {}
 
     fn report(&mut self, _: &RelayReport) {}
+
+    fn tell(&mut self, _: usize, _: u16, _: Downstream) {}
 }
 
 /// One person.
@@ -70,7 +76,10 @@ impl World {
     /// Fills the rooms. The memory is never given back: a bench ends soon.
     pub fn new(rooms: usize, people_per_room: usize) -> Self {
         let sessions = rooms * people_per_room;
-        let storage = RelayStorage { sessions: table::<RelaySessionPlace>(sessions), rooms: table::<RelayRoom>(rooms) };
+        let cache =
+            PacketCache::new(vec![CachePlace::EMPTY; CACHED].leak(), vec![0; CACHED * CACHE_PACKET_BYTES].leak());
+        let storage =
+            RelayStorage { sessions: table::<RelaySessionPlace>(sessions), rooms: table::<RelayRoom>(rooms), cache };
         let rate = (u32::MAX, u32::MAX);
         let machine = RelayMachine::new(storage, 0, Shards::ONE, rate, [7; 32]);
         let mut world = Self { machine, people: Vec::new(), people_per_room, sink: Sink::default() };

@@ -241,13 +241,15 @@ fn frames_arrive_intact_and_once_under_reordering_and_duplication() {
 fn lost_fragments_take_their_frames_with_them_and_nothing_else() {
     let pair = Pair::new();
     let jpegs = material::jpegs(30);
-    // Loses one fragment of every seventh frame or so, and notes when the last of each frame passed.
+    // Loses one fragment of every seventh frame or so, however often it is sent, and what it could be made from; notes
+    // when the last of each frame passed.
     let hit = Arc::new(Mutex::new(BTreeSet::new()));
     let passed = Arc::new(Mutex::new(BTreeMap::new()));
     let (losses, passing) = (Arc::clone(&hit), Arc::clone(&passed));
     pair.proxy.set_filter(move |way, bytes| {
         let Some(header) = picture_header(bytes).filter(|_| way == Way::ToClient) else { return true };
-        let is_lost = header.frame % 7 == 3 && header.index == header.frame as u16 % header.count;
+        let is_one = header.index == header.frame as u16 % header.count || header.is_parity();
+        let is_lost = header.frame % 7 == 3 && is_one;
         if is_lost {
             losses.lock().expect("nobody panics").insert(header.frame);
         } else {
@@ -272,6 +274,28 @@ fn lost_fragments_take_their_frames_with_them_and_nothing_else() {
     assert!(slowest < ms(150), "{slowest:?}");
     let (_, lost) = pair.receiver.figures().frames;
     assert!(lost <= hit.len() as u64, "{lost} counted as lost");
+}
+
+#[test]
+fn what_a_bad_network_loses_is_asked_for_or_made_again() {
+    let pair = Pair::new();
+    let jpegs = material::jpegs(30);
+    // Of pictures of five fragments over two hops six in ten would be whole.
+    pair.proxy.set_weather(Weather { seed: 5, loss: 50, delay: ms(3), ..Weather::default() });
+    let (sent, arrivals) = pair.send(&jpegs, 150);
+    for arrival in &arrivals {
+        assert!(arrival.bytes == jpegs[arrival.frame as usize % jpegs.len()], "frame {}", arrival.frame);
+    }
+    let figures = pair.receiver.figures();
+    let (missed, recovered) = figures
+        .repair
+        .iter()
+        .fold((0, 0), |(missed, recovered), (_, track)| (missed + track.missed, recovered + track.recovered));
+    println!("{} of {sent} frames; {recovered} of {missed} packets that were missing came", arrivals.len());
+    println!("own packets sent again: {}; {:?}", pair.sender.figures().resent, pair.sender.figures().loss);
+    assert!(arrivals.len() * 100 >= sent * 97, "{} of {sent} frames", arrivals.len());
+    assert!(missed > 20 && recovered * 100 >= missed * 97, "{recovered} of {missed} packets");
+    assert!(pair.sender.figures().resent > 10);
 }
 
 #[test]

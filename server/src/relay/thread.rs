@@ -168,7 +168,9 @@ impl Shard {
 
     fn handle_timeout(&mut self, now: Instant) {
         if now >= self.machine.poll_timeout() {
-            self.machine.handle_timeout(now, &mut Output { queue: &mut self.queue, exits: &mut self.exits });
+            let reports = (self.number, &self.reports);
+            let mut output = Output { queue: &mut self.queue, exits: &mut self.exits, reports };
+            self.machine.handle_timeout(now, &mut output);
         }
     }
 
