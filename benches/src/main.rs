@@ -21,6 +21,8 @@ mod rooms;
 #[cfg(target_os = "linux")]
 mod video;
 #[cfg(target_os = "linux")]
+mod video_loss;
+#[cfg(target_os = "linux")]
 mod voice;
 #[cfg(target_os = "linux")]
 mod world;
@@ -44,6 +46,7 @@ voice-latency   from mouth to ear through two sound devices of a private sound s
 camera   processor time of a picture from a camera or a screen, against a copy of its bytes
 voice-echo      what the echo canceller leaves of an echo
 video-bytes  strips against whole JPEGs and x264: bytes, quality, time
+video-loss   pictures over hops that lose datagrams, with repair and without it, on a virtual clock
 ";
 const USAGE: &str = "bench NAME [--json] [--quick] [--only CASE] [--write-baseline]   or   bench --list\n";
 
@@ -82,6 +85,7 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         Some(&"voice-latency") => voice::latency(&mut report, has("--quick")),
         Some(&"voice-echo") => voice::echo(&mut report),
         Some(&"video-bytes") => video::run(&mut report, has("--quick"), only.copied()),
+        Some(&"video-loss") => video_loss::run(&mut report, has("--quick"), only.copied()),
         Some(&"--list") => {
             print!("{LIST}");
             Ok(())

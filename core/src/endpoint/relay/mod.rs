@@ -43,7 +43,7 @@ use crate::limits::HOP_PREFIX_BYTES;
 use crate::media::cache::PacketCache;
 use crate::media::feedback::Downstream;
 use crate::stats::DropCounters;
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 use session::{Membership, RelaySession};
 
 /// An address from which no authentic datagram came for this long gets nothing more. Clients ping far more often.
@@ -109,6 +109,7 @@ pub struct RelayMachine<'a> {
     repair: RepairFigures,
     /// Sessions whose gaps are looked at by the clock, not only when their next datagram comes.
     watched: heapless::Vec<u16, WATCHED_MAX>,
+    watch_due_at: Instant,
 }
 
 impl<'a> RelayMachine<'a> {
@@ -130,6 +131,7 @@ impl<'a> RelayMachine<'a> {
             cache: storage.cache,
             repair: RepairFigures::default(),
             watched: heapless::Vec::new(),
+            watch_due_at: Instant::NEVER,
         }
     }
 

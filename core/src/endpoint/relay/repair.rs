@@ -46,26 +46,24 @@ pub(super) struct Told {
 }
 
 impl RelayMachine<'_> {
-    /// When [`Self::handle_timeout`] has something to do.
-    pub fn poll_timeout(&self) -> Instant {
-        let due = self.watched.iter().filter_map(|lane| {
-            let session = self.sessions.get(usize::from(*lane))?.session.as_ref()?;
-            Some(session.gaps.due_at())
-        });
-        due.min().unwrap_or(Instant::NEVER)
+    /// When [`Self::handle_timeout`] may have something to do, and not later than when it has.
+    pub const fn poll_timeout(&self) -> Instant {
+        self.watch_due_at
     }
 
     /// Asks for what has been missing for too long.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut impl RelayOutput) {
+        self.watch_due_at = Instant::NEVER;
         let mut index = 0_usize;
         while let Some(lane) = self.watched.get(index).copied() {
             self.drive(now, lane.into(), out);
             let session = self.sessions.get_mut(usize::from(lane)).and_then(|place| place.session.as_mut());
-            let is_still = session.is_some_and(|session| {
+            let due_at = session.map_or(Instant::NEVER, |session| {
                 session.is_watched = session.gaps.due_at() < Instant::NEVER;
-                session.is_watched
+                session.gaps.due_at()
             });
-            if is_still {
+            self.watch_due_at = self.watch_due_at.min(due_at);
+            if due_at < Instant::NEVER {
                 index = index.saturating_add(1);
             } else {
                 self.watched.swap_remove(index);
@@ -92,6 +90,9 @@ impl RelayMachine<'_> {
         // Without a place its gaps are looked at when its next datagram comes.
         if !session.is_watched && session.gaps.due_at() < Instant::NEVER {
             session.is_watched = self.watched.push(lane as u16).is_ok();
+        }
+        if session.is_watched {
+            self.watch_due_at = self.watch_due_at.min(session.gaps.due_at());
         }
     }
 
