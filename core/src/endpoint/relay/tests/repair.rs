@@ -140,7 +140,7 @@ fn what_does_not_come_from_a_sender_is_asked_for_at_once_and_the_end_of_a_frame_
         assert_eq!((result, asked(&mut clients[0], at_ms(1), &deeds)), (Ok(()), expected));
     }
     let due = relay.machines[0].poll_timeout();
-    assert!(due > at_ms(1) && due < at_ms(10), "{due:?}");
+    assert!(due < at_ms(10), "{due:?}");
     let mut deeds = Deeds::default();
     relay.machines[0].handle_timeout(at_ms(10), &mut deeds);
     assert_eq!(asked(&mut clients[0], at_ms(10), &deeds), [105]);
