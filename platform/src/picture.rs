@@ -103,7 +103,6 @@ pub fn check_size(width: usize, height: usize) -> Result<(), String> {
 }
 
 /// ITU-R BT.601 in 16.16 fixed point.
-#[inline]
 pub(crate) fn yuv_to_rgb(y: u8, u: u8, v: u8, is_full_range: bool) -> [u8; 3] {
     let (y, u, v) = (i32::from(y), i32::from(u) - 128, i32::from(v) - 128);
     let (y, red_v, green_u, green_v, blue_u) = if is_full_range {

@@ -69,7 +69,7 @@ pub enum ScreenKind {
 pub struct Screen {
     /// What kind of thing it is.
     pub kind: ScreenKind,
-    /// `screen`, the monitor's connector, or the window's title.
+    /// `all`, the monitor's connector, or the window's title.
     pub name: String,
     /// The window's number as other tools show it; else 0.
     pub window: u32,
@@ -108,7 +108,7 @@ pub fn screens() -> io::Result<Vec<Screen>> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "screens can be shared on Linux only"))
 }
 
-/// Opens what `wanted` means: `test`, `default` (the first monitor), `screen`, a monitor, a window by its number (`0x1c00003`), its
+/// Opens what `wanted` means: `test`, `default` (the first monitor), `all` of them, a monitor, a window by its number (`0x1c00003`), its
 /// title or a part of one title only; any of these behind another display: `:1`, `:1/HDMI-1`.
 ///
 /// # Errors
@@ -216,11 +216,11 @@ mod tests {
         let screen = |kind, name: &str, window| Screen { kind, name: name.into(), window, width: 1, height: 1 };
         let screens = [
             screen(ScreenKind::Monitor, "HDMI-1", 0),
-            screen(ScreenKind::Whole, "screen", 0),
+            screen(ScreenKind::Whole, "all", 0),
             screen(ScreenKind::Window, "Letter to Lan", 0x1c0_0003),
             screen(ScreenKind::Window, "Letter to Dat", 0x1c0_0004),
         ];
-        for (wanted, index) in [("default", 0), ("screen", 1), ("hdmi-1", 0), ("0x1c00004", 3), ("to lan", 2)] {
+        for (wanted, index) in [("default", 0), ("all", 1), ("hdmi-1", 0), ("0x1c00004", 3), ("to lan", 2)] {
             assert_eq!(find_screen(&screens, wanted).unwrap(), &screens[index], "{wanted}");
         }
         for wanted in ["", "letter", "0x1", "DP-1"] {

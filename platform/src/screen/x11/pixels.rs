@@ -121,7 +121,9 @@ fn take_by_message(connection: &RustConnection, from: Drawable, area: Area, pict
 
 /// Blue, green, red and a byte without meaning become red, green, blue.
 fn convert(stored: &[u8], rgb: &mut [u8]) {
-    for (pixel, stored) in rgb.chunks_exact_mut(3).zip(stored.chunks_exact(STORED_BYTES)) {
-        pixel.copy_from_slice(&[stored[2], stored[1], stored[0]]);
+    let (stored, _) = stored.as_chunks::<STORED_BYTES>();
+    let (pixels, _) = rgb.as_chunks_mut();
+    for (pixel, [blue, green, red, _]) in pixels.iter_mut().zip(stored) {
+        *pixel = [*red, *green, *blue];
     }
 }

@@ -23,7 +23,7 @@ pub fn screens(display: Option<&str>) -> io::Result<Vec<Screen>> {
     let root = connection.setup().roots.get(number).ok_or_else(|| failed("it has no screen"))?;
     let whole = Screen {
         kind: ScreenKind::Whole,
-        name: "screen".to_owned(),
+        name: "all".to_owned(),
         window: 0,
         width: root.width_in_pixels,
         height: root.height_in_pixels,

@@ -123,7 +123,7 @@ fn what_is_drawn_is_what_is_shared_pixel_by_pixel() {
     let painter = Painter::new(&display);
     painter.connection.warp_pointer(x11rb::NONE, painter.root, 0, 0, 0, 0, 639, 479).unwrap();
     painter.fill(painter.root, (0, 0, 640, 480), 0x102030);
-    let mut source = open(&display, "screen", ScreenMode::Motion);
+    let mut source = open(&display, "all", ScreenMode::Motion);
     assert_eq!((source.format().width, source.format().height, source.format().fps), (640, 480, 30));
     painter.fill(painter.root, (100, 50, 30, 20), BLUE);
     let picture = next(source.as_mut());
@@ -147,7 +147,7 @@ fn the_cursor_is_in_the_picture_where_it_points() {
     let look = |x, y| {
         painter.connection.warp_pointer(x11rb::NONE, painter.root, 0, 0, 0, 0, x, y).unwrap();
         painter.settle();
-        let picture = next(open(&display, "screen", ScreenMode::Motion).as_mut());
+        let picture = next(open(&display, "all", ScreenMode::Motion).as_mut());
         let is_drawn = |n: &usize| picture.rgb[n * 3..n * 3 + 3] != [0x80; 3];
         let drawn: Vec<usize> = (0..320 * 240).filter(is_drawn).collect();
         (drawn.iter().map(|n| n % 320).min(), drawn.len())
@@ -205,7 +205,7 @@ fn a_screen_larger_than_a_picture_may_be_is_made_to_fit() {
     let painter = Painter::new(&display);
     painter.fill(painter.root, (0, 0, 1280, 120), 0xFFFFFF);
     painter.fill(painter.root, (1280, 0, 1280, 120), BLUE);
-    let mut source = open(&display, "screen", ScreenMode::Text);
+    let mut source = open(&display, "all", ScreenMode::Text);
     assert_eq!((source.format().width, source.format().height, source.format().fps), (1920, 90, 5));
     let picture = next(source.as_mut());
     assert_eq!((picture.pixel(900, 10), picture.pixel(1000, 10)), (Some([255; 3]), rgb(BLUE)));
@@ -214,21 +214,21 @@ fn a_screen_larger_than_a_picture_may_be_is_made_to_fit() {
 #[test]
 fn a_server_that_goes_away_is_an_error_and_no_wait() {
     let display = Display::start("320x240x24");
-    let mut source = open(&display, "screen", ScreenMode::Motion);
+    let mut source = open(&display, "all", ScreenMode::Motion);
     next(source.as_mut());
     drop(display);
     let begin = Clock::now();
     while source.next_frame().is_ok() {
         assert!(Clock::now().since(begin) < Duration::from_secs(5));
     }
-    assert!(open_screen(":77777/screen", ScreenMode::Text).is_err());
+    assert!(open_screen(":77777/all", ScreenMode::Text).is_err());
 }
 
 #[test]
 fn motion_keeps_its_rate_while_the_screen_changes() {
     let display = Display::start("320x180x24");
     let painter = Painter::new(&display);
-    let mut source = open(&display, "screen", ScreenMode::Motion);
+    let mut source = open(&display, "all", ScreenMode::Motion);
     let begin = Clock::now();
     for n in 0..30 {
         painter.fill(painter.root, (0, 0, 320, 180), n * 0x010203);
