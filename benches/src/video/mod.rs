@@ -133,6 +133,15 @@ fn judged(report: &Report, clip: &Clip, ffmpeg: &Path, is_quick: bool) -> io::Re
     report.value(&format!("video.{name}.jpeg_vmaf"), of_jpegs, "VMAF");
     report.value(&format!("video.{name}.strips_vmaf"), of_strips, "VMAF");
     report.value(&format!("video.{name}.vmaf_difference"), of_strips - of_jpegs, "VMAF");
+    if clip.scene == Scene::Screen {
+        // Refinement makes a screen better than the JPEGs are; without it both are alike.
+        let params = StripParams { refined_quality: 0, ..StripParams::default() };
+        let path = scratch.path().join("unrefined");
+        let unrefined = codec::run(clip, &mut Strips::new(params), Some(&path))?;
+        let times = jpegs.bytes_per_frame() / unrefined.bytes_per_frame();
+        report.value(&format!("video.{name}.unrefined_times_fewer_bytes"), times, "x");
+        report.value(&format!("video.{name}.unrefined_vmaf_difference"), judge.raw(&path)? - of_jpegs, "VMAF");
+    }
     if !is_quick {
         let input = scratch.path().join("input");
         codec::write(clip, &input)?;

@@ -234,6 +234,8 @@ pub enum IncomingMedia<'a> {
         room: RoomId,
         /// Whose.
         slot: Slot,
+        /// Number of their membership: another one is somebody else.
+        member: u32,
         /// Their tracks, by [`TrackId`].
         tracks: &'a [TrackInfo; TRACKS_MAX],
     },

@@ -140,20 +140,31 @@ impl Counted {
     }
 }
 
+/// A track as it was announced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Announcement {
+    /// The largest picture; nothing if none was announced. **Units:** pixels.
+    pub size: (u16, u16),
+    /// Whose it is: a place in a room may change hands.
+    pub member: u32,
+}
+
 /// What others announced of their pictures: a strip of a larger one is refused. Written by the engine's thread.
 #[derive(Clone, Default)]
-pub(crate) struct Announced(Arc<Mutex<HashMap<RemoteTrack, (u16, u16)>>>);
+pub(crate) struct Announced(Arc<Mutex<HashMap<RemoteTrack, Announcement>>>);
 
 impl Announced {
-    /// The largest picture of that track, nothing if none was announced. **Units:** pixels.
-    pub fn size_of(&self, track: RemoteTrack) -> (u16, u16) {
-        self.0.lock().map_or((0, 0), |sizes| sizes.get(&track).copied().unwrap_or_default())
+    /// What was announced of a track, for one of its size layers: each has half the sides of the one before.
+    pub fn of(&self, track: RemoteTrack, layer: u8) -> Announcement {
+        let announced = self.0.lock().map_or_else(|_| None, |tracks| tracks.get(&track).copied()).unwrap_or_default();
+        let side = |side: u16| side.div_ceil(1 << layer.min(15));
+        Announcement { size: (side(announced.size.0), side(announced.size.1)), ..announced }
     }
 
-    fn set(&self, room: RoomId, slot: Slot, tracks: &[TrackInfo; TRACKS_MAX]) {
-        if let Ok(mut sizes) = self.0.lock() {
+    pub fn set(&self, room: RoomId, slot: Slot, member: u32, tracks: &[TrackInfo; TRACKS_MAX]) {
+        if let Ok(mut announced) = self.0.lock() {
             for (id, info) in (0u8..).zip(tracks) {
-                sizes.insert((room, slot, TrackId(id)), (info.width, info.height));
+                announced.insert((room, slot, TrackId(id)), Announcement { size: (info.width, info.height), member });
             }
         }
     }
@@ -255,8 +266,8 @@ impl Receiver {
         let (overrun, announced) = (Arc::clone(&self.overrun), self.announced.clone());
         Box::new(move |media: &IncomingMedia<'_>| {
             let is_full = match media {
-                IncomingMedia::Tracks { room, slot, tracks } => {
-                    announced.set(*room, *slot, tracks);
+                IncomingMedia::Tracks { room, slot, member, tracks } => {
+                    announced.set(*room, *slot, *member, tracks);
                     false
                 }
                 IncomingMedia::Frame(frame) if frame.track.is_audio() => is_full(&sound, Received::from(frame)),

@@ -63,7 +63,8 @@ impl ClientOutput for Output<'_> {
                 self.events.extend(translate(event));
             }
             ClientEvent::Participant { room, info, is_new, is_me } => {
-                (self.sink)(&IncomingMedia::Tracks { room, slot: info.slot, tracks: &info.tracks });
+                let (slot, member, tracks) = (info.slot, info.member, &info.tracks);
+                (self.sink)(&IncomingMedia::Tracks { room, slot, member, tracks });
                 self.events.extend(translate(ClientEvent::Participant { room, info, is_new, is_me }));
             }
             other => self.events.extend(translate(other)),

@@ -6,13 +6,14 @@ use hph_platform::picture::Picture;
 use hph_platform::video::StripDecoder;
 
 use crate::engine::IncomingStrip;
+use crate::media::receive::Announcement;
 
 /// A picture is shown this long after its first strip at the latest, whatever is missing in it.
 const PATIENCE: Duration = Duration::from_millis(40);
 
 /// One strip, as it came.
 #[derive(Clone, Debug)]
-pub struct ArrivedStrip {
+pub(in crate::media) struct ArrivedStrip {
     /// Number of its frame.
     pub frame: u32,
     /// Capture time on the media clock.
@@ -46,7 +47,7 @@ struct Open {
 
 /// A picture as it is shown.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Gathered {
+pub(in crate::media) struct Gathered {
     /// Its frame.
     pub frame: u32,
     /// Its capture time on the media clock.
@@ -72,22 +73,23 @@ pub struct Gathered {
 
 /// A track that comes as strips.
 #[derive(Debug)]
-pub struct StripTrack {
+pub(in crate::media) struct StripTrack {
     decoder: StripDecoder,
-    size_max: (u16, u16),
+    announced: Announcement,
     open: Option<Open>,
     shown: Option<u32>,
 }
 
 impl StripTrack {
     /// A track of pictures that are at most as large as was announced.
-    pub fn new(size_max: (u16, u16)) -> Self {
-        Self { decoder: StripDecoder::new(size_max.0, size_max.1), size_max, open: None, shown: None }
+    pub fn new(announced: Announcement) -> Self {
+        let (width, height) = announced.size;
+        Self { decoder: StripDecoder::new(width, height), announced, open: None, shown: None }
     }
 
     /// What was announced.
-    pub const fn size_max(&self) -> (u16, u16) {
-        self.size_max
+    pub const fn announced(&self) -> Announcement {
+        self.announced
     }
 
     /// Puts a strip into the picture, and gives what was shown until now if the strip begins a newer frame.
@@ -200,8 +202,12 @@ mod tests {
         }
     }
 
+    fn of_size(width: u16, height: u16) -> Announcement {
+        Announcement { size: (width, height), member: 1 }
+    }
+
     fn sender() -> (Sender, StripTrack) {
-        (Sender { encoder: StripEncoder::new(), frame: 0 }, StripTrack::new((320, 192)))
+        (Sender { encoder: StripEncoder::new(), frame: 0 }, StripTrack::new(of_size(320, 192)))
     }
 
     fn still() -> Instant {
@@ -248,7 +254,7 @@ mod tests {
     #[test]
     fn a_strip_larger_than_announced_is_refused_and_shows_nothing() {
         let (mut sender, _) = sender();
-        let mut track = StripTrack::new((319, 192));
+        let mut track = StripTrack::new(of_size(319, 192));
         assert_eq!(track.handle(&sender.next()[0], still), Err(DropReason::StripSize));
         assert_eq!(track.deadline(), None);
     }

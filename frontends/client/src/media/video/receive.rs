@@ -151,10 +151,11 @@ impl Pictures<'_> {
         key: (RemoteTrack, u8),
         strip: &ArrivedStrip,
     ) -> io::Result<()> {
-        let size_max = self.announced.size_of(key.0);
-        let track = tracks.entry(key).or_insert_with(|| StripTrack::new(size_max));
-        if track.size_max() != size_max {
-            *track = StripTrack::new(size_max);
+        let announced = self.announced.of(key.0, key.1);
+        let track = tracks.entry(key).or_insert_with(|| StripTrack::new(announced));
+        // Another size, or somebody else in that place: nothing of the old picture stays.
+        if track.announced() != announced {
+            *track = StripTrack::new(announced);
         }
         match track.handle(strip, Clock::now) {
             Ok(None) => {}
@@ -186,5 +187,65 @@ impl Pictures<'_> {
             screen(key, picture);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hph_core::id::{RoomId, Slot, TrackId};
+    use hph_core::limits::TRACKS_MAX;
+    use hph_core::wire::control::{Codec, TrackInfo};
+    use hph_platform::video::{StripEncoder, StripFrame, StripParams};
+
+    use super::*;
+
+    const KEY: RemoteTrack = (RoomId(1), Slot(2), TrackId::CAMERA);
+
+    fn announce(announced: &Announced, member: u32, width: u16, height: u16) {
+        let camera = TrackInfo { is_on: true, codec: Codec::Strips, width, height };
+        let mut tracks = [TrackInfo::default(); TRACKS_MAX];
+        tracks[1] = camera;
+        announced.set(KEY.0, KEY.1, member, &tracks);
+    }
+
+    /// The first strip of a picture of one colour.
+    fn strip(width: u16, height: u16, shade: u8) -> ArrivedStrip {
+        let mut picture = Picture::black(width, height);
+        picture.rgb.fill(shade);
+        let mut out = StripFrame::default();
+        let now = Instant::from_micros(1);
+        StripEncoder::new().encode(now, 0, &picture, &StripParams::default(), &mut out).unwrap();
+        let bytes = out.bytes[out.strips[0].clone()].to_vec();
+        ArrivedStrip { frame: 0, timestamp: 0, count: 1, bytes, at: now }
+    }
+
+    #[test]
+    fn whoever_takes_a_place_begins_with_a_picture_of_their_own_and_each_size_with_its_bound() {
+        let (counted, announced, stages) = (Counted::default(), Announced::default(), Mutex::default());
+        let mut pictures =
+            Pictures { recorder: None, screen: None, counted: &counted, announced: &announced, stages: &stages };
+        let mut tracks = HashMap::new();
+        let mut handle = |tracks: &mut _, layer, strip: &ArrivedStrip| {
+            pictures.handle_strip(tracks, (KEY, layer), strip).unwrap();
+        };
+        handle(&mut tracks, 0, &strip(64, 32, 200));
+        assert!(tracks[&(KEY, 0)].deadline().is_none(), "nothing was announced");
+        announce(&announced, 1, 64, 32);
+        handle(&mut tracks, 0, &strip(64, 32, 200));
+        let track = tracks.get_mut(&(KEY, 0)).unwrap();
+        assert_eq!(track.picture().pixel(60, 30), Some([200; 3]));
+
+        announce(&announced, 2, 64, 32);
+        let mut other = strip(64, 32, 90);
+        // Only its first block: the rest was lost.
+        other.bytes[8] = 1;
+        handle(&mut tracks, 0, &other);
+        let track = tracks.get_mut(&(KEY, 0)).unwrap();
+        assert_eq!((track.picture().pixel(0, 0), track.picture().pixel(60, 30)), (Some([90; 3]), Some([0; 3])));
+
+        handle(&mut tracks, 1, &strip(64, 32, 200));
+        assert!(tracks[&(KEY, 1)].deadline().is_none(), "layer 1 has half the sides");
+        handle(&mut tracks, 1, &strip(32, 16, 200));
+        assert!(tracks[&(KEY, 1)].deadline().is_some());
     }
 }
