@@ -11,10 +11,10 @@ use super::samples::{Block, PART};
 
 /// Mean absolute difference of two samples with noise of sigma 1: 2 / sqrt(pi).
 const MEAN_DIFFERENCE: f32 = 1.128;
-/// So far from that lies the mean of 64 such differences never by chance (that would be 0.5), and as far as a change may
-/// go unnoticed behind the noise.
+/// How far beyond that the mean of 64 differences must lie to be a change. By chance it lies 0.5 beyond it once in a hundred
+/// thousand times; what is less than this hides behind the noise for the eye, too.
 const MEAN_DIFFERENCE_MARGIN: f32 = 0.93;
-/// How far the mean of 64 differences lies from zero, as rarely.
+/// How far the mean of 64 differences lies from zero by chance, with plenty of room: its own deviation is 0.18.
 const SHIFT_MARGIN: f32 = 0.8;
 /// What counts as a change of luma counts this often in chroma, which the eye sees less of.
 const CHROMA_SHARE: f32 = 1.5;
