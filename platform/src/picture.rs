@@ -51,6 +51,29 @@ impl Picture {
         self.rgb.get(at..at + 3)?.try_into().ok()
     }
 
+    /// Puts the picture at half its sides into `smaller`, each pixel the mean of four. An odd last row or column is left
+    /// out, unless it is the only one.
+    pub fn halve_into(&self, smaller: &mut Self) {
+        let (width, height) = ((self.width / 2).max(1), (self.height / 2).max(1));
+        (smaller.width, smaller.height) = (width, height);
+        smaller.rgb.clear();
+        smaller.rgb.reserve(usize::from(width) * usize::from(height) * 3);
+        let row_bytes = usize::from(self.width) * 3;
+        for y in 0..usize::from(height) {
+            let upper = &self.rgb[2 * y * row_bytes..][..row_bytes];
+            let lower = self.rgb.get((2 * y + 1) * row_bytes..).and_then(|rest| rest.get(..row_bytes)).unwrap_or(upper);
+            for x in 0..usize::from(width) {
+                let (left, right) = (6 * x, if self.width > 1 { 6 * x + 3 } else { 6 * x });
+                for channel in 0..3 {
+                    let four =
+                        [upper[left + channel], upper[right + channel], lower[left + channel], lower[right + channel]];
+                    let sum: u16 = four.into_iter().map(u16::from).sum();
+                    smaller.rgb.push(((sum + 2) / 4) as u8);
+                }
+            }
+        }
+    }
+
     /// Fills a rectangle; what lies outside the picture is left out.
     pub fn fill_rect(&mut self, x: usize, y: usize, width: usize, height: usize, rgb: [u8; 3]) {
         let row_bytes = usize::from(self.width) * 3;

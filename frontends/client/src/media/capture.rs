@@ -88,9 +88,11 @@ impl Capture {
                 }
                 // A device that fails is over, like a file that ends; the frontend sees it and may open it again.
                 let Ok(Step::Frames(new)) = turn else { break };
+                is_taken = true;
                 for frame in new {
-                    is_taken = frames.send(frame);
-                    let counter = if is_taken { &counted.sent } else { &counted.dropped };
+                    let was_sent = frames.send(frame);
+                    is_taken &= was_sent;
+                    let counter = if was_sent { &counted.sent } else { &counted.dropped };
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
             }

@@ -2,16 +2,19 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use hph_core::id::{RoomId, TrackId};
 use hph_core::time::Instant;
 use hph_core::wire::control::TrackInfo;
-use hph_platform::camera::{self, CameraFormat, CameraSource, FileOptions, TestPattern};
+use hph_platform::camera::{self, CameraFormat, CameraSource, Captured, FileOptions, TestPattern};
 use hph_platform::clock::Clock;
+use hph_platform::jpeg::JpegEncoder;
 use hph_platform::pacer::Pacing;
 use hph_platform::screen::{self, ScreenMode};
 
-use super::encode::{Encoder, VideoCodec};
+use super::encode::{VideoCodec, VideoControl, encode_whole};
+use super::publisher::{Published, Publisher};
 use crate::engine::{CapturedFrame, FrameSender};
 use crate::media::Capture;
 use crate::media::capture::Step;
@@ -92,34 +95,61 @@ impl Capture {
             CameraSpec::Device { name, format } => camera::open_device(name, *format)?,
             CameraSpec::Screen { target, mode } => screen::open_screen(target, *mode)?,
         };
-        let CameraFormat { width, height, .. } = source.format();
+        let CameraFormat { width, height, fps } = source.format();
         let info = TrackInfo { is_on: true, codec: codec.on_the_wire(), width, height };
-        let (mut encoder, control) = Encoder::new(codec);
+        let mut way = match codec {
+            VideoCodec::Jpeg => Way::Whole(JpegEncoder::new()),
+            VideoCodec::Strips => Way::Strips(Box::new(Publisher::new(frames.guidance(), room, track, fps))),
+        };
+        let control = way.control();
         let step = move |was_taken: bool| {
             let Some(captured) = source.next_frame()? else { return Ok(Step::Over) };
             let (captured_at, timestamp) = (captured.at, picture_clock(captured.at));
-            if !was_taken {
-                encoder.mark_last_lost();
-            }
-            let Some((bytes, strips)) = encoder.encode(captured, timestamp)? else {
-                return Ok(Step::Frames(Vec::new()));
-            };
+            let published = way.publish(captured, timestamp, was_taken)?;
             let encoded_at = Clock::now();
-            Ok(Step::Frames(vec![CapturedFrame {
+            let frame = |(layer, (bytes, strips))| CapturedFrame {
                 room,
                 track,
-                layer: 0,
+                layer,
                 timestamp,
                 level: NO_LEVEL,
                 bytes,
                 strips,
                 captured_at,
                 encoded_at,
-            }]))
+            };
+            Ok(Step::Frames(published.into_iter().map(frame).collect()))
         };
         let mut capture = Self::spawn_steps("camera", info, step, frames)?;
         capture.video = control;
         Ok(capture)
+    }
+}
+
+/// How a track's pictures go out.
+enum Way {
+    Whole(JpegEncoder),
+    Strips(Box<Publisher>),
+}
+
+impl Way {
+    fn control(&self) -> Option<Arc<VideoControl>> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Strips(publisher) => Some(publisher.control()),
+        }
+    }
+
+    fn publish(&mut self, captured: Captured, timestamp: u32, was_taken: bool) -> io::Result<Vec<Published>> {
+        match self {
+            Self::Whole(encoder) => Ok(vec![(0, (encode_whole(encoder, captured.image)?, None))]),
+            Self::Strips(publisher) => {
+                if !was_taken {
+                    publisher.mark_last_lost();
+                }
+                publisher.publish(captured, timestamp)
+            }
+        }
     }
 }
 

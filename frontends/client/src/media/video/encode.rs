@@ -5,9 +5,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use hph_core::time::Instant;
 use hph_core::wire::control::Codec;
-use hph_platform::camera::{Captured, CapturedImage};
-use hph_platform::jpeg::{self, JpegEncoder};
+use hph_platform::camera::CapturedImage;
+use hph_platform::jpeg::JpegEncoder;
 use hph_platform::picture::Picture;
 use hph_platform::video::{StripEncoder, StripFrame, StripParams};
 
@@ -75,10 +76,17 @@ impl VideoControl {
 /// Bytes of a frame, and which of them are a strip each.
 pub(super) type Encoded = (Vec<u8>, Option<Vec<Range<usize>>>);
 
-/// The encoder of one camera.
-pub(super) enum Encoder {
-    Strips(Box<Strips>),
-    Jpeg(JpegEncoder),
+/// Encodes a picture, or a camera's own JPEG, as a whole JPEG.
+pub(super) fn encode_whole(encoder: &mut JpegEncoder, image: CapturedImage) -> io::Result<Vec<u8>> {
+    match image {
+        // The camera's own JPEG goes out as it is.
+        CapturedImage::Jpeg(bytes) => Ok(bytes),
+        CapturedImage::Picture(picture) => {
+            let mut bytes = Vec::new();
+            encoder.encode(&picture, JPEG_QUALITY, &mut bytes).map_err(io::Error::other)?;
+            Ok(bytes)
+        }
+    }
 }
 
 /// Strips, with what they need from one picture to the next.
@@ -88,65 +96,27 @@ pub(super) struct Strips {
     control: Arc<VideoControl>,
     frame: StripFrame,
     last_timestamp: u32,
-    /// Memory for pictures that come as JPEG.
-    decoded: Picture,
 }
 
-impl Encoder {
-    /// An encoder, and the control of it if there is anything to control.
-    pub fn new(codec: VideoCodec) -> (Self, Option<Arc<VideoControl>>) {
-        match codec {
-            VideoCodec::Jpeg => (Self::Jpeg(JpegEncoder::new()), None),
-            VideoCodec::Strips => {
-                let strips = Box::<Strips>::default();
-                let control = Arc::clone(&strips.control);
-                (Self::Strips(strips), Some(control))
-            }
-        }
+impl Strips {
+    /// What may be asked of it.
+    pub fn control(&self) -> Arc<VideoControl> {
+        Arc::clone(&self.control)
     }
 
     /// The engine had no room for the frame before.
     pub fn mark_last_lost(&mut self) {
-        if let Self::Strips(strips) = self {
-            strips.encoder.mark_frame_lost(strips.last_timestamp);
-        }
+        self.encoder.mark_frame_lost(self.last_timestamp);
     }
 
     /// Encodes a picture; none if there is nothing new in it.
-    pub fn encode(&mut self, captured: Captured, timestamp: u32) -> io::Result<Option<Encoded>> {
-        match (self, captured.image) {
-            (Self::Strips(strips), image) => strips.encode(captured.at, &image, timestamp),
-            // The camera's own JPEG goes out as it is.
-            (Self::Jpeg(_), CapturedImage::Jpeg(bytes)) => Ok(Some((bytes, None))),
-            (Self::Jpeg(encoder), CapturedImage::Picture(picture)) => {
-                let mut bytes = Vec::new();
-                encoder.encode(&picture, JPEG_QUALITY, &mut bytes).map_err(io::Error::other)?;
-                Ok(Some((bytes, None)))
-            }
-        }
-    }
-}
-
-impl Strips {
-    fn encode(
-        &mut self,
-        at: hph_core::time::Instant,
-        image: &CapturedImage,
-        timestamp: u32,
-    ) -> io::Result<Option<Encoded>> {
+    pub fn encode(&mut self, at: Instant, picture: &Picture, timestamp: u32) -> io::Result<Option<Encoded>> {
         if self.control.is_refresh_wanted.swap(false, Ordering::Relaxed) {
             self.encoder.request_refresh();
         }
         if let Ok(mut lost) = self.control.lost.lock() {
             lost.drain(..).for_each(|(frame, index)| self.encoder.mark_lost(frame, index));
         }
-        let picture = match image {
-            CapturedImage::Picture(picture) => picture,
-            CapturedImage::Jpeg(bytes) => {
-                jpeg::decode_into(bytes, &mut self.decoded).map_err(io::Error::other)?;
-                &self.decoded
-            }
-        };
         self.last_timestamp = timestamp;
         let params = self.control.params();
         self.encoder.encode(at, timestamp, picture, &params, &mut self.frame).map_err(io::Error::other)?;
@@ -159,32 +129,29 @@ impl Strips {
 
 #[cfg(test)]
 mod tests {
-    use hph_core::time::Instant;
-
     use super::*;
-
-    fn captured(ms: u64, picture: &Picture) -> Captured {
-        Captured { at: Instant::from_micros(ms * 1000), image: CapturedImage::Picture(picture.clone()) }
-    }
 
     #[test]
     fn a_still_picture_is_sent_once_and_again_when_it_was_dropped_lost_or_asked_for() {
-        let (mut encoder, control) = Encoder::new(VideoCodec::Strips);
-        let control = control.unwrap();
+        let mut encoder = Strips::default();
+        let control = encoder.control();
         control.set_params(StripParams { refined_quality: 0, ..StripParams::default() });
         let picture = Picture::black(64, 64);
-        assert!(encoder.encode(captured(0, &picture), 7).unwrap().is_some());
-        assert!(encoder.encode(captured(40, &picture), 8).unwrap().is_none());
+        let encode = |encoder: &mut Strips, ms: u64, timestamp| {
+            encoder.encode(Instant::from_micros(ms * 1000), &picture, timestamp).unwrap()
+        };
+        assert!(encode(&mut encoder, 0, 7).is_some());
+        assert!(encode(&mut encoder, 40, 8).is_none());
         encoder.mark_last_lost();
-        assert!(encoder.encode(captured(80, &picture), 9).unwrap().is_none(), "the frame without strips was no loss");
+        assert!(encode(&mut encoder, 80, 9).is_none(), "the frame without strips was no loss");
         control.mark_lost(7, 0);
-        let (bytes, strips) = encoder.encode(captured(120, &picture), 10).unwrap().unwrap();
+        let (bytes, strips) = encode(&mut encoder, 120, 10).unwrap();
         assert_eq!(strips.unwrap(), vec![0..bytes.len()]);
         encoder.mark_last_lost();
-        assert!(encoder.encode(captured(160, &picture), 11).unwrap().is_some());
+        assert!(encode(&mut encoder, 160, 11).is_some());
         control.request_refresh();
-        assert!(encoder.encode(captured(200, &picture), 12).unwrap().is_some());
-        assert!(encoder.encode(captured(240, &picture), 13).unwrap().is_none());
+        assert!(encode(&mut encoder, 200, 12).is_some());
+        assert!(encode(&mut encoder, 240, 13).is_none());
     }
 
     #[test]
@@ -195,14 +162,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cameras_own_jpeg_passes_as_it_is_or_is_encoded_as_strips() {
+    fn a_cameras_own_jpeg_passes_as_it_is() {
         let mut jpeg = Vec::new();
         JpegEncoder::new().encode(&Picture::black(32, 32), 80, &mut jpeg).unwrap();
-        let image = || Captured { at: Instant::default(), image: CapturedImage::Jpeg(jpeg.clone()) };
-        let (mut whole, control) = Encoder::new(VideoCodec::Jpeg);
-        assert!(control.is_none());
-        assert_eq!(whole.encode(image(), 0).unwrap().unwrap(), (jpeg.clone(), None));
-        let (mut strips, _) = Encoder::new(VideoCodec::Strips);
-        assert!(strips.encode(image(), 0).unwrap().unwrap().1.is_some());
+        let passed = encode_whole(&mut JpegEncoder::new(), CapturedImage::Jpeg(jpeg.clone())).unwrap();
+        assert_eq!(passed, jpeg);
     }
 }

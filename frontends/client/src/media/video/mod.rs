@@ -3,4 +3,5 @@
 pub(super) mod capture;
 pub(super) mod encode;
 pub(super) mod gather;
+mod publisher;
 pub(super) mod receive;

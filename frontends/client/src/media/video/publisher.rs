@@ -1,0 +1,262 @@
+//! Which sizes of a camera's pictures are sent, how good and how often: decided for each picture, from what others want
+//! and what the network grants.
+//!
+//! The largest size that anybody wants climbs and descends the ladder; smaller ones beside it are thumbnails of a fixed
+//! cost. A size that nobody is sent is not encoded.
+
+use std::io;
+use std::sync::Arc;
+
+use hph_core::id::{RoomId, TrackId};
+use hph_core::limits::FRAME_MAX_BYTES;
+use hph_core::media::ladder::{Ladder, Rung};
+use hph_core::time::{Duration, Instant};
+use hph_platform::camera::{Captured, CapturedImage};
+use hph_platform::jpeg;
+use hph_platform::picture::Picture;
+use hph_platform::video::StripParams;
+
+use super::encode::{Encoded, Strips, VideoControl};
+use crate::engine::Guidance;
+
+/// Sizes of one track: full, half and a quarter of the sides.
+const SIZES: usize = 3;
+/// What a smaller size beside the largest is sent with.
+const THUMBNAIL: Rung = Rung { quality: 60, frames_per_s: 12, halvings: 0 };
+/// What each of them takes from what is granted. **Units:** bits a second.
+const THUMBNAIL_BPS: u32 = 120_000;
+/// Still parts are refined this far above the quality of what moves.
+const REFINED_ABOVE: u8 = 15;
+/// The ladder is trusted after so many frames: the first has the whole picture and says little of the next.
+const LEARNING_FRAMES: u32 = 8;
+/// A frame may take this much more than its even share: a change of scene needs more than what follows.
+const BURST: u32 = 2;
+/// A frame is never bounded below this: some blocks of everything must go on.
+const FRAME_MIN_BYTES: usize = 3000;
+
+/// One size of the track.
+#[derive(Default)]
+struct Size {
+    encoder: Box<Strips>,
+    sent_at: Option<Instant>,
+}
+
+/// The pictures of one camera or screen on their way to a room.
+pub(super) struct Publisher {
+    guidance: Arc<Guidance>,
+    room: RoomId,
+    track: TrackId,
+    frames_per_s: u8,
+    ladder: Ladder,
+    learned: u32,
+    sizes: [Size; SIZES],
+    /// What the last sent frames of the sizes are known by, to mark them lost.
+    last: Vec<usize>,
+    /// The picture of each size; the first only if the camera gives JPEG.
+    pictures: [Picture; SIZES],
+}
+
+/// One encoded frame and its size layer.
+pub(super) type Published = (u8, Encoded);
+
+impl Publisher {
+    /// A track of that room. `frames_per_s` is the rate of the camera.
+    pub fn new(guidance: Arc<Guidance>, room: RoomId, track: TrackId, frames_per_s: u16) -> Self {
+        guidance.count_picture(true);
+        Self {
+            guidance,
+            room,
+            track,
+            frames_per_s: u8::try_from(frames_per_s).unwrap_or(u8::MAX).max(1),
+            ladder: Ladder::default(),
+            learned: 0,
+            sizes: Default::default(),
+            last: Vec::new(),
+            pictures: Default::default(),
+        }
+    }
+
+    /// How the full size is encoded.
+    pub fn control(&self) -> Arc<VideoControl> {
+        self.sizes[0].encoder.control()
+    }
+
+    /// The engine had no room for what was published last.
+    pub fn mark_last_lost(&mut self) {
+        for &size in &self.last {
+            self.sizes[size].encoder.mark_last_lost();
+        }
+    }
+
+    /// Encodes a picture in the sizes that are wanted and due.
+    ///
+    /// # Errors
+    /// The camera's JPEG is broken, or its picture has sides that are not allowed.
+    pub fn publish(&mut self, captured: Captured, timestamp: u32) -> io::Result<Vec<Published>> {
+        self.last.clear();
+        let (demand, granted) = self.guidance.take(self.room, self.track);
+        let wanted: Vec<usize> = (0..SIZES).filter(|size| demand.layers & 1 << size != 0).collect();
+        let Some(&largest) = wanted.first() else { return Ok(Vec::new()) };
+        for (size, state) in self.sizes.iter().enumerate() {
+            if demand.refresh & 1 << size != 0 {
+                state.encoder.control().request_refresh();
+            }
+        }
+        let full = match captured.image {
+            CapturedImage::Picture(picture) => picture,
+            CapturedImage::Jpeg(bytes) => {
+                let mut picture = std::mem::take(&mut self.pictures[0]);
+                jpeg::decode_into(&bytes, &mut picture).map_err(io::Error::other)?;
+                picture
+            }
+        };
+        self.pictures[0] = full;
+        let bound = bound_bps(granted, demand.max_bps, wanted.len() - 1);
+        let mut published = Vec::new();
+        for size in wanted {
+            let rung = if size == largest { self.rung(captured.at, bound, size) } else { THUMBNAIL };
+            let rate = rung.frames_per_s.min(self.frames_per_s);
+            if !is_due(self.sizes[size].sent_at, captured.at, rung.frames_per_s) {
+                continue;
+            }
+            let halvings = usize::from(rung.halvings).max(size).min(SIZES - 1);
+            self.scale_to(halvings);
+            let encoder = &mut self.sizes[size].encoder;
+            encoder.control().set_params(params(rung, bound.filter(|_| size == largest), rate));
+            let encoded = encoder.encode(captured.at, &self.pictures[halvings], timestamp)?;
+            let Some(encoded) = encoded else { continue };
+            self.sizes[size].sent_at = Some(captured.at);
+            if size == largest {
+                self.learn(encoded.0.len(), rung.frames_per_s);
+            }
+            self.last.push(size);
+            published.push((size as u8, encoded));
+        }
+        Ok(published)
+    }
+
+    /// The step for the largest size. Where nothing is known of the network, the best one.
+    fn rung(&mut self, now: Instant, bound: Option<u32>, halvings_min: usize) -> Rung {
+        match bound {
+            Some(bound) if self.learned >= LEARNING_FRAMES => self.ladder.choose(now, bound, halvings_min as u8),
+            _ => self.ladder.rung(),
+        }
+    }
+
+    /// A camera that is slower than the step costs less than the step would.
+    fn learn(&mut self, bytes: usize, frames_per_s: u8) {
+        self.learned = self.learned.saturating_add(1);
+        if self.learned > 1 {
+            let rate = usize::from(self.frames_per_s.min(frames_per_s));
+            self.ladder.handle_frame(bytes * rate / usize::from(frames_per_s.max(1)));
+        }
+    }
+
+    /// Makes the picture of that size from the next larger one.
+    fn scale_to(&mut self, halvings: usize) {
+        for size in 1..=halvings {
+            let (larger, smaller) = self.pictures.split_at_mut(size);
+            if let (Some(from), Some(to)) = (larger.last(), smaller.first_mut()) {
+                from.halve_into(to);
+            }
+        }
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.guidance.count_picture(false);
+    }
+}
+
+/// What the largest size may take: what the network grants and its receivers can take, less the thumbnails beside it.
+fn bound_bps(granted: Option<u32>, max_bps: u32, thumbnails: usize) -> Option<u32> {
+    let granted = granted.map(|bps| bps.saturating_sub(THUMBNAIL_BPS * thumbnails as u32));
+    let received = (max_bps > 0).then_some(max_bps);
+    granted.into_iter().chain(received).min()
+}
+
+/// Whether the next picture may go, a quarter of an interval early at most. The best step takes every picture.
+fn is_due(sent_at: Option<Instant>, now: Instant, frames_per_s: u8) -> bool {
+    let interval = Duration::from_micros(750_000 / u64::from(frames_per_s.max(1)));
+    frames_per_s >= 30 || sent_at.is_none_or(|at| now.since(at) >= interval)
+}
+
+fn params(rung: Rung, bound_bps: Option<u32>, frames_per_s: u8) -> StripParams {
+    let even_share = |bps: u32| (bps / 8 / u32::from(frames_per_s.max(1)) * BURST) as usize;
+    StripParams {
+        quality: rung.quality,
+        refined_quality: rung.quality.saturating_add(REFINED_ABOVE).min(90),
+        bytes_max: bound_bps.map_or(FRAME_MAX_BYTES, |bps| even_share(bps).clamp(FRAME_MIN_BYTES, FRAME_MAX_BYTES)),
+        ..StripParams::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOM: RoomId = RoomId(7);
+
+    /// A picture that changes everywhere, each time.
+    fn captured(index: u64) -> Captured {
+        let mut picture = Picture::black(320, 192);
+        for (at, byte) in picture.rgb.iter_mut().enumerate() {
+            *byte = (at as u64 * 7919 + index * 104_729).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0];
+        }
+        Captured { at: Instant::from_micros(1_000_000 + index * 33_333), image: CapturedImage::Picture(picture) }
+    }
+
+    fn publisher() -> (Arc<Guidance>, Publisher) {
+        let guidance = Arc::new(Guidance::default());
+        let publisher = Publisher::new(Arc::clone(&guidance), ROOM, TrackId::CAMERA, 30);
+        (guidance, publisher)
+    }
+
+    fn layers(published: &[Published]) -> Vec<u8> {
+        published.iter().map(|(layer, _)| *layer).collect()
+    }
+
+    #[test]
+    fn only_sizes_that_somebody_wants_are_encoded() {
+        let (guidance, mut publisher) = publisher();
+        assert_eq!(layers(&publisher.publish(captured(0), 0).unwrap()), [0]);
+        guidance.set_wanted(ROOM, TrackId::CAMERA, 0b101, 0);
+        assert_eq!(layers(&publisher.publish(captured(1), 1).unwrap()), [0, 2]);
+        guidance.set_wanted(ROOM, TrackId::CAMERA, 0, 0);
+        assert_eq!(layers(&publisher.publish(captured(2), 2).unwrap()), []);
+        guidance.set_wanted(ROOM, TrackId::CAMERA, 0b010, 0);
+        let half = publisher.publish(captured(3), 3).unwrap();
+        assert_eq!(layers(&half), [1]);
+        let (_, (bytes, strips)) = &half[0];
+        let strip = hph_core::media::strip::Strip::parse(&bytes[strips.as_ref().unwrap()[0].clone()]).unwrap();
+        assert_eq!((strip.header.width, strip.header.height), (160, 96));
+    }
+
+    #[test]
+    fn a_narrow_network_gets_fewer_bytes_within_a_second_and_a_wide_one_gets_them_back() {
+        let (guidance, mut publisher) = publisher();
+        let mut second = |bps: u32, from: u64| -> usize {
+            guidance.set_uplink(Some(bps));
+            let frames = (from..from + 30).map(|index| publisher.publish(captured(index), index as u32).unwrap());
+            frames.flatten().map(|(_, (bytes, _))| bytes.len()).sum::<usize>() * 8
+        };
+        let wide = second(50_000_000, 0);
+        second(1_000_000, 30);
+        let narrow = second(1_000_000, 60);
+        assert!(narrow <= 1_300_000 && narrow < wide / 2, "{wide} then {narrow} bits");
+        let again = (0..8).map(|s| second(50_000_000, 90 + s * 30)).last().unwrap();
+        assert!(again * 10 >= wide * 9, "{wide}, then {again} bits");
+    }
+
+    #[test]
+    fn whoever_comes_gets_a_whole_picture_at_once() {
+        let (guidance, mut publisher) = publisher();
+        let still =
+            || Captured { at: Instant::from_micros(2_000_000), image: CapturedImage::Picture(Picture::black(64, 64)) };
+        assert_eq!(publisher.publish(still(), 0).unwrap().len(), 1);
+        assert_eq!(publisher.publish(still(), 1).unwrap().len(), 0);
+        guidance.ask_refresh(ROOM, TrackId::CAMERA, 0b001);
+        assert_eq!(publisher.publish(still(), 2).unwrap().len(), 1);
+    }
+}
