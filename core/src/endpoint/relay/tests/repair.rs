@@ -77,6 +77,7 @@ fn nobody_is_sent_again_what_it_would_not_get() {
     relay.apply(RelayCommand::OpenSession { session, secret });
     relay.apply(RelayCommand::Join { room_index: 0, room: ROOM, slot: Slot(3), session });
     relay.apply(RelayCommand::SetTrack { room_index: 0, slot: sender, track, is_on: true, width: 640 });
+    relay.machines[0].settle(at_ms(3), &mut Deeds::default());
     let nack = nowhere.nack(at_ms(3), &[entry(1, 0)]);
     assert_eq!(relay.home(&nowhere, at_ms(3), address(9, 9), &nack).0, Err(DropReason::UnvalidatedPath));
 }
