@@ -50,8 +50,12 @@ fn a_shared_screen_reaches_others_as_a_track_of_its_own() {
     until_so("word that the presenter left", ms(5000), || !viewer.events("participant_gone").is_empty());
     let seen = viewer.interrupt(ms(10_000));
     let summary = |lines: &[String]| objects(lines, "summary").pop().expect("a summary");
-    let (sent, received) =
-        (counted(&summary(&lines), "sent", "captured"), counted(&summary(&seen), "received", "frames"));
-    assert!(sent >= 20, "{sent} sent in 3 s");
-    assert!(received * 10 >= sent * 9, "{received} of {sent} received");
+    let (sent, seen) = (summary(&lines), summary(&seen));
+    let (captured, shown) = (counted(&sent, "sent", "captured"), counted(&seen, "received", "frames"));
+    assert!(captured >= 20, "{captured} captured in 3 s");
+    // A budget or a busy machine may leave out pictures of so much motion, but of what was sent nothing may be missing.
+    assert!(shown >= 10, "{shown} shown of {captured}");
+    for what in ["lost", "broken", "strips_missing", "strips_refused"] {
+        assert_eq!(counted(&seen, "received", what), 0, "{what}");
+    }
 }
