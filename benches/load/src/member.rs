@@ -204,9 +204,8 @@ impl Member {
     /// # Errors
     /// The connection is gone.
     pub fn keep_alive(&mut self) -> io::Result<()> {
-        // The machine is not asked for its pings: their answers are swept away with what receivers count.
         self.out.control(&ClientMessage::KeepAlive);
-        self.flush()?;
+        self.ping()?;
         self.stream.sock.set_nonblocking(true)?;
         let drained = loop {
             match next_body(&mut self.stream, &mut self.frames) {
@@ -217,6 +216,16 @@ impl Member {
         };
         self.stream.sock.set_nonblocking(false)?;
         drained
+    }
+
+    /// Lets the server hear something from our address: whoever only receives would be forgotten after ten seconds. The
+    /// answer is swept away with what receivers count.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn ping(&mut self) -> io::Result<()> {
+        self.machine.ping(Clock::now(), &mut self.out);
+        self.flush()
     }
 
     /// Reads messages until `pick` takes one. Only what is about ourselves goes into the machine.

@@ -167,6 +167,7 @@ impl Contender for Real {
     }
 
     fn round(&mut self, case: &Case, bursts: usize, pace: Pace) -> io::Result<Round> {
+        self.members.iter_mut().try_for_each(Member::ping)?;
         let order: Vec<_> = (0..bursts).map(|turn| case.sender(turn)).collect();
         let made: Vec<_> =
             order.iter().map(|&(room, person)| self.seal(case, room, person)).collect::<io::Result<_>>()?;
