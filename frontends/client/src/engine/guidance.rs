@@ -1,4 +1,5 @@
-//! What the network grants and what others want of our pictures: written by the engine, read by the cameras' threads.
+//! What the network grants and loses, and what others want of our pictures: written by the engine, read by the threads of
+//! cameras and microphones.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -29,6 +30,8 @@ impl Default for Demand {
 #[derive(Debug, Default)]
 struct State {
     uplink_bps: Option<u32>,
+    /// What is lost of ours on the worst way to a receiver, from 0 to 1, and how many packets in a row.
+    loss: (f32, f32),
     demands: HashMap<(RoomId, TrackId), Demand>,
     /// Picture tracks that are on.
     pictures: u32,
@@ -42,6 +45,16 @@ impl Guidance {
     /// What our way to the server carries; none while nothing is known.
     pub fn set_uplink(&self, bps: Option<u32>) {
         self.with(|state| state.uplink_bps = bps);
+    }
+
+    /// What is lost of ours on the worst way to a receiver, from 0 to 1, and how many packets in a row on average.
+    pub fn set_loss(&self, loss: f32, burst: f32) {
+        self.with(|state| state.loss = (loss, burst));
+    }
+
+    /// What [`Self::set_loss`] said last.
+    pub fn loss(&self) -> (f32, f32) {
+        self.with(|state| state.loss)
     }
 
     /// Which sizes are wanted.

@@ -350,6 +350,10 @@ impl Shared<'_, '_> {
                 let mut state = self.state.borrow_mut();
                 let uplink = state.lasting.machine.uplink();
                 self.ends.guidance.set_uplink(uplink.and_then(|(bound, _)| bound));
+                if let Some(loss) = state.lasting.machine.loss_stats() {
+                    let lost = u32::from(loss.up.loss) + u32::from(loss.downstream.loss);
+                    self.ends.guidance.set_loss(lost as f32 / 65536.0, f32::from(loss.up.burst) / 16.0);
+                }
                 state.wakes_at = state.lasting.machine.poll_timeout().min(now + TICK_MAX);
                 (state.end.take(), state.wakes_at.since(now).as_micros())
             };

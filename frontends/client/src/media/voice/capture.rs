@@ -59,7 +59,7 @@ impl Capture {
                 let period = (config.frame.blocks() * BLOCK_SAMPLES / 2) as u32;
                 let source = open(spec, period)?;
                 let chain = Chain::new(config, shared.clone())?;
-                Self::voice_held(source, chain, room, frames)
+                Self::voice_held(source, chain, shared.clone(), room, frames)
             }
         }
     }
@@ -67,12 +67,14 @@ impl Capture {
     fn voice_held(
         mut source: Box<dyn SoundSource>,
         mut chain: Chain,
+        shared: VoiceShared,
         room: RoomId,
         frames: FrameSender,
     ) -> io::Result<Self> {
         let info = TrackInfo { is_on: true, codec: Codec::Opus, width: 0, height: 0 };
         let mut was_live = true;
         let remarks = frames.clone();
+        let guidance = frames.guidance();
         let mut waiting = Vec::new();
         Self::spawn_steps(
             "microphone",
@@ -85,6 +87,9 @@ impl Capture {
                     let remark = if was_live { MicrophoneRemark::Back } else { MicrophoneRemark::Gone };
                     remarks.remark(room, remark);
                 }
+                // What the network loses decides how many copies of earlier frames go along.
+                let (loss, burst) = guidance.loss();
+                shared.report_loss(loss, burst);
                 chain.handle_block(block, at, |packet| waiting.push(packet), |remark| remarks.remark(room, remark))?;
                 Ok(Step::Frames(waiting.drain(..).map(|packet| frame_of(packet, room, at)).collect()))
             },
