@@ -13,9 +13,13 @@ mod camera;
 #[cfg(target_os = "linux")]
 mod core_cost;
 #[cfg(target_os = "linux")]
+mod jitter;
+#[cfg(target_os = "linux")]
 mod memory;
 #[cfg(target_os = "linux")]
 mod mumble;
+#[cfg(target_os = "linux")]
+mod quality;
 #[cfg(target_os = "linux")]
 mod rooms;
 #[cfg(target_os = "linux")]
@@ -45,6 +49,8 @@ abuse    what strangers, forgers, replays and floods cost everybody else
 voice-latency   from mouth to ear through two sound devices of a private sound server and a real server
 camera   processor time of a picture from a camera or a screen, against a copy of its bytes
 voice-echo      what the echo canceller leaves of an echo
+jitter   the jitter buffer against the neteq crate, one minute: delay and invented sound on traces of delay
+voice-quality   what is left of real speech after a lossy way (PESQ; needs scripts/setup quality)
 video-bytes  strips against whole JPEGs and x264: bytes, quality, time
 video-loss   pictures over hops that lose datagrams, with repair and without it, on a virtual clock
 ";
@@ -80,6 +86,8 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         Some(&"memory") => memory::run(&mut report, has("--quick")),
         Some(&"mumble") => mumble::run(&mut report, has("--quick")),
         Some(&"abuse") => abuse::run(&mut report, has("--quick")),
+        Some(&"jitter") => jitter::run(&mut report, has("--quick")),
+        Some(&"voice-quality") => quality::run(&mut report, has("--quick")),
         Some(&server::COMMAND) => server::serve(arguments.get(1..).unwrap_or_default(), Some(allocations::count)),
         Some(&core_cost::COMMAND) => core_cost::run_stage(arguments),
         Some(&"voice-latency") => voice::latency(&mut report, has("--quick")),

@@ -14,11 +14,18 @@ const LEAP_US: i64 = 15_000;
 /// How far the lag must be above or below what it should be before the pace changes.
 const FASTER_FROM_US: i64 = 6_000;
 const SLOWER_FROM_US: i64 = 4_000;
+/// Delay to spare is no hurry: less than this is saved only where it is quiet ...
+const FASTER_QUIET_US: i64 = 20_000;
+/// ... unless that has not come in so many pulls.
+const PATIENCE: u32 = 300;
+/// More than any likeness.
+const ONLY_QUIET: f32 = 2.0;
 /// 15 % of a pull.
 const PAID_US: i64 = 1_500;
 
-/// How many seconds stalls are remembered.
-const STALL_SECONDS: usize = 12;
+/// Stalls and losses are remembered for so many quarters of a second: twelve seconds.
+const REMEMBERED: usize = 48;
+const SLOT_US: i64 = 250_000;
 
 /// When a packet came, and how long after its capture, by two clocks with unknown origins.
 #[derive(Clone, Copy, Debug)]
@@ -30,15 +37,19 @@ struct Arrival {
 /// Watches the *lag* of arrivals (receiver's clock minus sender's media clock; only differences mean something) and says
 /// at which lag to play so that nearly all come in time.
 ///
-/// Two things make packets late. Jitter: it is there all the time, and the 99th percentile of two seconds tells how much.
-/// And stalls, as of a radio that scans: they come every few seconds and are gone from the window before the next one. If
-/// there was more than one of late, the second worst is covered too.
+/// Three things make frames late. Jitter: it is there all the time, and the 99th percentile of two seconds tells how much.
+/// Stalls, as of a radio that scans: they come every few seconds and are gone from the window before the next one; if there
+/// was more than one of late, the second worst is covered too. And losses that a copy in a later packet mends: if they
+/// are common, waiting for the copy is worth its delay. All changes cost stretched sound, so what was needed is held a while.
 #[derive(Clone, Debug)]
 pub(super) struct DelayEstimator {
     arrivals: [Arrival; ARRIVALS],
     used: usize,
     next: usize,
-    stalls: Stalls,
+    stalls: Worst,
+    copies: Worst,
+    /// How long to wait for copies.
+    copies_us: i64,
     min_us: i64,
     max_us: i64,
     /// The lag of the fastest packet in the window, and at which to play.
@@ -55,7 +66,9 @@ impl DelayEstimator {
             arrivals: [Arrival { at_us: 0, lag_us: 0 }; ARRIVALS],
             used: 0,
             next: 0,
-            stalls: Stalls::NONE,
+            stalls: Worst::NONE,
+            copies: Worst::NONE,
+            copies_us: 0,
             min_us: micros(min),
             max_us: micros(max.max(min)),
             base_us: 0,
@@ -66,12 +79,13 @@ impl DelayEstimator {
 
     /// Forgets all arrivals.
     pub(super) fn reset(&mut self) {
-        (self.used, self.next, self.stalls) = (0, 0, Stalls::NONE);
+        (self.used, self.next, self.copies_us) = (0, 0, 0);
+        (self.stalls, self.copies) = (Worst::NONE, Worst::NONE);
         self.expected_us = i64::MAX;
     }
 
-    /// Takes note of a frame that came at `now` with that lag. One that came by a copy only was lost, and no stall.
-    pub(super) fn observe(&mut self, now: Instant, lag_us: i64, by_copy: bool) {
+    /// Takes note of a packet that came at `now` with that lag.
+    pub(super) fn observe(&mut self, now: Instant, lag_us: i64) {
         let at_us = instant_micros(now);
         if let Some(arrival) = self.arrivals.get_mut(self.next) {
             *arrival = Arrival { at_us, lag_us };
@@ -81,12 +95,22 @@ impl DelayEstimator {
         let jitter_us = self.estimate_jitter(at_us);
         let late_us = lag_us.saturating_sub(self.base_us);
         self.stalls.advance(at_us);
-        if late_us > self.expected_us && !by_copy {
-            self.stalls.note(late_us);
+        if late_us > self.expected_us {
+            self.stalls.note(late_us, true);
         }
         self.expected_us = jitter_us.saturating_add(self.min_us);
-        let delay_us = self.expected_us.max(self.stalls.second_worst_us()).min(self.max_us);
+        self.copies.advance(at_us);
+        // What is needed often is waited for, until it was needed only once of late.
+        self.copies_us = self.copies_us.min(self.copies.worst_but(1)).max(self.copies.worth_waiting_us());
+        let waited_us = self.stalls.worst_but(1).max(self.copies_us.saturating_add(self.min_us / 2));
+        let delay_us = self.expected_us.max(waited_us).min(self.max_us);
         self.target_us = self.base_us.saturating_add(delay_us);
+    }
+
+    /// Takes note of a frame whose packet was lost, and that came at `now` by a copy with that lag.
+    pub(super) fn observe_copy(&mut self, now: Instant, lag_us: i64) {
+        self.copies.advance(instant_micros(now));
+        self.copies.note(lag_us.saturating_sub(self.base_us), false);
     }
 
     /// The lag at which to play.
@@ -119,50 +143,62 @@ impl DelayEstimator {
     }
 }
 
-/// The worst lateness of each of the last seconds in which a packet was later than jitter explains.
+/// The worst lateness of something in each of the last quarters of a second.
 #[derive(Clone, Debug)]
-struct Stalls {
-    /// By second, modulo their number.
-    worst_us: [i64; STALL_SECONDS],
-    second: i64,
+struct Worst {
+    /// By quarter, modulo their number.
+    late_us: [i64; REMEMBERED],
+    quarter: i64,
 }
 
-impl Stalls {
-    const NONE: Self = Self { worst_us: [0; STALL_SECONDS], second: 0 };
+impl Worst {
+    const NONE: Self = Self { late_us: [0; REMEMBERED], quarter: 0 };
 
-    /// Makes room for the present second.
+    /// Makes room for the present quarter.
     fn advance(&mut self, now_us: i64) {
-        let second = now_us / 1_000_000;
-        let passed = second.saturating_sub(self.second).clamp(0, STALL_SECONDS as i64);
+        let quarter = now_us / SLOT_US;
+        let passed = quarter.saturating_sub(self.quarter).clamp(0, REMEMBERED as i64);
         for back in 0..passed {
-            if let Some(worst) = self.slot(second.saturating_sub(back)) {
-                *worst = 0;
+            if let Some(late_us) = self.slot(quarter.saturating_sub(back)) {
+                *late_us = 0;
             }
         }
-        self.second = second;
+        self.quarter = quarter;
     }
 
-    /// Takes note of a packet that was so late. What comes in the second after a stall belongs to it.
-    fn note(&mut self, late_us: i64) {
-        let before = self.second.saturating_sub(1);
-        let continues = self.slot(before).is_some_and(|worst| *worst > 0);
-        if let Some(worst) = self.slot(if continues { before } else { self.second }) {
-            *worst = late_us.max(*worst);
+    /// Takes note of a lateness. If it `may_continue` one of the quarter before, it belongs to that.
+    fn note(&mut self, late_us: i64, may_continue: bool) {
+        let before = self.quarter.saturating_sub(1);
+        let continues = may_continue && self.slot(before).is_some_and(|late_us| *late_us > 0);
+        if let Some(worst_us) = self.slot(if continues { before } else { self.quarter }) {
+            *worst_us = late_us.max(*worst_us);
         }
     }
 
-    fn slot(&mut self, second: i64) -> Option<&mut i64> {
-        let index = second.rem_euclid(STALL_SECONDS as i64);
-        self.worst_us.get_mut(usize::try_from(index).ok()?)
+    fn slot(&mut self, quarter: i64) -> Option<&mut i64> {
+        let index = quarter.rem_euclid(REMEMBERED as i64);
+        self.late_us.get_mut(usize::try_from(index).ok()?)
     }
 
-    fn second_worst_us(&self) -> i64 {
-        let (mut worst, mut second) = (0, 0);
-        for &us in &self.worst_us {
-            second = second.max(us.min(worst));
-            worst = worst.max(us);
-        }
-        second
+    /// The longest wait that is worth it: the longer, the more often it must have been needed. A copy of the frame before
+    /// (20 ms) three times, of the fourth before (80 ms) nine times.
+    fn worth_waiting_us(&self) -> i64 {
+        let mut sorted = self.late_us;
+        sorted.sort_unstable();
+        let needed = |late_us: i64| late_us / 10_000 + 1;
+        let counted = sorted.iter().rev().zip(1_i64..);
+        counted
+            .filter(|&(&late_us, count)| late_us > 0 && count >= needed(late_us))
+            .map(|(&late_us, _)| late_us)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The worst of all quarters but so many.
+    fn worst_but(&self, but: usize) -> i64 {
+        let mut sorted = self.late_us;
+        sorted.sort_unstable();
+        sorted.iter().rev().nth(but).copied().unwrap_or(0)
     }
 }
 
@@ -171,7 +207,7 @@ impl Stalls {
 pub(super) enum Pace {
     /// As it came.
     Keep,
-    /// Leave something out, if the sound is so much like itself (0 to 1).
+    /// Leave something out, if the sound is so much like itself (0 to 1) or quiet.
     Faster { likeness: f32 },
     /// Put something in, on the same condition.
     Slower { likeness: f32 },
@@ -184,11 +220,13 @@ pub(super) struct Steering {
     lag_us: Option<i64>,
     /// How much may not be changed yet: a change has to be worked off at the rate that is allowed.
     debt_us: i64,
+    /// For how many pulls there was delay to spare.
+    waited: u32,
 }
 
 impl Steering {
     pub(super) const fn new() -> Self {
-        Self { lag_us: None, debt_us: 0 }
+        Self { lag_us: None, debt_us: 0, waited: 0 }
     }
 
     /// Called for each pull.
@@ -199,11 +237,13 @@ impl Steering {
         *smooth = if step.abs() > LEAP_US { lag_us } else { smooth.saturating_add(step / SMOOTH) };
         let excess = smooth.saturating_sub(target_us);
         self.debt_us = self.debt_us.saturating_sub(PAID_US).max(0);
+        self.waited = if excess > FASTER_FROM_US { self.waited.saturating_add(1) } else { 0 };
         if self.debt_us > 0 {
             return Pace::Keep;
         }
         if excess > FASTER_FROM_US {
-            Pace::Faster { likeness: likeness_for(excess) }
+            let is_patient = excess < FASTER_QUIET_US && self.waited < PATIENCE;
+            Pace::Faster { likeness: if is_patient { ONLY_QUIET } else { likeness_for(excess) } }
         } else if excess < -SLOWER_FROM_US {
             Pace::Slower { likeness: likeness_for(excess.saturating_neg()) }
         } else {
@@ -221,13 +261,11 @@ impl Steering {
 }
 
 /// The farther away, the less choosy.
-fn likeness_for(away_us: i64) -> f32 {
-    if away_us > 60_000 {
-        0.1
-    } else if away_us > 30_000 {
-        0.3
-    } else {
-        0.6
+const fn likeness_for(away_us: i64) -> f32 {
+    match away_us {
+        ..30_000 => 0.6,
+        30_000..60_000 => 0.3,
+        _ => 0.1,
     }
 }
 

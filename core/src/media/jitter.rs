@@ -323,8 +323,7 @@ impl JitterBuffer {
         self.place(now, timestamp)
     }
 
-    /// Takes note of a frame that came. Its lag counts when it came first, also if that was by a copy: where packets are
-    /// lost, waiting for copies is worth as much delay as waiting for packets.
+    /// Takes note of a frame that came: the first time tells how late it was, by its own packet or by a copy.
     fn see(&mut self, now: Instant, timestamp: u32, position: i64, by_copy: bool) {
         if let Some(seen) = self.seen.iter_mut().flatten().find(|seen| seen.timestamp == timestamp) {
             seen.by_copy &= by_copy;
@@ -335,7 +334,10 @@ impl JitterBuffer {
             return;
         }
         self.first.get_or_insert(position);
-        self.delay.observe(now, lag_us(now, position), by_copy);
+        match by_copy {
+            true => self.delay.observe_copy(now, lag_us(now, position)),
+            false => self.delay.observe(now, lag_us(now, position)),
+        }
         if let Some(seen) = self.seen.get_mut(self.seen_next) {
             *seen = Some(Seen { timestamp, by_copy });
         }
