@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use hph_core::crypto::hop::{Direction, HopHeader, HopOpener, HopSealer};
 use hph_core::endpoint::relay::{
-    HandOver, HopSecret, RelayCommand, RelayMachine, RelayOutput, RelayReport, RelayRoom, RelaySessionPlace,
+    HandOver, HopLog, HopSecret, RelayCommand, RelayMachine, RelayOutput, RelayReport, RelayRoom, RelaySessionPlace,
     RelayStorage, Shards,
 };
 use hph_core::id::{RoomId, SessionId, Slot, TrackId};
@@ -78,8 +78,12 @@ impl World {
         let sessions = rooms * people_per_room;
         let cache =
             PacketCache::new(vec![CachePlace::EMPTY; CACHED].leak(), vec![0; CACHED * CACHE_PACKET_BYTES].leak());
-        let storage =
-            RelayStorage { sessions: table::<RelaySessionPlace>(sessions), rooms: table::<RelayRoom>(rooms), cache };
+        let storage = RelayStorage {
+            sessions: table::<RelaySessionPlace>(sessions),
+            rooms: table::<RelayRoom>(rooms),
+            cache,
+            logs: table::<HopLog>(sessions),
+        };
         let rate = (u32::MAX, u32::MAX);
         let machine = RelayMachine::new(storage, 0, Shards::ONE, rate, [7; 32]);
         let mut world = Self { machine, people: Vec::new(), people_per_room, sink: Sink::default() };

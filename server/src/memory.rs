@@ -18,6 +18,9 @@ pub struct MemoryBill {
     pub rooms: (usize, usize),
     /// Buffers, queues and rings of all relay threads. The kernel gives this memory when it is first used.
     pub relay_bytes: usize,
+    /// What the relay threads keep to mend losses: packets to be sent again, and what is known of each hop. The kernel
+    /// gives most of it when it is first used.
+    pub repair_bytes: usize,
     /// Relay threads.
     pub relay_threads: usize,
 }
@@ -30,13 +33,14 @@ impl MemoryBill {
             sessions: (config.sessions_max as usize, session),
             rooms: (config.rooms_max as usize, size_of::<RoomPlace>() + shards * size_of::<RelayRoom>()),
             relay_bytes: sockets.buffer_bytes(config.sessions_max as usize),
+            repair_bytes: sockets.repair_bytes(config.sessions_max as usize),
             relay_threads: shards,
         }
     }
 
     /// All of it.
     pub const fn total_bytes(&self) -> usize {
-        self.sessions.0 * self.sessions.1 + self.rooms.0 * self.rooms.1 + self.relay_bytes
+        self.sessions.0 * self.sessions.1 + self.rooms.0 * self.rooms.1 + self.relay_bytes + self.repair_bytes
     }
 }
 
@@ -46,10 +50,12 @@ impl fmt::Display for MemoryBill {
         let (rooms, room) = self.rooms;
         write!(
             f,
-            "{} KiB: {sessions} sessions of {session} bytes, {rooms} rooms of {room} bytes, {} KiB for {} relay threads",
+            "{} KiB: {sessions} sessions of {session} bytes, {rooms} rooms of {room} bytes, {} KiB for {} relay threads, \
+             {} KiB to mend losses",
             self.total_bytes() / 1024,
             self.relay_bytes / 1024,
-            self.relay_threads
+            self.relay_threads,
+            self.repair_bytes / 1024
         )
     }
 }
@@ -69,6 +75,7 @@ mod tests {
             assert!(bill.sessions.1 < 5 * 1024, "{bill}");
             assert!(bill.rooms.1 < 40 * 1024, "{bill}");
             assert!(bill.relay_bytes < threads * (4 << 20), "{bill}");
+            assert!(bill.repair_bytes < threads * (9 << 20), "{bill}");
         }
     }
 }

@@ -9,7 +9,7 @@ use hph_core::crypto::senderkey::DeviceSecret;
 use hph_core::endpoint::client::{
     ClientEvent, ClientMachine, ClientOutput, ClientRepair, ClientRoomPlace, ClientStorage, OutgoingFrame, Pieces,
 };
-use hph_core::endpoint::relay::{RelayRoom, RelaySessionPlace};
+use hph_core::endpoint::relay::{HopLog, RelayRoom, RelaySessionPlace};
 use hph_core::endpoint::server::{Identity, RateLimits, ServerEvent, ServerStorage, SessionPlace};
 use hph_core::endpoint::single::{SingleOutput, SingleServer, SingleStorage};
 use hph_core::id::{RoomId, SessionId, TrackId};
@@ -199,7 +199,8 @@ impl World {
         let relay_rooms = vec![RelayRoom::default()].leak();
         let relay_cache = PacketCache::new(leak(CachePlace::EMPTY, CACHED), leak(0, CACHED * CACHE_PACKET_BYTES));
         let server = ServerStorage { sessions, rooms, calls: &mut [] };
-        let storage = SingleStorage { server, relay_sessions, relay_rooms, relay_cache };
+        let storage =
+            SingleStorage { server, relay_sessions, relay_rooms, relay_cache, relay_logs: leak(HopLog::default(), 2) };
         let mut server = SingleServer::new(storage, RateLimits::default(), [9; 32]);
         server.add_room(ROOM, "bench", 0).expect("room for a room");
         let none = Loss { permille: 0, burst: 1 };

@@ -4,7 +4,7 @@
 use core::net::SocketAddr;
 
 use super::relay::{
-    Budgets, HandOver, RelayCommand, RelayMachine, RelayOutput, RelayReport, RelayRoom, RelaySessionPlace,
+    Budgets, HandOver, HopLog, RelayCommand, RelayMachine, RelayOutput, RelayReport, RelayRoom, RelaySessionPlace,
     RelayStorage, RepairFigures, Shards,
 };
 use super::server::{
@@ -39,6 +39,8 @@ pub struct SingleStorage<'a> {
     pub relay_rooms: &'a mut [RelayRoom],
     /// As [`RelayStorage::cache`].
     pub relay_cache: PacketCache<'a>,
+    /// As [`RelayStorage::logs`].
+    pub relay_logs: &'a mut [HopLog],
 }
 
 /// Both planes. Each method is that of [`ServerMachine`] or [`RelayMachine`]; commands are applied at once.
@@ -115,8 +117,12 @@ impl<O: SingleOutput> ServerOutput for Later<'_, O> {
 impl<'a> SingleServer<'a> {
     /// A server without sessions and rooms. `seed` is 32 bytes of entropy.
     pub fn new(storage: SingleStorage<'a>, limits: RateLimits, seed: [u8; 32]) -> Self {
-        let relay =
-            RelayStorage { sessions: storage.relay_sessions, rooms: storage.relay_rooms, cache: storage.relay_cache };
+        let relay = RelayStorage {
+            sessions: storage.relay_sessions,
+            rooms: storage.relay_rooms,
+            cache: storage.relay_cache,
+            logs: storage.relay_logs,
+        };
         // Both draw random numbers, and never the same ones.
         let relay_seed = seed.map(|byte| !byte);
         Self {

@@ -309,7 +309,7 @@ impl GapTracker {
 }
 
 /// The gaps of several tracks, in places that the caller lends or owns.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Gaps<P> {
     places: P,
     /// Nothing is due earlier than this.

@@ -16,7 +16,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use hph_core::endpoint::relay::{
-    Budgets, RelayCommand, RelayMachine, RelayReport, RelayRoom, RelaySessionPlace, RelayStorage, SHARDS_MAX, Shards,
+    Budgets, HopLog, RelayCommand, RelayMachine, RelayReport, RelayRoom, RelaySessionPlace, RelayStorage, SHARDS_MAX,
+    Shards,
 };
 use hph_core::media::cache::{CACHE_PACKET_BYTES, CachePlace, PacketCache};
 use hph_core::stats::Histogram;
@@ -48,6 +49,8 @@ const QUEUE_DATAGRAMS: usize = 2048;
 /// Packets that a thread keeps to send them again: what eight cameras of 1400 packets a second send in a third of a
 /// second, which is several round trips.
 const CACHE_PACKETS: usize = 4096;
+/// Sessions of one thread whose hops are reported and repaired; the others go without.
+const HOP_LOGS: usize = 256;
 
 /// The sockets of all shards, in order.
 pub(crate) struct Sockets {
@@ -101,10 +104,17 @@ impl Sockets {
         let lanes = Shards::new(count).places(sessions_max);
         let buffers = self.offloads.iter().map(|offload| {
             let (received, queue) = buffers(offload, lanes);
-            let cache = CACHE_PACKETS * (CACHE_PACKET_BYTES + size_of::<CachePlace>());
-            cache + received.memory_bytes() + queue.memory_bytes() + COMMANDS_MAX * size_of::<RelayCommand>()
+            received.memory_bytes() + queue.memory_bytes() + COMMANDS_MAX * size_of::<RelayCommand>()
         });
         rings + buffers.sum::<usize>()
+    }
+
+    /// What the threads will hold to mend losses: packets to be sent again, and what is known of each hop. **Units:**
+    /// bytes, of all threads.
+    pub fn repair_bytes(&self, sessions_max: usize) -> usize {
+        let count = self.sockets.len();
+        let logs = Shards::new(count).places(sessions_max).min(HOP_LOGS) * size_of::<HopLog>();
+        count * (CACHE_PACKETS * (CACHE_PACKET_BYTES + size_of::<CachePlace>()) + logs)
     }
 }
 
@@ -162,6 +172,7 @@ impl Relays {
             let storage = RelayStorage {
                 sessions: crate::meeting::table::<RelaySessionPlace>(shards.places(sessions_max)),
                 rooms: crate::meeting::table::<RelayRoom>(rooms_max),
+                logs: crate::meeting::table::<HopLog>(shards.places(sessions_max).min(HOP_LOGS)),
                 cache: PacketCache::new(
                     vec![CachePlace::EMPTY; CACHE_PACKETS].leak(),
                     vec![0; CACHE_PACKETS * CACHE_PACKET_BYTES].leak(),

@@ -156,7 +156,8 @@ impl<'a> Meeting<'a> {
             frame,
         } = memory;
         let server = ServerStorage { sessions, rooms, calls };
-        let storage = SingleStorage { server, relay_sessions, relay_rooms, relay_cache: Default::default() };
+        let storage =
+            SingleStorage { server, relay_sessions, relay_rooms, relay_cache: Default::default(), relay_logs: &mut [] };
         let mut server = SingleServer::new(storage, RateLimits::default(), [0x5e; 32]);
         server.add_room(ROOM, "Nhóm 17", 0).expect("there is a place for one room");
         Self {

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use hph_core::crypto::hop::{Direction, HopHeader, HopOpener, HopSealer};
-use hph_core::endpoint::relay::{RelayRoom, RelaySessionPlace};
+use hph_core::endpoint::relay::{HopLog, RelayRoom, RelaySessionPlace};
 use hph_core::endpoint::server::{CallPlace, Identity, OpenRoom, RateLimits, RoomPlace, ServerStorage, SessionPlace};
 use hph_core::endpoint::single::{SingleServer, SingleStorage};
 use hph_core::error::DropReason;
@@ -32,6 +32,7 @@ pub struct ServerMemory {
     relay_sessions: Vec<RelaySessionPlace>,
     relay_rooms: Vec<RelayRoom>,
     cache: (Vec<CachePlace>, Vec<u8>),
+    logs: Vec<HopLog>,
 }
 
 impl ServerMemory {
@@ -43,6 +44,7 @@ impl ServerMemory {
             relay_sessions: (0..SESSIONS).map(|_| RelaySessionPlace::default()).collect(),
             relay_rooms: (0..ROOMS).map(|_| RelayRoom::default()).collect(),
             cache: (vec![CachePlace::EMPTY; 8], vec![0; 8 * CACHE_PACKET_BYTES]),
+            logs: vec![HopLog::default(); 3],
         }
     }
 }
@@ -68,10 +70,10 @@ pub struct ServerWorld<'m> {
 impl<'m> ServerWorld<'m> {
     /// Nobody is there.
     pub fn new(memory: &'m mut ServerMemory, limits: RateLimits) -> Self {
-        let ServerMemory { sessions, rooms, calls, relay_sessions, relay_rooms, cache } = memory;
+        let ServerMemory { sessions, rooms, calls, relay_sessions, relay_rooms, cache, logs: relay_logs } = memory;
         let relay_cache = PacketCache::new(&mut cache.0, &mut cache.1);
         let server = ServerStorage { sessions, rooms, calls };
-        let storage = SingleStorage { server, relay_sessions, relay_rooms, relay_cache };
+        let storage = SingleStorage { server, relay_sessions, relay_rooms, relay_cache, relay_logs };
         Self {
             machine: SingleServer::new(storage, limits, [7; 32]),
             truth: ServerTruth::default(),

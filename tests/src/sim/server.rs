@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::slice::IterMut;
 
-use hph_core::endpoint::relay::{RelayRoom, RelaySessionPlace};
+use hph_core::endpoint::relay::{HopLog, RelayRoom, RelaySessionPlace};
 use hph_core::endpoint::server::{CallPlace, Identity, RateLimits, RoomPlace, ServerStorage, SessionPlace};
 use hph_core::endpoint::single::{SingleServer, SingleStorage};
 use hph_core::id::SessionId;
@@ -26,6 +26,7 @@ pub struct ServerMemory {
     relay_sessions: Vec<RelaySessionPlace>,
     relay_rooms: Vec<RelayRoom>,
     cache: (Vec<CachePlace>, Vec<u8>),
+    logs: Vec<HopLog>,
 }
 
 impl ServerMemory {
@@ -38,6 +39,7 @@ impl ServerMemory {
             relay_sessions: (0..plan.sessions).map(|_| RelaySessionPlace::default()).collect(),
             relay_rooms: (0..plan.server_rooms).map(|_| RelayRoom::default()).collect(),
             cache: (vec![CachePlace::EMPTY; 256], vec![0; 256 * CACHE_PACKET_BYTES]),
+            logs: vec![HopLog::default(); 64],
         }
     }
 }
@@ -82,7 +84,8 @@ fn machine<'a>(spare: &mut IterMut<'a, ServerMemory>, random: &mut Random) -> Op
     let server = ServerStorage { sessions: &mut memory.sessions, rooms: &mut memory.rooms, calls: &mut memory.calls };
     let (relay_sessions, relay_rooms) = (&mut *memory.relay_sessions, &mut *memory.relay_rooms);
     let relay_cache = PacketCache::new(&mut memory.cache.0, &mut memory.cache.1);
-    let storage = SingleStorage { server, relay_sessions, relay_rooms, relay_cache };
+    let relay_logs = &mut *memory.logs;
+    let storage = SingleStorage { server, relay_sessions, relay_rooms, relay_cache, relay_logs };
     let normal = RateLimits::default();
     let limits = RateLimits {
         chats: if random.chance(300) { (2, 3) } else { normal.chats },

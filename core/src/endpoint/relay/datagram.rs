@@ -80,7 +80,11 @@ impl RelayMachine<'_> {
             None => session.opener.open_body(now, &header, tag, payload)?,
         };
         let is_media = kind == Kind::Media;
-        session.received.note(now, header.phase, header.counter, opened.is_newest, is_media);
+        let lane = usize::from(self.shards.place_of(id));
+        if let Some(log) = self.logs.get_mut(lane) {
+            log.received.note(now, header.phase, header.counter, opened.is_newest, is_media);
+        }
+        let session = self.session_mut(id).ok_or(DropReason::UnknownConnection)?;
         if !session.datagrams.take(now) {
             return Err(DropReason::RateLimited);
         }
@@ -89,7 +93,6 @@ impl RelayMachine<'_> {
         if !is_path && kind != Kind::Response && opened.is_newest && payload.len() >= TOKEN_BODY_BYTES {
             self.challenge(now, id, from, out);
         }
-        let lane = usize::from(self.shards.place_of(id));
         let result = match layout {
             Some(layout) => self.forward(now, id, &layout, payload, out).inspect(|()| {
                 self.note_uplink(now, lane, &layout.header);
@@ -175,11 +178,12 @@ impl RelayMachine<'_> {
             let lane = usize::from(seat);
             let Some(receiver) = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut()) else { continue };
             let Some(address) = receiver.address(now) else { continue };
-            if is_parity && receiver.sent.stats().loss < LOSS_NOTEWORTHY {
+            let log = self.logs.get_mut(lane);
+            if is_parity && log.as_ref().is_none_or(|log| log.sent.stats().loss < LOSS_NOTEWORTHY) {
                 self.repair.parity_withheld = self.repair.parity_withheld.saturating_add(1);
                 continue;
             }
-            match receiver.seal_media(now, clear, payload.len()) {
+            match receiver.seal_media(now, clear, payload.len(), log) {
                 Ok(prefix) => {
                     receiver.earn_resend();
                     out.datagram(lane, address, &prefix, payload);
@@ -211,7 +215,9 @@ impl RelayMachine<'_> {
                     return Err(DropReason::UnvalidatedPath);
                 }
                 let mut pong = emit_clocks(client_us, now.as_micros());
-                let prefix = session.seal_body(now, Kind::Pong, &mut pong)?;
+                let session = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut());
+                let session = session.ok_or(DropReason::UnknownConnection)?;
+                let prefix = session.seal_body(now, Kind::Pong, &mut pong, self.logs.get_mut(lane))?;
                 out.datagram(lane, from, &prefix, &pong);
                 Ok(())
             }
@@ -226,9 +232,10 @@ impl RelayMachine<'_> {
     fn challenge(&mut self, now: Instant, id: SessionId, to: SocketAddr, out: &mut impl RelayOutput) {
         let mut body: [u8; TOKEN_BODY_BYTES] = self.random.array();
         let lane = usize::from(self.shards.place_of(id));
-        let Some(session) = self.session_mut(id) else { return };
+        let session = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut());
+        let Some(session) = session.filter(|session| session.id == id) else { return };
         if session.ask(now, to, body)
-            && let Ok(prefix) = session.seal_body(now, Kind::Challenge, &mut body)
+            && let Ok(prefix) = session.seal_body(now, Kind::Challenge, &mut body, self.logs.get_mut(lane))
         {
             out.datagram(lane, to, &prefix, &body);
         }

@@ -34,7 +34,7 @@ pub use allocate::Budgets;
 pub use command::{HopSecret, RelayCommand, RelayReport};
 pub use repair::RepairFigures;
 pub use room::RelayRoom;
-pub use session::RelaySessionPlace;
+pub use session::{HopLog, RelaySessionPlace};
 pub use shards::{SHARDS_MAX, Shards};
 
 use crate::crypto::drbg::Drbg;
@@ -90,6 +90,8 @@ pub struct RelayStorage<'a> {
     pub rooms: &'a mut [RelayRoom],
     /// The packets that went out last, to be sent again. None: nothing is.
     pub cache: PacketCache<'a>,
+    /// One for each session whose hop is reported and repaired: those with the first places.
+    pub logs: &'a mut [HopLog],
 }
 
 /// The machine.
@@ -106,6 +108,7 @@ pub struct RelayMachine<'a> {
     drops: DropCounters,
     forwarded: u64,
     cache: PacketCache<'a>,
+    logs: &'a mut [HopLog],
     repair: RepairFigures,
     /// Sessions whose gaps are looked at by the clock, not only when their next datagram comes.
     watched: heapless::Vec<u16, WATCHED_MAX>,
@@ -129,6 +132,7 @@ impl<'a> RelayMachine<'a> {
             drops: DropCounters::default(),
             forwarded: 0,
             cache: storage.cache,
+            logs: storage.logs,
             repair: RepairFigures::default(),
             watched: heapless::Vec::new(),
             watch_due_at: Instant::NEVER,
@@ -146,6 +150,11 @@ impl<'a> RelayMachine<'a> {
         match *command {
             C::OpenSession { session, secret } => {
                 let rate = self.rate;
+                if self.shards.home_of(session) == self.shard
+                    && let Some(log) = self.logs.get_mut(usize::from(self.shards.place_of(session)))
+                {
+                    *log = HopLog::default();
+                }
                 if let Some(place) = self.place_mut(session) {
                     place.session = Some(RelaySession::new(session, &secret.0, rate));
                 }

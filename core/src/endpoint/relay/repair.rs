@@ -4,7 +4,7 @@
 //! A shard answers for those whose home it is, and only about what it would send them anyway. What it sends again is
 //! paid from what it has sent ([`RESENT_PART`]): whoever asks for more gets less, and nobody else pays for it.
 
-use super::session::RelaySession;
+use super::session::HopLog;
 use super::{RelayMachine, RelayOutput};
 use crate::error::DropReason;
 use crate::id::{RoomId, SessionId, Slot, TrackId};
@@ -57,11 +57,10 @@ impl RelayMachine<'_> {
         let mut index = 0_usize;
         while let Some(lane) = self.watched.get(index).copied() {
             self.drive(now, lane.into(), out);
-            let session = self.sessions.get_mut(usize::from(lane)).and_then(|place| place.session.as_mut());
-            let due_at = session.map_or(Instant::NEVER, |session| {
-                session.is_watched = session.gaps.due_at() < Instant::NEVER;
-                session.gaps.due_at()
-            });
+            let due_at = self.logs.get(usize::from(lane)).map_or(Instant::NEVER, |log| log.gaps.due_at());
+            if let Some(session) = self.sessions.get_mut(usize::from(lane)).and_then(|place| place.session.as_mut()) {
+                session.is_watched = due_at < Instant::NEVER;
+            }
             self.watch_due_at = self.watch_due_at.min(due_at);
             if due_at < Instant::NEVER {
                 index = index.saturating_add(1);
@@ -86,36 +85,40 @@ impl RelayMachine<'_> {
             return;
         }
         let Some(session) = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut()) else { return };
-        session.gaps.note(now, header);
+        let Some(log) = self.logs.get_mut(lane) else { return };
+        log.gaps.note(now, header);
+        let due_at = log.gaps.due_at();
         // Without a place its gaps are looked at when its next datagram comes.
-        if !session.is_watched && session.gaps.due_at() < Instant::NEVER {
+        if !session.is_watched && due_at < Instant::NEVER {
             session.is_watched = self.watched.push(lane as u16).is_ok();
         }
         if session.is_watched {
-            self.watch_due_at = self.watch_due_at.min(session.gaps.due_at());
+            self.watch_due_at = self.watch_due_at.min(due_at);
         }
     }
 
     /// Says to a session what is due.
     pub(super) fn drive(&mut self, now: Instant, lane: usize, out: &mut impl RelayOutput) {
         let Some(session) = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut()) else { return };
-        if now >= session.gaps.due_at() {
-            let mut body = session.gaps.poll(now, session.sent.stats().rtt);
+        let Some(log) = self.logs.get_mut(lane) else { return };
+        if now >= log.gaps.due_at() {
+            let mut body = log.gaps.poll(now, log.sent.stats().rtt);
             let body = body.finish();
             if !body.is_empty() {
                 let asked =
                     parse_nack(body).map_or(0, |entries| entries.map(|entry| entry.packets().count() as u64).sum());
                 self.repair.asked = self.repair.asked.saturating_add(asked);
-                session.send_body(now, Kind::Nack, body, lane, out);
+                session.send_body(now, Kind::Nack, body, log, lane, out);
             }
         }
-        if session.received.is_due(now) {
+        if log.received.is_due(now) {
             let id = session.id;
             let downstream = self.downstream_of(now, id);
             let mut body = [0; FEEDBACK_MAX_BYTES];
-            let Some(session) = self.session_mut(id) else { return };
-            let Some(len) = session.received.poll_report(now, downstream, &mut body) else { return };
-            session.send_body(now, Kind::Feedback, body.get_mut(..len).unwrap_or_default(), lane, out);
+            let session = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut());
+            let (Some(session), Some(log)) = (session, self.logs.get_mut(lane)) else { return };
+            let Some(len) = log.received.poll_report(now, downstream, &mut body) else { return };
+            session.send_body(now, Kind::Feedback, body.get_mut(..len).unwrap_or_default(), log, lane, out);
         }
     }
 
@@ -150,12 +153,12 @@ impl RelayMachine<'_> {
         let session = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut());
         let session = session.ok_or(DropReason::UnknownConnection)?;
         let membership = *session.membership(RoomId(entry.key.room)).ok_or(DropReason::NotInRoom)?;
+        let address = session.address(now).ok_or(DropReason::UnvalidatedPath)?;
         let room = self.rooms.get(usize::from(membership.room_index)).ok_or(DropReason::UnknownRoom)?;
         let (sender, track) = (Slot(entry.key.sender), TrackId(entry.key.track));
         if !room.is_receiving(self.shard, membership.slot, sender, track) {
             return Err(DropReason::UnknownTrack);
         }
-        let address = session.address(now).ok_or(DropReason::UnvalidatedPath)?;
         for seq in entry.packets() {
             if session.resend_credit < RESENT_PART {
                 return Err(DropReason::RateLimited);
@@ -165,7 +168,7 @@ impl RelayMachine<'_> {
                 continue;
             };
             let clear = kept.payload.get(..kept.clear_len_bytes).ok_or(DropReason::Length)?;
-            let prefix = session.seal_media(now, clear, kept.payload.len())?;
+            let prefix = session.seal_media(now, clear, kept.payload.len(), self.logs.get_mut(lane))?;
             session.resend_credit = session.resend_credit.saturating_sub(RESENT_PART);
             out.datagram(lane, address, &prefix, kept.payload);
             self.repair.resent = self.repair.resent.saturating_add(1);
@@ -182,11 +185,14 @@ impl RelayMachine<'_> {
         out: &mut impl RelayOutput,
     ) -> Result<(), DropReason> {
         let report = FeedbackReport::parse(body)?;
-        let session = self.session_mut(id).ok_or(DropReason::UnknownConnection)?;
+        let lane = usize::from(self.shards.place_of(id));
+        let Some(log) = self.logs.get_mut(lane) else { return Ok(()) };
         let mut news = RateReport::default();
-        session.sent.handle_report(now, &report, |packet| news.add(packet));
+        log.sent.handle_report(now, &report, |packet| news.add(packet));
+        let downstream = of_receiver(log);
+        let session = self.session_mut(id).ok_or(DropReason::UnknownConnection)?;
         session.rate.handle_report(now, &news);
-        let Some(downstream) = of_receiver(session) else { return Ok(()) };
+        let Some(downstream) = downstream else { return Ok(()) };
         let memberships = session.memberships();
         for membership in memberships.into_iter().flatten() {
             let Some(room) = self.rooms.get_mut(usize::from(membership.room_index)) else { continue };
@@ -219,8 +225,7 @@ impl RelayMachine<'_> {
                 take(room.told.downstream);
             }
             for seat in room.all_receivers(self.shard, membership.slot, TrackId::CAMERA) {
-                let receiver = self.sessions.get(usize::from(seat)).and_then(|place| place.session.as_ref());
-                if let Some(known) = receiver.and_then(of_receiver) {
+                if let Some(known) = self.logs.get(usize::from(seat)).and_then(of_receiver) {
                     take(known);
                 }
             }
@@ -230,8 +235,8 @@ impl RelayMachine<'_> {
 }
 
 /// What a sender should know of a receiver; none if it loses nothing.
-fn of_receiver(session: &RelaySession) -> Option<Downstream> {
-    let stats = session.sent.stats();
+fn of_receiver(log: &HopLog) -> Option<Downstream> {
+    let stats = log.sent.stats();
     let rtt_ms = (stats.rtt.as_micros() / 1000).min(u16::MAX.into()) as u16;
     (stats.loss >= LOSS_NOTEWORTHY).then_some(Downstream { loss: stats.loss, rtt_ms })
 }

@@ -60,6 +60,23 @@ struct Candidate {
     asked_at: Instant,
 }
 
+/// What repair knows of a session: apart from it, so that a driver may have memory for fewer than all.
+#[derive(Clone, Debug)]
+pub struct HopLog {
+    /// What was sent to it, and what came from it.
+    pub(super) sent: SentLog,
+    pub(super) received: ReceiveLog,
+    /// Packets of its own tracks that did not come.
+    pub(super) gaps: Gaps<[GapTracker; UPLINK_LAYERS]>,
+}
+
+impl Default for HopLog {
+    fn default() -> Self {
+        let gaps = Gaps::new([GapTracker::EMPTY; UPLINK_LAYERS]);
+        Self { sent: SentLog::default(), received: ReceiveLog::default(), gaps }
+    }
+}
+
 /// A session.
 pub(super) struct RelaySession {
     pub id: SessionId,
@@ -70,11 +87,6 @@ pub(super) struct RelaySession {
     pub rate: RateController,
     /// When a picture last had to become smaller for it.
     pub pictures_fell_at: Option<Instant>,
-    /// What was sent to it, and what came from it.
-    pub sent: SentLog,
-    pub received: ReceiveLog,
-    /// Packets of its own tracks that did not come.
-    pub gaps: Gaps<[GapTracker; UPLINK_LAYERS]>,
     /// Whether the machine looks at its gaps by the clock.
     pub is_watched: bool,
     pub nacks: TokenBucket,
@@ -94,9 +106,6 @@ impl RelaySession {
             datagrams: TokenBucket::new(rate.0, rate.1),
             rate: RateController::new(DOWNLINK),
             pictures_fell_at: None,
-            sent: SentLog::default(),
-            received: ReceiveLog::default(),
-            gaps: Gaps::new([GapTracker::EMPTY; UPLINK_LAYERS]),
             is_watched: false,
             nacks: TokenBucket::new(NACK_RATE.0, NACK_RATE.1),
             resend_credit: RESEND_CREDIT_AT_FIRST,
@@ -123,15 +132,18 @@ impl RelaySession {
         self.memberships
     }
 
-    /// Seals a media packet whose payload has that length.
+    /// Seals a media packet whose payload has that length, and notes that it was sent.
     pub fn seal_media(
         &mut self,
         now: Instant,
         clear: &[u8],
         len_bytes: usize,
+        log: Option<&mut HopLog>,
     ) -> Result<[u8; HOP_PREFIX_BYTES], DropReason> {
         let prefix = self.sealer.seal_clear(now, Kind::Media as u8, clear)?;
-        self.sent.note(now, &prefix, len_bytes.saturating_add(HOP_PREFIX_BYTES));
+        if let Some(log) = log {
+            log.sent.note(now, &prefix, len_bytes.saturating_add(HOP_PREFIX_BYTES));
+        }
         Ok(prefix)
     }
 
@@ -141,16 +153,27 @@ impl RelaySession {
         now: Instant,
         kind: Kind,
         body: &mut [u8],
+        log: Option<&mut HopLog>,
     ) -> Result<[u8; HOP_PREFIX_BYTES], DropReason> {
         let prefix = self.sealer.seal_body(now, kind as u8, body)?;
-        self.sent.note(now, &prefix, body.len().saturating_add(HOP_PREFIX_BYTES));
+        if let Some(log) = log {
+            log.sent.note(now, &prefix, body.len().saturating_add(HOP_PREFIX_BYTES));
+        }
         Ok(prefix)
     }
 
     /// Seals a datagram in place and sends it to where its datagrams go, if that is known.
-    pub fn send_body(&mut self, now: Instant, kind: Kind, body: &mut [u8], lane: usize, out: &mut impl RelayOutput) {
+    pub fn send_body(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        body: &mut [u8],
+        log: &mut HopLog,
+        lane: usize,
+        out: &mut impl RelayOutput,
+    ) {
         let Some(address) = self.address(now) else { return };
-        if let Ok(prefix) = self.seal_body(now, kind, body) {
+        if let Ok(prefix) = self.seal_body(now, kind, body, Some(log)) {
             out.datagram(lane, address, &prefix, body);
         }
     }

@@ -175,6 +175,7 @@ impl Relay {
             let storage = RelayStorage {
                 sessions: (0..shards.places(12)).map(|_| RelaySessionPlace::default()).collect::<Vec<_>>().leak(),
                 rooms: std::vec![RelayRoom::default(); 2].leak(),
+                logs: std::vec![HopLog::default(); 12].leak(),
                 cache: PacketCache::new(
                     std::vec![CachePlace::EMPTY; 64].leak(),
                     std::vec![0; 64 * CACHE_PACKET_BYTES].leak(),

@@ -16,7 +16,7 @@ use std::vec::Vec;
 use std::{format, vec};
 
 use super::*;
-use crate::endpoint::relay::{RelayRoom, RelaySessionPlace};
+use crate::endpoint::relay::{HopLog, RelayRoom, RelaySessionPlace};
 use crate::endpoint::server::{Identity, RateLimits, ServerEvent, ServerStorage, SessionPlace};
 use crate::endpoint::single::{SingleOutput, SingleServer, SingleStorage};
 use crate::limits::{CONTROL_FRAME_MAX_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES, HOP_PREFIX_BYTES};
@@ -142,7 +142,13 @@ impl Bench {
         let relay_sessions = (0..names.len()).map(|_| RelaySessionPlace::default()).collect::<Vec<_>>().leak();
         let relay_rooms = (0..rooms.len()).map(|_| RelayRoom::default()).collect::<Vec<_>>().leak();
         let server = ServerStorage { sessions, rooms, calls: &mut [] };
-        let storage = SingleStorage { server, relay_sessions, relay_rooms, relay_cache: cache() };
+        let storage = SingleStorage {
+            server,
+            relay_sessions,
+            relay_rooms,
+            relay_cache: cache(),
+            relay_logs: vec![HopLog::default(); 4].leak(),
+        };
         let mut server = SingleServer::new(storage, RateLimits::default(), [9; 32]);
         server.add_room(ROOM, "Lớp học", 0).unwrap();
         let loses = Box::new(|_: usize, _: bool, _: &[u8]| false);

@@ -88,7 +88,8 @@ impl Bench {
         let relay_sessions = (0..size.sessions).map(|_| RelaySessionPlace::default()).collect::<Vec<_>>().leak();
         let relay_rooms = (0..size.rooms).map(|_| RelayRoom::default()).collect::<Vec<_>>().leak();
         let server = ServerStorage { sessions, rooms, calls };
-        let storage = SingleStorage { server, relay_sessions, relay_rooms, relay_cache: Default::default() };
+        let storage =
+            SingleStorage { server, relay_sessions, relay_rooms, relay_cache: Default::default(), relay_logs: &mut [] };
         let mut machine = SingleServer::new(storage, size.limits, [1; 32]);
         machine.add_room(ROOM, "Lớp học", 7).unwrap();
         if size.rooms > 1 {
