@@ -185,7 +185,7 @@ impl Worst {
     fn worth_waiting_us(&self) -> i64 {
         let mut sorted = self.late_us;
         sorted.sort_unstable();
-        let needed = |late_us: i64| late_us / 10_000 + 1;
+        let needed = |late_us: i64| (late_us / 10_000).saturating_add(1);
         let counted = sorted.iter().rev().zip(1_i64..);
         counted
             .filter(|&(&late_us, count)| late_us > 0 && count >= needed(late_us))
