@@ -46,6 +46,8 @@ const GROWTH_FAR: u64 = 60;
 const GROWTH_FREE: u64 = 110;
 /// What is granted may exceed what arrives by this much, in permille: what nobody used is not known to fit.
 const UNUSED_MAX: u64 = 2000;
+/// The same near the rate that was lately too much: a step that big would fill the queue at once.
+const UNUSED_MAX_NEAR: u64 = 1300;
 /// Loss that says nothing about the rate as long as the queue is empty: a radio's. In permille.
 const LOSS_OF_RADIO: u32 = 20;
 /// More than this does not grow, queue or not, and is congestion if there is any queue. In permille.
@@ -333,7 +335,8 @@ impl RateController {
     }
 
     fn grow(&mut self, now: Instant, loss: u32) {
-        let used = permille(self.history.arriving_bps(), UNUSED_MAX);
+        let unused_max = if self.is_near(now) { UNUSED_MAX_NEAR } else { UNUSED_MAX };
+        let used = permille(self.history.arriving_bps(), unused_max);
         if used < self.target_bps {
             self.grown_at = now;
             self.reason = RateReason::Unused;
@@ -354,16 +357,20 @@ impl RateController {
 
     /// How fast to grow, in permille for [`GROWTH_INTERVAL`].
     fn growth(&self, now: Instant, loss: u32) -> u64 {
-        let is_near = self.target_bps > permille(self.congested_bps, 850)
-            && self.target_bps < permille(self.congested_bps, 1250)
-            && now.since(self.congested_at) < CONGESTION_MEMORY;
-        if loss > LOSS_OF_RADIO || is_near {
+        if loss > LOSS_OF_RADIO || self.is_near(now) {
             GROWTH_NEAR
         } else if self.queue.as_micros() < QUEUE_SHORT.as_micros() / 2 && self.target_bps > self.congested_bps {
             GROWTH_FREE
         } else {
             GROWTH_FAR
         }
+    }
+
+    /// Whether what is granted is about what was lately too much.
+    fn is_near(&self, now: Instant) -> bool {
+        self.target_bps > permille(self.congested_bps, 850)
+            && self.target_bps < permille(self.congested_bps, 1250)
+            && now.since(self.congested_at) < CONGESTION_MEMORY
     }
 
     fn congest(&mut self, now: Instant) {

@@ -200,23 +200,26 @@ mod tests {
 
     #[test]
     fn a_call_over_a_network_that_narrows_and_widens_keeps_its_promises() {
-        let mut call = Call::new(Profile::STEP, Redundancy::Last, 0, 3);
-        call.run(20_000, |_| ());
-        let at_drop = call.counts();
-        let mut long_at = call.now;
-        let fallen_at = call.now;
-        call.run(30_000, |call| {
-            if call.queue_delay_ms() > 100 {
-                long_at = call.now;
-            }
-        });
-        assert!(long_at - fallen_at <= 2_000_000, "{} us", long_at - fallen_at);
-        assert!(lost_ms(&at_drop, &call.counts()) <= 100);
-        call.run(5_000, |_| ());
-        let before = call.counts().video_bytes;
-        call.run(2_000, |_| ());
-        let bps = (call.counts().video_bytes - before) * 4;
-        assert!(bps >= 3_500_000, "{bps} bit/s");
+        for seed in 1..=SEEDS {
+            let mut call = Call::new(Profile::STEP, Redundancy::Last, 0, seed);
+            call.run(20_000, |_| ());
+            let (fallen_at, at_drop) = (call.now, call.counts());
+            let (mut above, mut most) = (0, 0);
+            call.run(30_000, |call| {
+                let queue = call.queue_delay_ms();
+                if call.now - fallen_at > 2_000_000 && queue > 100 {
+                    (above, most) = (above + 10, queue.max(most));
+                }
+            });
+            // It is short within two seconds, and stays so but for moments when more is tried.
+            assert!(above <= 50 && most <= 120, "seed {seed}: {above} ms above 100 ms, up to {most} ms");
+            assert!(lost_ms(&at_drop, &call.counts()) <= 100, "seed {seed}");
+            call.run(6_000, |_| ());
+            let before = call.counts().video_bytes;
+            call.run(2_000, |_| ());
+            let bps = (call.counts().video_bytes - before) * 4;
+            assert!(bps >= 3_500_000, "seed {seed}: {bps} bit/s");
+        }
     }
 
     #[test]

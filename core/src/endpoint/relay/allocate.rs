@@ -3,7 +3,7 @@
 
 use super::room::{Places, RelayRoom, bit};
 use super::session::RelaySession;
-use super::video::{VIDEOS, video_track};
+use super::video::{VIDEOS, Video, video_track};
 use super::{RelayMachine, RelayOutput, RelayReport};
 use crate::id::{Slot, TrackId};
 use crate::limits::ROOM_PARTICIPANTS_MAX;
@@ -77,8 +77,7 @@ impl RelayMachine<'_> {
         for (slot, seat) in room.members(self.shard) {
             let session = self.sessions.get_mut(usize::from(seat)).and_then(|place| place.session.as_mut());
             let Some(session) = session else { continue };
-            let budget_bps = session.rate.bound_bps().unwrap_or(u32::MAX).min(most_bps).saturating_sub(SOUND_BPS);
-            allot_for(now, room, slot, session, budget_bps, &mut allotment, &mut bounds);
+            allot_for(now, room, slot, session, most_bps.saturating_sub(SOUND_BPS), &mut allotment, &mut bounds);
         }
         self.take(now, room_index, &allotment, &bounds, out);
     }
@@ -135,7 +134,9 @@ impl RelayMachine<'_> {
     }
 }
 
-/// Decides for one receiver.
+/// Decides for one receiver. What its hop carries chooses among the sizes of those who publish small ones; the budget is
+/// for everybody. Who sends one size whatever he is told is shown in it while the budget lasts: less of nothing helps
+/// nobody, and a measurement of the hop may err.
 fn allot_for(
     now: Instant,
     room: &RelayRoom,
@@ -174,7 +175,21 @@ fn allot_for(
     }
     let mut shares = [Share::default(); SOURCES_MAX];
     let (sources, shares) = (sources.get(..count).unwrap_or_default(), shares.get_mut(..count).unwrap_or_default());
-    allocate(budget_bps, session.may_pictures_rise(now), sources, shares);
+    let hop_bps = session.rate.bound_bps().map_or(u32::MAX, |bps| bps.saturating_sub(SOUND_BPS));
+    let taken = allocate(budget_bps.min(hop_bps), session.may_pictures_rise(now), sources, shares);
+    let mut left = budget_bps.saturating_sub(taken);
+    for ((source, share), (sender, index)) in sources.iter().zip(shares.iter_mut()).zip(whose) {
+        let video = room.videos.get(sender).and_then(|of| of.get(index));
+        let cost = source.layer_bps.last().copied().unwrap_or(0);
+        if share.layer.is_none()
+            && source.needed_layer().is_some()
+            && cost <= left
+            && !video.is_some_and(Video::is_adapting)
+        {
+            left = left.saturating_sub(cost);
+            share.layer = Some(LAYERS.saturating_sub(1) as u8);
+        }
+    }
     let mut has_fallen = false;
     for ((source, share), (sender, index)) in sources.iter().zip(shares.iter()).zip(whose) {
         has_fallen |= source.given.is_some_and(|given| share.layer.is_none_or(|layer| layer > given));

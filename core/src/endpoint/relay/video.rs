@@ -129,6 +129,11 @@ impl Video {
         self.sent.get(usize::from(layer)).copied().unwrap_or(0)
     }
 
+    /// Whether its sender publishes the smallest size.
+    pub const fn is_adapting(&self) -> bool {
+        self.live & (1 << (LAYERS - 1)) != 0
+    }
+
     /// Those who are sent packets of any size.
     pub fn all_receivers(&self) -> Places {
         self.sent.iter().fold(0, |all, places| all | places)
