@@ -1,6 +1,6 @@
 //! The packets that were sent last, as they were sealed end to end, so that they can be sent again.
 //!
-//! A table of sets of [`WAYS`] places: a packet may lie in any place of the set that its number names, and the oldest of
+//! A table of sets of `WAYS` places: a packet may lie in any place of the set that its number names, and the oldest of
 //! the set makes room. So nothing is ever moved or searched, and a burst of one track reaches every set in turn before
 //! it overwrites what another track sent.
 

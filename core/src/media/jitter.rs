@@ -1,7 +1,7 @@
 //! The jitter buffer of a voice: packets in, as they come; 10 ms of sound out, when they are needed.
 //!
 //! It plays as early as the network allows: at the lag that nearly all packets of the last seconds kept
-//! ([`super::delay`]). When that changes it plays a little faster or slower at the same pitch ([`super::wsola`]); a clock
+//! (`delay`). When that changes it plays a little faster or slower at the same pitch (`wsola`); a clock
 //! that drifts is the same thing, slowly. A frame that did not come is taken from a later packet's copy
 //! ([`super::red`]), else the decoder invents one.
 //!

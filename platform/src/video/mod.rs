@@ -7,8 +7,8 @@
 //! **Why not a JPEG library.** Those work on whole pictures: blocks would have to be put side by side in a picture of
 //! their own, encoded with restart markers at fixed distances, cut there, and at the other end put together again behind
 //! headers; with C code behind hand-written bindings, since no safe binding offers restart markers. What is needed is the
-//! middle of a codec: transform and entropy coding of single blocks. In safe Rust that is two short files ([`dct`],
-//! [`entropy`]); strips then end exactly where a datagram is full, broken data cost only their own strip, and no unsafe
+//! middle of a codec: transform and entropy coding of single blocks. In safe Rust that is two short files (`dct`,
+//! `entropy`); strips then end exactly where a datagram is full, broken data cost only their own strip, and no unsafe
 //! decoder meets a stranger's bytes. Tests check both files against a JPEG library, with headers put around a strip.
 //!
 //! - [`StripEncoder`], [`StripParams`], [`StripFrame`]: pictures to strips.

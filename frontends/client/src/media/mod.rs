@@ -1,7 +1,7 @@
 //! Pictures and sound between devices and the engine.
 //!
-//! - [`video`] and [`voice`]: what each kind does on its way out and in.
-//! - [`capture`], [`receive`], [`record`], [`stages`]: what both share.
+//! - `video` and `voice`: what each kind does on its way out and in.
+//! - `capture`, `receive`, `record`, `stages`: what both share.
 
 mod capture;
 mod receive;

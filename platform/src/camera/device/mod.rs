@@ -5,9 +5,9 @@
 //! - [`DeviceCamera`]: one that is on, on a thread of its own.
 //! - [`holders`]: who has a busy one.
 //!
-//! What nokhwa leaves to its callers, and is dealt with here: `frame` waits without end ([`nudge`] gets it out), hands over the
+//! What nokhwa leaves to its callers, and is dealt with here: `frame` waits without end (`nudge` gets it out), hands over the
 //! driver's whole buffer with old bytes behind the picture ([`crate::jpeg::mend_camera_jpeg`]), and panics when a driver
-//! refuses to stop (caught in [`reader`]).
+//! refuses to stop (caught in `reader`).
 
 mod format;
 mod holder;
