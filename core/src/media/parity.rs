@@ -173,7 +173,7 @@ impl<'a> ParityEncoder<'a> {
         let (group, place) = split(index.into(), self.groups);
         for range in chunks(len) {
             let multiples = Multiples::new(symbol.get(range.clone()).unwrap_or_default());
-            for (rank, row) in self.symbols.iter_mut().skip(group).step_by(self.groups).enumerate() {
+            for (rank, row) in self.symbols.iter_mut().skip(group).step_by(self.groups.max(1)).enumerate() {
                 row.len = row.len.max(len);
                 row.add(&multiples, &range, coefficient(rank, place));
             }

@@ -176,7 +176,7 @@ impl RateController {
     /// A controller that grants `start_bps`. Limits that contradict each other are brought into order.
     pub fn new(limits: RateLimits) -> Self {
         let max_bps = limits.max_bps.max(limits.reserve_bps);
-        let start_bps = limits.start_bps.clamp(limits.reserve_bps, max_bps);
+        let start_bps = limits.start_bps.max(limits.reserve_bps).min(max_bps);
         let zero = Instant::from_micros(0);
         Self {
             limits: RateLimits { start_bps, max_bps, ..limits },
@@ -275,7 +275,7 @@ impl RateController {
     }
 
     fn grant(&mut self, bps: u32, reason: RateReason) {
-        self.target_bps = bps.clamp(self.limits.reserve_bps, self.limits.max_bps);
+        self.target_bps = bps.max(self.limits.reserve_bps).min(self.limits.max_bps);
         self.reason = reason;
     }
 

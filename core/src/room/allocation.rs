@@ -120,10 +120,19 @@ fn by_importance<'a>(sources: &[Source], order: &'a mut [u8; SOURCES_MAX]) -> &'
         *place = index as u8;
     }
     let order = order.get_mut(..sources.len()).unwrap_or_default();
-    order.sort_unstable_by_key(|index| {
-        let source = sources.get(usize::from(*index)).copied().unwrap_or_default();
-        (source.importance, source.recency, *index)
-    });
+    let key = |index: u8| {
+        let source = sources.get(usize::from(index)).copied().unwrap_or_default();
+        (source.importance, source.recency, index)
+    };
+    // By hand: the library's sorting panics at an order that contradicts itself. Nearly sorted as a rule, and short.
+    for end in 1..order.len() {
+        for at in (1..=end).rev() {
+            match order.get_mut(at.saturating_sub(1)..=at) {
+                Some([left, right]) if key(*left) > key(*right) => core::mem::swap(left, right),
+                _ => break,
+            }
+        }
+    }
     order
 }
 

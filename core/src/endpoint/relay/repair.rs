@@ -65,7 +65,11 @@ impl RelayMachine<'_> {
             if due_at < Instant::NEVER {
                 index = index.saturating_add(1);
             } else {
-                self.watched.swap_remove(index);
+                // As swap_remove, which the proof would have to know not to be called beyond the end.
+                let last = self.watched.pop();
+                if let (Some(last), Some(place)) = (last, self.watched.get_mut(index)) {
+                    *place = last;
+                }
             }
         }
     }
