@@ -139,10 +139,10 @@ impl NackBody {
 
     fn close(&mut self) {
         let Some(entry) = self.open.take() else { return };
-        let end = self.filled.saturating_add(NACK_ENTRY_BYTES);
-        if let Some(place) = self.bytes.get_mut(self.filled..end) {
-            place.copy_from_slice(&entry.emit());
-            self.filled = end;
+        let free = self.bytes.get_mut(self.filled..).unwrap_or_default();
+        if let Some(place) = free.first_chunk_mut::<NACK_ENTRY_BYTES>() {
+            *place = entry.emit();
+            self.filled = self.filled.saturating_add(NACK_ENTRY_BYTES);
         }
     }
 }
@@ -158,6 +158,16 @@ struct Missing {
 
 impl Missing {
     const NONE: Self = Self { seq: 0, rounds: 0, noticed_at: Instant::NEVER, ask_at: Instant::NEVER };
+}
+
+/// Forgets the first and moves the others up.
+fn close_up(mut missing: &mut [Missing]) {
+    while let [place, others @ ..] = missing {
+        if let Some(next) = others.first() {
+            *place = *next;
+        }
+        missing = others;
+    }
 }
 
 /// What became of the packets of a track and layer.
@@ -266,9 +276,9 @@ impl GapTracker {
 
     /// A packet came after others that were sent behind it.
     fn take(&mut self, seq: u32) {
-        let known = self.missing.get(..self.missing_count).unwrap_or_default();
+        let known = self.missing.get_mut(..self.missing_count).unwrap_or_default();
         let Some(index) = known.iter().position(|one| one.seq == seq) else { return };
-        self.missing.copy_within(index.saturating_add(1)..self.missing_count, index);
+        close_up(known.get_mut(index..).unwrap_or_default());
         self.missing_count = self.missing_count.saturating_sub(1);
         self.stats.recovered = self.stats.recovered.saturating_add(1);
     }
@@ -290,7 +300,7 @@ impl GapTracker {
             let seq = self.newest.wrapping_add(step).wrapping_add(1);
             let one = Missing { seq, rounds: 0, noticed_at: now, ask_at: now.add(patience) };
             if self.missing_count >= MISSING_MAX {
-                self.missing.copy_within(1.., 0);
+                close_up(&mut self.missing);
                 self.missing_count = MISSING_MAX.saturating_sub(1);
             }
             if let Some(place) = self.missing.get_mut(self.missing_count) {
