@@ -15,7 +15,8 @@
 //! derivation of the next keys; sending a frame; reassembly; rooms; limits and counters; framing, parsing, checking and
 //! obeying of the client's control messages; the portable code of `aes-gcm`, `hmac` and `sha2`.
 //! **Out:** the processors' own instructions for AES and SHA (chosen when the program runs, behind functions that the
-//! optimiser can't look into); wrapping of keys and direct messages (`hpke`, `ed25519-dalek`); sign-in.
+//! optimiser can't look into); wrapping of keys and direct messages (`hpke`, `ed25519-dalek`), and so the client's timers,
+//! which may rotate a key and wrap it; sign-in.
 //!
 //! `scripts/test metal` builds the proof for a 32-bit and a 64-bit machine, and then with the feature `disproof`, which
 //! must fail.

@@ -83,7 +83,7 @@ impl ClientOutput for Unknown {
 }
 
 /// Pointers to all of them.
-pub fn entries() -> [*const (); 41] {
+pub fn entries() -> [*const (); 40] {
     [
         relay_datagram as *const (),
         relay_handed_over as *const (),
@@ -95,7 +95,6 @@ pub fn entries() -> [*const (); 41] {
         server_timeout as *const (),
         client_datagram as *const (),
         client_frame as *const (),
-        client_timeout as *const (),
         hop_seals as *const (),
         hop_opens_clear as *const (),
         hop_opens_body as *const (),
@@ -176,11 +175,6 @@ fn client_frame(
     frame: &OutgoingFrame<'_>,
 ) -> Result<u16, DropReason> {
     client.send_frame(now, room, frame, &mut Unknown)
-}
-
-fn client_timeout(client: &mut ClientMachine<'_>, now: Instant) -> Instant {
-    client.handle_timeout(now, &mut Unknown);
-    client.poll_timeout()
 }
 
 fn hop_seals(sealer: &mut HopSealer, now: Instant, kind: u8, clear: &[u8], body: &mut [u8]) -> Handled {
