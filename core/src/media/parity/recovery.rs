@@ -221,6 +221,14 @@ fn marked_len(row: &Row) -> Option<usize> {
     (row.get(mark) == Some(&END_MARK) && mark > 0).then_some(mark)
 }
 
+/// As `swap`; none instead of a panic if there is no such row.
+fn swap_rows(matrix: &mut Matrix, one: usize, other: usize) -> Option<()> {
+    let kept = *matrix.get(one)?;
+    let moved = core::mem::replace(matrix.get_mut(other)?, kept);
+    *matrix.get_mut(one)? = moved;
+    Some(())
+}
+
 /// What the syndromes of `ranks` must be multiplied by to give the packets at `lost`: Gauss and Jordan.
 fn invert(lost: &[usize], ranks: &[usize]) -> Option<Matrix> {
     let mut left: Matrix = Default::default();
@@ -234,8 +242,8 @@ fn invert(lost: &[usize], ranks: &[usize]) -> Option<Matrix> {
     for column in 0..lost.len() {
         // Every square part of a Cauchy matrix is regular, and stays so: there is a pivot.
         let pivot = (column..lost.len()).find(|row| left.get(*row).and_then(|row| row.get(column)) != Some(&0))?;
-        left.swap(column, pivot);
-        right.swap(column, pivot);
+        swap_rows(&mut left, column, pivot)?;
+        swap_rows(&mut right, column, pivot)?;
         let factor = inverse(*left.get(column)?.get(column)?);
         for matrix in [&mut left, &mut right] {
             for value in matrix.get_mut(column)? {
