@@ -57,10 +57,13 @@ impl RelayMachine<'_> {
         let mut index = 0_usize;
         while let Some(lane) = self.watched.get(index).copied() {
             self.drive(now, lane.into(), out);
-            let due_at = self.logs.get(usize::from(lane)).map_or(Instant::NEVER, |log| log.gaps.due_at());
-            if let Some(session) = self.sessions.get_mut(usize::from(lane)).and_then(|place| place.session.as_mut()) {
-                session.is_watched = due_at < Instant::NEVER;
-            }
+            let log_due_at = self.logs.get(usize::from(lane)).map_or(Instant::NEVER, |log| log.gaps.due_at());
+            // Whoever is gone is asked for nothing; who can't be asked now, a little later.
+            let session = self.sessions.get_mut(usize::from(lane)).and_then(|place| place.session.as_mut());
+            let due_at = session.map_or(Instant::NEVER, |session| {
+                session.is_watched = log_due_at < Instant::NEVER;
+                log_due_at.max(now + Duration::from_millis(1))
+            });
             self.watch_due_at = self.watch_due_at.min(due_at);
             if due_at < Instant::NEVER {
                 index = index.saturating_add(1);
