@@ -70,7 +70,7 @@ impl std::error::Error for StartError {}
 pub struct FiguresHandle(Arc<Mutex<RelayFigures>>);
 
 impl FiguresHandle {
-    /// The figures of at most a quarter of a second ago.
+    /// The figures of at most half a second ago.
     pub fn figures(&self) -> RelayFigures {
         self.0.lock().map(|figures| figures.clone()).unwrap_or_default()
     }

@@ -28,7 +28,7 @@ const JUMPS_NEEDED: u8 = 4;
 /// After so long without a packet the next one is believed whatever its timestamp.
 const FORGET_AFTER: Duration = Duration::from_secs(1);
 /// After so long without a frame nothing more is invented.
-pub const CONCEALED_MAX_SAMPLES: i64 = 24_000;
+const CONCEALED_MAX_SAMPLES: i64 = 24_000;
 
 /// What would be played so much later than it should, after an interruption, is passed over.
 const OVERDUE_US: i64 = 100_000;

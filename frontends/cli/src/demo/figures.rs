@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use hph_client::core::media::jitter::CONCEALED_MAX_SAMPLES;
 use hph_client::core::stats::Histogram;
 use hph_client::core::time::Instant;
 use hph_client::media::{Stages, VoiceStages};
@@ -153,9 +152,7 @@ impl Summary {
             stages.merge(&person.stages());
             end.voice_stages.merge(&person.voice_stages());
             for (_, voice) in person.voices() {
-                // What follows the end of a voice, when its sender leaves, is no loss.
-                let after_end = CONCEALED_MAX_SAMPLES.unsigned_abs();
-                end.voice_samples.0 += voice.jitter.concealed_samples.saturating_sub(after_end);
+                end.voice_samples.0 += voice.jitter.concealed_samples;
                 end.voice_samples.1 += voice.jitter.played_samples;
             }
             end.frames = (end.frames.0 + figures.frames.0, end.frames.1 + figures.frames.1);

@@ -24,6 +24,14 @@ pub struct CaptureFigures {
     pub is_lost: AtomicBool,
 }
 
+/// What the thread of a device asks it for.
+pub(super) enum Turn {
+    /// Its next turn; whether the engine took all frames before.
+    Next { is_taken: bool },
+    /// The device is switched off, or has ended: what is left to say.
+    Last,
+}
+
 /// One turn of a device.
 pub(super) enum Step {
     /// Frames to send; none of a silence, or if nothing has changed.
@@ -64,11 +72,11 @@ impl Capture {
         Arc::clone(&self.figures)
     }
 
-    /// Starts the thread. `next` takes the device's next turn; it is told whether the engine took all frames before.
+    /// Starts the thread. `next` takes the device's turns.
     pub(super) fn spawn_steps(
         name: &str,
         info: TrackInfo,
-        mut next: impl FnMut(bool) -> io::Result<Step> + Send + 'static,
+        mut next: impl FnMut(Turn) -> io::Result<Step> + Send + 'static,
         frames: FrameSender,
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -78,9 +86,17 @@ impl Capture {
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             // Nothing is ever sent: the channel closes when the wait is over.
             let _ = held.recv_blocking();
+            let send = |new: Vec<CapturedFrame>| {
+                new.into_iter().fold(true, |is_taken, frame| {
+                    let was_sent = frames.send(frame);
+                    let counter = if was_sent { &counted.sent } else { &counted.dropped };
+                    counter.fetch_add(1, Ordering::Relaxed);
+                    is_taken && was_sent
+                })
+            };
             let mut is_taken = true;
             while !is_stopped.load(Ordering::Relaxed) {
-                let turn = next(is_taken);
+                let turn = next(Turn::Next { is_taken });
                 let kind = turn.as_ref().map_or_else(io::Error::kind, |_| io::ErrorKind::Other);
                 counted.is_lost.store(kind == io::ErrorKind::NotConnected, Ordering::Relaxed);
                 if matches!(kind, io::ErrorKind::TimedOut | io::ErrorKind::NotConnected) {
@@ -88,13 +104,10 @@ impl Capture {
                 }
                 // A device that fails is over, like a file that ends; the frontend sees it and may open it again.
                 let Ok(Step::Frames(new)) = turn else { break };
-                is_taken = true;
-                for frame in new {
-                    let was_sent = frames.send(frame);
-                    is_taken &= was_sent;
-                    let counter = if was_sent { &counted.sent } else { &counted.dropped };
-                    counter.fetch_add(1, Ordering::Relaxed);
-                }
+                is_taken = send(new);
+            }
+            if let Ok(Step::Frames(last)) = next(Turn::Last) {
+                send(last);
             }
             counted.is_over.store(true, Ordering::Relaxed);
         })?;

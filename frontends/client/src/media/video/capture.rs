@@ -17,7 +17,7 @@ use super::encode::{VideoCodec, VideoControl, encode_whole};
 use super::publisher::{Published, Publisher};
 use crate::engine::{CapturedFrame, FrameSender};
 use crate::media::Capture;
-use crate::media::capture::Step;
+use crate::media::capture::{Step, Turn};
 
 /// Level of a packet that carries no sound (RFC 6464).
 const NO_LEVEL: u8 = 127;
@@ -102,7 +102,8 @@ impl Capture {
             VideoCodec::Strips => Way::Strips(Box::new(Publisher::new(frames.guidance(), room, track, fps))),
         };
         let control = way.control();
-        let step = move |was_taken: bool| {
+        let step = move |turn: Turn| {
+            let Turn::Next { is_taken: was_taken } = turn else { return Ok(Step::Over) };
             let Some(captured) = source.next_frame()? else { return Ok(Step::Over) };
             let (captured_at, timestamp) = (captured.at, picture_clock(captured.at));
             let published = way.publish(captured, timestamp, was_taken)?;

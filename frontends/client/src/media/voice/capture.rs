@@ -20,7 +20,7 @@ use super::config::{MicrophoneSpec, VoiceCodec, VoiceConfig};
 use super::shared::VoiceShared;
 use crate::engine::{CapturedFrame, FrameSender, MicrophoneRemark};
 use crate::media::Capture;
-use crate::media::capture::Step;
+use crate::media::capture::{Step, Turn};
 
 /// Loudness of a test tone.
 const TONE_AMPLITUDE: f32 = 0.5;
@@ -79,7 +79,12 @@ impl Capture {
         Self::spawn_steps(
             "microphone",
             info,
-            move |_| {
+            move |turn| {
+                if matches!(turn, Turn::Last) {
+                    let now = Clock::now();
+                    chain.end(|packet| waiting.push(packet))?;
+                    return Ok(Step::Frames(waiting.drain(..).map(|packet| frame_of(packet, room, now)).collect()));
+                }
                 let mut block = SILENCE;
                 let Some(at) = source.next_block(&mut block)? else { return Ok(Step::Over) };
                 if source.is_live() != was_live {
@@ -116,9 +121,9 @@ impl Capture {
         Self::spawn_steps(
             "microphone",
             info,
-            move |_| {
+            move |turn| {
                 let mut block = [0i16; NARROW_SAMPLES];
-                if source.next_block(&mut block)?.is_none() {
+                if matches!(turn, Turn::Last) || source.next_block(&mut block)?.is_none() {
                     return Ok(Step::Over);
                 }
                 let (level, is_voice) = detector.handle_block(&block);

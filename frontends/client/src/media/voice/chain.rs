@@ -119,6 +119,19 @@ impl Chain {
         self.shared.record(|stages| stages.encode.record(encoded.since(processed)));
         Ok(())
     }
+
+    /// The microphone is closed: tells it, or those who listen would invent how the voice goes on.
+    ///
+    /// # Errors
+    /// A packet could not be written.
+    pub fn end(&mut self, mut send: impl FnMut(Packet)) -> io::Result<()> {
+        self.framer.end(&mut send)
+    }
+}
+
+/// What says that it is silent, of whatever kind the packets were: the first byte of Opus without a frame (RFC 6716, 3.1).
+const fn silence_after(first_byte: u8) -> [u8; 1] {
+    [first_byte & 0xfc]
 }
 
 /// Samples to frames to packets.
@@ -131,6 +144,8 @@ struct Framer {
     red: RedSender,
     policy: RedundancyPolicy,
     looked_at: Instant,
+    /// First byte of the last packet, and the time after it; none while nothing was sent.
+    last: Option<(u8, u32)>,
     /// Frames of silence in a row.
     silent: u32,
     silence_interval: u32,
@@ -151,6 +166,7 @@ impl Framer {
             red: RedSender::new(),
             policy: RedundancyPolicy::new(),
             looked_at: Instant::default(),
+            last: None,
             silent: 0,
             silence_interval: SILENCE_INTERVAL_MS / frame_ms,
         })
@@ -184,17 +200,33 @@ impl Framer {
             let len = self.encoder.encode(frame, &mut packet)?;
             used += length;
             if self.is_worth_sending(len) {
-                let mut bytes = [0; FRAGMENT_PAYLOAD_MAX_BYTES];
-                let packet = packet.get(..len).unwrap_or_default();
-                let len = self.red.emit(self.policy.current(), timestamp, packet, &mut bytes);
-                let len = len.map_err(|reason| io::Error::other(reason.name()))?;
                 let level = self.level & 0x7f | u8::from(self.is_voice) << 7;
-                send(Packet { timestamp, level, bytes: bytes.get(..len).unwrap_or_default().to_vec() });
+                self.emit(timestamp, level, packet.get(..len).unwrap_or_default(), send)?;
             }
             (self.level, self.is_voice) = (127, false);
             timestamp = timestamp.wrapping_add(length as u32);
         }
         self.pending.drain(..used);
+        Ok(())
+    }
+
+    /// Sends a frame, with copies of earlier ones.
+    fn emit(&mut self, timestamp: u32, level: u8, frame: &[u8], send: &mut impl FnMut(Packet)) -> io::Result<()> {
+        let mut bytes = [0; FRAGMENT_PAYLOAD_MAX_BYTES];
+        let len = self.red.emit(self.policy.current(), timestamp, frame, &mut bytes);
+        let len = len.map_err(|reason| io::Error::other(reason.name()))?;
+        let after = timestamp.wrapping_add(self.encoder.frame_samples() as u32);
+        self.last = frame.first().map(|first| (*first, after));
+        send(Packet { timestamp, level, bytes: bytes.get(..len).unwrap_or_default().to_vec() });
+        Ok(())
+    }
+
+    /// Begins a silence that does not end.
+    fn end(&mut self, send: &mut impl FnMut(Packet)) -> io::Result<()> {
+        for _ in self.silent..SILENCE_PACKETS {
+            let Some((first, timestamp)) = self.last else { break };
+            self.emit(timestamp, 127, &silence_after(first), send)?;
+        }
         Ok(())
     }
 
@@ -278,6 +310,24 @@ mod tests {
         let late = packets.iter().filter(|packet| packet.timestamp > 5_000 * 48 + 96_000).count();
         // Opus refreshes its idea of the room each 400 ms, and each time the silence is told anew: without DTX it is 450.
         assert!(late < 110, "{late} packets in nine seconds of silence");
+    }
+
+    #[test]
+    fn a_closed_microphone_is_told_as_a_silence() {
+        let mut chain = Chain::new(VoiceConfig::default(), VoiceShared::default()).unwrap();
+        let mut packets = Vec::new();
+        for (index, block) in speech(1).into_iter().enumerate() {
+            let at = Instant::from_micros(5_000_000 + index as u64 * 10_000);
+            chain.handle_block(block, at, |packet| packets.push(packet), |_| {}).unwrap();
+        }
+        let spoken = packets.len();
+        chain.end(|packet| packets.push(packet)).unwrap();
+        assert_eq!(packets.len(), spoken + SILENCE_PACKETS as usize);
+        for pair in packets[spoken - 1..].windows(2) {
+            assert_eq!(pair[1].timestamp.wrapping_sub(pair[0].timestamp), 960);
+            let red = RedPacket::parse(pair[1].timestamp, &pair[1].bytes).unwrap();
+            assert_eq!((red.primary.bytes.len(), red.primary.begins, pair[1].level), (1, false, 127));
+        }
     }
 
     #[test]
