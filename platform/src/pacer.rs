@@ -58,6 +58,12 @@ impl Pacer {
         skipped
     }
 
+    /// As [`Self::skip_late`] if the next event is later than `rest`: after a pause, not after a stumble.
+    pub fn skip_rest(&mut self, rest: Duration) -> u64 {
+        let is_long = self.start.is_some() && Clock::now().since(self.due()) > rest;
+        if is_long { self.skip_late() } else { 0 }
+    }
+
     fn due(&mut self) -> Instant {
         let start = *self.start.get_or_insert_with(|| match self.pacing {
             Pacing::RealTime => Clock::now(),
@@ -100,6 +106,9 @@ mod tests {
         let skipped = pacer.skip_late();
         assert!(skipped >= 18, "{skipped}");
         assert!(pacer.wait(1).since(first) >= Duration::from_millis(19));
+        Clock::sleep(Duration::from_millis(20));
+        assert_eq!(pacer.skip_rest(Duration::from_secs(5)), 0);
+        assert!(pacer.skip_rest(Duration::from_millis(10)) >= 18);
         let mut unpaced = Pacer::new(Pacing::Unpaced, 1000, Duration::from_secs(1));
         unpaced.wait(1);
         assert_eq!(unpaced.skip_late(), 0);

@@ -10,6 +10,7 @@ use hph_core::time::{Duration, Instant};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::stream::{Form, Health, Shared, forms, is_about_form, now, park};
+use super::synthetic::REST;
 use super::{DeviceChoice, DeviceKind, DeviceWatch, SoundSink, host};
 use crate::microphone::Resampler;
 use crate::pacer::{Pacer, Pacing};
@@ -152,6 +153,7 @@ impl SoundSink for Speaker {
         loop {
             self.maintain();
             let Some(open) = self.open.as_mut() else {
+                self.pacer.skip_rest(REST);
                 self.pacer.wait(BLOCK_SAMPLES as u64);
                 return;
             };

@@ -50,6 +50,9 @@ impl<S: MicrophoneSource> SoundSource for Widened<S> {
     }
 }
 
+/// After such a pause nothing is made up for: what would have been played then was not there.
+pub(super) const REST: Duration = Duration::from_millis(100);
+
 /// Takes sound in time and plays nothing.
 pub struct NullSink(Pacer);
 
@@ -68,6 +71,7 @@ impl Default for NullSink {
 
 impl SoundSink for NullSink {
     fn wait(&mut self) {
+        self.0.skip_rest(REST);
         self.0.wait(BLOCK_SAMPLES as u64);
     }
 

@@ -239,6 +239,13 @@ pub enum IncomingMedia<'a> {
         /// Their tracks, by [`TrackId`].
         tracks: &'a [TrackInfo; TRACKS_MAX],
     },
+    /// Nothing more will come: somebody has left, or we have left the room.
+    Gone {
+        /// Which room.
+        room: RoomId,
+        /// Who; nobody in particular if it is over for us.
+        slot: Option<Slot>,
+    },
 }
 
 /// Takes what others send, on the engine's thread: it must not wait.

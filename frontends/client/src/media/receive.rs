@@ -72,6 +72,13 @@ pub(crate) struct Received {
     pub is_newest: bool,
 }
 
+/// What the thread of sound is given.
+pub(crate) enum Sound {
+    Packet(Received),
+    /// Who is not heard any more in a room: one, or everybody.
+    Gone(RoomId, Option<Slot>),
+}
+
 impl Received {
     pub const fn remote_track(&self) -> RemoteTrack {
         (self.room, self.slot, self.track)
@@ -173,7 +180,7 @@ impl Announced {
 /// Takes the frames of an engine, until the engine ends.
 pub struct Receiver {
     pictures: Queue<Arrived>,
-    sound: Queue<Received>,
+    sound: Queue<Sound>,
     counted: Counted,
     announced: Announced,
     overrun: Arc<AtomicU64>,
@@ -270,12 +277,15 @@ impl Receiver {
                     announced.set(*room, *slot, *member, tracks);
                     false
                 }
-                IncomingMedia::Frame(frame) if frame.track.is_audio() => is_full(&sound, Received::from(frame)),
+                IncomingMedia::Frame(frame) if frame.track.is_audio() => {
+                    is_full(&sound, Sound::Packet(Received::from(frame)))
+                }
                 IncomingMedia::Frame(frame) => is_full(&pictures, Arrived::Frame(Received::from(frame))),
                 IncomingMedia::Strip(strip) => {
                     let track = (strip.room, strip.slot, strip.track);
                     is_full(&pictures, Arrived::Strip(track, strip.layer, ArrivedStrip::from(strip)))
                 }
+                IncomingMedia::Gone { room, slot } => is_full(&sound, Sound::Gone(*room, *slot)),
             };
             overrun.fetch_add(u64::from(is_full), Ordering::Relaxed);
         })

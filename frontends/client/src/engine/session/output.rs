@@ -67,6 +67,14 @@ impl ClientOutput for Output<'_> {
                 (self.sink)(&IncomingMedia::Tracks { room, slot, member, tracks });
                 self.events.extend(translate(ClientEvent::Participant { room, info, is_new, is_me }));
             }
+            ClientEvent::Left { room, .. } => {
+                (self.sink)(&IncomingMedia::Gone { room, slot: None });
+                self.events.extend(translate(event));
+            }
+            ClientEvent::ParticipantGone { room, slot, .. } => {
+                (self.sink)(&IncomingMedia::Gone { room, slot: Some(slot) });
+                self.events.extend(translate(event));
+            }
             other => self.events.extend(translate(other)),
         }
     }

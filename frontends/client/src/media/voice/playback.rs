@@ -18,7 +18,7 @@ use super::figures::VoiceFigures;
 use super::shared::VoiceShared;
 use super::voices::Voices;
 use crate::engine::RemoteTrack;
-use crate::media::receive::{Counted, Received, Shown};
+use crate::media::receive::{Counted, Shown, Sound};
 use crate::media::record::Recorder;
 
 /// Figures are shown this often, in blocks: 100 ms.
@@ -64,22 +64,22 @@ impl Player {
     ///
     /// # Errors
     /// What went wrong with the recording or the file.
-    pub fn play(mut self, packets: &Receiver<Received>) -> io::Result<()> {
+    pub fn play(mut self, arrivals: &Receiver<Sound>) -> io::Result<()> {
         let mut voices = Voices::new(JitterConfig::default());
         let mut blocks = 0u32;
         let mut closed_at = None;
         loop {
             if self.may_rest && voices.is_empty() && closed_at.is_none() {
-                match packets.recv_blocking() {
-                    Ok(packet) => self.take(&mut voices, &packet)?,
+                match arrivals.recv_blocking() {
+                    Ok(arrival) => self.take(&mut voices, &arrival)?,
                     Err(_) => break,
                 }
             }
             self.sink.wait();
             let now = Clock::now();
             loop {
-                match packets.try_recv() {
-                    Ok(packet) => self.take(&mut voices, &packet)?,
+                match arrivals.try_recv() {
+                    Ok(arrival) => self.take(&mut voices, &arrival)?,
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Closed) => {
                         closed_at.get_or_insert(now);
@@ -100,7 +100,14 @@ impl Player {
         self.recorder.map_or(Ok(()), Recorder::finish)
     }
 
-    fn take(&mut self, voices: &mut Voices, packet: &Received) -> io::Result<()> {
+    fn take(&mut self, voices: &mut Voices, arrival: &Sound) -> io::Result<()> {
+        let packet = match arrival {
+            Sound::Packet(packet) => packet,
+            Sound::Gone(room, slot) => {
+                voices.end(*room, *slot);
+                return Ok(());
+            }
+        };
         self.shared.record(|stages| stages.hand_over.record(Clock::now().since(packet.complete_at)));
         if let Some(recorder) = self.recorder.as_mut() {
             recorder.note(packet)?;
@@ -163,11 +170,12 @@ fn age_of(timestamp: u32, now: Instant) -> Duration {
 /// # Errors
 /// What went wrong with the recording.
 pub(in crate::media) fn record_samples(
-    packets: &Receiver<Received>,
+    arrivals: &Receiver<Sound>,
     mut recorder: Option<Recorder>,
     counted: &Counted,
 ) -> io::Result<()> {
-    while let Ok(packet) = packets.recv_blocking() {
+    while let Ok(arrival) = arrivals.recv_blocking() {
+        let Sound::Packet(packet) = arrival else { continue };
         if let Some(recorder) = recorder.as_mut() {
             recorder.record(&packet)?;
         }

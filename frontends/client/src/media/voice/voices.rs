@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use hph_core::error::DropReason;
+use hph_core::id::{RoomId, Slot};
 use hph_core::media::jitter::{JitterBuffer, JitterConfig, Pulled, PulledKind};
 use hph_core::time::{Duration, Instant};
 use hph_platform::level::level_of_power;
@@ -32,6 +33,8 @@ struct Voice {
     pulled: Pulled,
     came_at: Instant,
     is_heard: bool,
+    /// Whoever it is has gone: it fades away.
+    is_over: bool,
 }
 
 /// Everybody.
@@ -61,8 +64,15 @@ impl Voices {
             self.voices.insert(track, Voice::new(decoder, self.config, packet.complete_at));
         }
         let voice = self.voices.get_mut(&track).ok_or(DropReason::ReassemblyFull)?;
-        voice.came_at = packet.complete_at;
+        (voice.came_at, voice.is_over) = (packet.complete_at, false);
         voice.jitter.insert(packet.complete_at, packet.timestamp, &packet.bytes).map(|_| ())
+    }
+
+    /// Somebody has left the room, or we have: what they say next will not come, and is not to be invented.
+    pub fn end(&mut self, room: RoomId, slot: Option<Slot>) {
+        for ((of, whose, _), voice) in &mut self.voices {
+            voice.is_over |= *of == room && slot.is_none_or(|slot| slot == *whose);
+        }
     }
 
     /// Gives the next 10 ms of everybody together; each voice by itself goes to `each`.
@@ -72,7 +82,8 @@ impl Voices {
         shared: &VoiceShared,
         mut each: impl FnMut(RemoteTrack, &Block, Pulled),
     ) -> Block {
-        self.voices.retain(|_, voice| now.since(voice.came_at) < FORGET_AFTER);
+        let is_left = |voice: &Voice| voice.is_over && voice.fader.is_silent(0.0);
+        self.voices.retain(|_, voice| now.since(voice.came_at) < FORGET_AFTER && !is_left(voice));
         self.powers.clear();
         for (track, voice) in &mut self.voices {
             voice.pulled = voice.jitter.pull(now, &mut voice.decoder, &mut voice.block);
@@ -86,7 +97,7 @@ impl Voices {
         let threshold = threshold_of_loudest(&mut self.powers, MIXED_MAX);
         let mut mix = SILENCE;
         for (track, voice) in &mut self.voices {
-            voice.is_heard = voice.loudness.power() >= threshold;
+            voice.is_heard = voice.loudness.power() >= threshold && !voice.is_over;
             let volume = if voice.is_heard { shared.volume(*track) as f32 / 100.0 } else { 0.0 };
             if !voice.fader.is_silent(volume) {
                 voice.fader.add(&voice.block, volume, &mut mix);
@@ -126,6 +137,7 @@ impl Voice {
             pulled: Pulled { kind: PulledKind::Idle, timestamp: None },
             came_at: now,
             is_heard: false,
+            is_over: false,
         }
     }
 }

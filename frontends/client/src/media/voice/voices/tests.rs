@@ -142,3 +142,24 @@ fn nonsense_and_too_many_voices_are_refused_with_their_reasons() {
     let packet = Received { room: RoomId(999), ..speaker.packet(now) };
     assert_eq!(voices.insert(&packet), Err(DropReason::ReassemblyFull));
 }
+
+#[test]
+fn nothing_is_invented_of_somebody_who_has_gone() {
+    let mut voices = Voices::new(JitterConfig::default());
+    let mut speakers = [Speaker::new(1, 440.0, 0.2), Speaker::new(2, 1000.0, 0.2)];
+    let shared = VoiceShared::default();
+    hear(&mut voices, &mut speakers, &shared, 1_000);
+    voices.end(RoomId(2), None);
+    voices.end(RoomId(1), Some(Slot(1)));
+    let [_, speaker] = speakers;
+    let one = hear(&mut voices, &mut [speaker], &shared, 2_000);
+    assert!(power_at(&one, 440.0) < 1e-6 && power_at(&one, 1000.0) > 0.005);
+    assert_eq!(voices.figures().map(|(track, _)| track.1).collect::<Vec<_>>(), [Slot(2)]);
+    voices.end(RoomId(1), None);
+    let mut concealed = 0;
+    for block in 0..10u64 {
+        let now = Instant::from_micros((3_000 + block * 10) * 1000);
+        voices.pull(now, &shared, |_, _, pulled| concealed += u32::from(pulled.kind == PulledKind::Concealed));
+    }
+    assert!(voices.is_empty() && concealed <= 1, "{concealed}");
+}
