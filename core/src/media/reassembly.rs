@@ -395,6 +395,7 @@ impl<'a> Reassembler<'a> {
     fn find_or_open_track(&mut self, now: Instant, key: TrackKey, frame: u32) -> Result<usize, DropReason> {
         let known = |w: &TrackWindow| w.is_used && w.key == key;
         if let Some(index) = self.tracks.iter().position(known) {
+            self.resume_if_due(index, frame);
             self.track_mut(index)?.used_at = now;
             return Ok(index);
         }
@@ -403,6 +404,22 @@ impl<'a> Reassembler<'a> {
         let (index, _) = oldest.ok_or(DropReason::ReassemblyFull)?;
         *self.track_mut(index)? = TrackWindow::open(key, frame, now);
         Ok(index)
+    }
+
+    /// If another layer of the track came since this one did, this one was not sent for a while.
+    fn resume_if_due(&mut self, index: usize, frame: u32) {
+        let Some(window) = self.tracks.get(index) else { return };
+        let came_since = |other: &TrackWindow| {
+            let is_same = TrackKey { layer: other.key.layer, ..window.key } == other.key;
+            other.is_used && is_same && other.key.layer != window.key.layer && other.used_at > window.used_at
+        };
+        if window.standing(frame) != Standing::Newer || !self.tracks.iter().any(came_since) {
+            return;
+        }
+        if let Some(window) = self.tracks.get_mut(index) {
+            window.resume(frame);
+        }
+        self.advance(index, frame);
     }
 
     fn find_slot(&self, track: usize, frame: u32) -> Option<usize> {

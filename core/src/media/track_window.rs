@@ -136,6 +136,14 @@ impl TrackWindow {
         self.places = self.places.saturating_add(steps).min(WINDOW_FRAMES);
     }
 
+    /// Moves on to the first frame after a time in which another layer was sent instead: what lies between is not lost.
+    pub(super) fn resume(&mut self, frame: u32) {
+        let open = bits_below(self.places) & !self.delivered & !self.given_up;
+        self.count_lost(u64::from(open.count_ones()));
+        let (key, slots_held, used_at, stats) = (self.key, self.slots_held, self.used_at, self.stats);
+        *self = Self { slots_held, stats, given_up: !1, ..Self::open(key, frame, used_at) };
+    }
+
     /// Notes one more strip of `frame`, which is open and has `count` of them; with the last one the frame is delivered.
     pub(super) fn take_strip(&mut self, frame: u32, count: u16) {
         let Some(left) = self.strips_left_mut(frame) else { return };
@@ -254,6 +262,22 @@ mod tests {
         w.deliver(2000);
         // 1..=999 and 1001..=1936 have left; the window still holds 1937..=2000.
         assert_eq!(w.stats.frames_lost, 999 + 936);
+    }
+
+    #[test]
+    fn frames_that_another_layer_stood_for_are_not_lost() {
+        let mut w = window(10);
+        w.deliver(10);
+        w.advance(12);
+        w.resume(40);
+        assert_eq!(w.stats.frames_lost, 2, "what was open before is");
+        assert_eq!(
+            [11, 12, 39, 40].map(|frame| w.standing(frame)),
+            [Standing::Late, Standing::Late, Standing::Late, Standing::Open]
+        );
+        w.deliver(40);
+        w.advance(1000);
+        assert_eq!(w.stats.frames_lost, 2 + 896);
     }
 
     #[test]

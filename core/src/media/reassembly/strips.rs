@@ -73,6 +73,25 @@ mod tests {
     }
 
     #[test]
+    fn what_another_layer_was_sent_instead_of_is_not_lost() {
+        let (mut slots, mut memory) = (vec![ReassemblySlot::EMPTY; 1], vec![0; 10]);
+        let mut tracks = [TrackWindow::EMPTY, TrackWindow::EMPTY];
+        let mut reassembler = Reassembler::new(&mut slots, &mut memory, &mut tracks, DEADLINE_DEFAULT);
+        let small = TrackKey { layer: 1, ..KEY };
+        let mut at = NOW;
+        let order = [(KEY, 0..20), (small, 20..60), (KEY, 60..80), (KEY, 82..100), (small, 100..300), (KEY, 300..500)];
+        for (key, frames) in order {
+            for frame in frames {
+                at = at + crate::time::Duration::from_millis(33);
+                assert_eq!(reassembler.note_strip(at, key, frame, 1), Ok(true));
+            }
+        }
+        let stats = |key| reassembler.stats(key).map(|stats| (stats.frames_complete, stats.frames_lost));
+        assert_eq!(stats(KEY), Some((20 + 20 + 18 + 200, 2)), "only the two that nothing was sent instead of");
+        assert_eq!(stats(small), Some((40 + 200, 0)));
+    }
+
+    #[test]
     fn without_a_place_for_the_track_a_strip_is_refused() {
         let (mut slots, mut memory) = (vec![ReassemblySlot::EMPTY; 1], vec![0; 10]);
         let mut reassembler = Reassembler::new(&mut slots, &mut memory, &mut [], DEADLINE_DEFAULT);
