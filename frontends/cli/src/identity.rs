@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use hph_client::core::wire::text::{is_display_name, is_email, is_username};
 use hph_client::device;
 use hph_client::engine::{Account, EngineConfig};
+use hph_client::key_file::default_folder;
 use hph_client::link::{Invitation, authority, parse_address};
 use hph_client::pins::{PinError, PinStore};
 use hph_client::platform::entropy;
@@ -151,8 +152,7 @@ impl Who {
 /// # Errors
 /// The environment names no home.
 pub fn state_dir(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
-    let own = || PinStore::default_path().and_then(|path| path.parent().map(PathBuf::from));
-    given.or_else(own).ok_or_else(|| {
+    given.or_else(default_folder).ok_or_else(|| {
         Failure::new(Exit::Config, "E-CFG-03", "no home directory is known")
             .advise("Say where keys are kept: --state DIR.")
     })

@@ -4,13 +4,14 @@
 //! - [`media`]: cameras and microphones to the engine, frames of others to pictures and files.
 //! - [`tiles`]: how large each picture is shown, and telling the server.
 //! - [`view`]: a snapshot of the meeting, kept up to date from events.
-//! - [`link`], [`pins`], [`tls`], [`device`]: invitations, the servers' keys, and our own.
+//! - [`link`], [`pins`], [`tls`], [`device`]: invitations, the servers' keys, and our own. [`key_file`] is how they are kept.
 //!
 //! Layer: above core and platform, below every frontend. It must not know the server crate.
 #![forbid(unsafe_code)]
 
 pub mod device;
 pub mod engine;
+pub mod key_file;
 pub mod link;
 pub mod media;
 pub mod pins;

@@ -95,9 +95,9 @@ impl fmt::Display for Invitation {
     }
 }
 
-/// Host and port as one text, an IPv6 address in brackets.
+/// Host and port as one text, in small letters and with an IPv6 address in brackets: one server, one text.
 pub fn authority(host: &str, port: u16) -> String {
-    format!("{}:{port}", bracketed(host))
+    format!("{}:{port}", bracketed(&host.to_ascii_lowercase()))
 }
 
 /// A host as it stands before a colon.
