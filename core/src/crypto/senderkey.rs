@@ -203,19 +203,26 @@ pub fn verify_proof(
     is_signed(sign_key, PROOF_LABEL, &[binding, context], proof)
 }
 
+/// The code of one device by itself: what its owner reads out to somebody who asks whether they have the right key.
+pub fn device_code(keys: &DeviceKeys) -> [u8; SAFETY_CODE_BYTES] {
+    let mut code = SafetyCode::new(b"");
+    code.add("", keys);
+    code.finish()
+}
+
 /// Makes the code that the members of a room compare: equal for all of them exactly if all see the same devices.
 ///
 /// 16 bytes, because whoever swaps keys on both sides at once only needs two of his own choices to meet: that takes
-/// 2^64 tries here, but would take 2^32 with 8 bytes.
+/// 2^64 tries here, but would take 2^32 with 8 bytes. There is no epoch in it: each sender has epochs of its own, and
+/// others learn of them at different times, so a code over them would differ between people who see the same devices.
 pub struct SafetyCode(Sha256);
 
 impl SafetyCode {
-    /// Begins a code for `room` (its id) in `epoch`.
-    pub fn new(room: &[u8], epoch: u32) -> Self {
+    /// Begins a code for `room` (its id, big-endian).
+    pub fn new(room: &[u8]) -> Self {
         let mut hash = Sha256::new();
         update_part(&mut hash, b"hph/1 safety code");
         update_part(&mut hash, room);
-        hash.update(epoch.to_be_bytes());
         Self(hash)
     }
 
@@ -226,7 +233,7 @@ impl SafetyCode {
         self.0.update(keys.seal);
     }
 
-    /// The code; frontends show it as words.
+    /// The code; frontends show it as eight groups of five digits.
     pub fn finish(self) -> [u8; SAFETY_CODE_BYTES] {
         let hash: [u8; 32] = self.0.finalize().into();
         hash.first_chunk().copied().unwrap_or_default()

@@ -111,7 +111,22 @@ impl World<'_> {
         demand(calling == ringing, "a call has one end only")?;
         (0..self.clients.len()).filter(|client| self.clients[*client].wants_online).try_for_each(|client| {
             self.is_client_well(client).map_err(|what| format!("{}: {what}", self.clients[client].username))
-        })
+        })?;
+        self.have_same_codes()
+    }
+
+    /// Everybody in a room has the same safety code: keys are given to the same devices.
+    fn have_same_codes(&self) -> Result<(), String> {
+        let mut codes = BTreeMap::new();
+        for client in &self.clients {
+            for (room, view) in &client.rooms {
+                let code = client.machine.safety_code(*room).ok_or("has no safety code")?;
+                demand(*codes.entry(*room).or_insert(code) == code, "has another safety code")?;
+                let devices = client.machine.devices_in_room(*room).count();
+                demand(devices == view.roster.len(), "gives keys to others than it sees")?;
+            }
+        }
+        Ok(())
     }
 
     fn is_client_well(&self, client: usize) -> Result<(), String> {

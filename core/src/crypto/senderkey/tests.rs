@@ -86,9 +86,12 @@ fn everything_derived_from_a_seed_has_the_known_value() {
         "296c6d2a9c65891680628941fd52b0c7891f39bad1883274fc7aaeef4355c307"
     ));
     assert_eq!(proof(&secret, &[5; 32], b"context"), known);
-    let mut code = SafetyCode::new(b"room", 3);
-    code.add("alice", &DeviceKeys { sign: [1; 32], seal: [2; 32] });
-    assert_eq!(code.finish(), hex("7e7f6ad3fba32efe983cd1cd833bfa9a"));
+    let (alice, bob) = (DeviceKeys { sign: [1; 32], seal: [2; 32] }, DeviceKeys { sign: [3; 32], seal: [4; 32] });
+    let mut code = SafetyCode::new(&3u32.to_be_bytes());
+    code.add("alice", &alice);
+    code.add("bob", &bob);
+    assert_eq!(code.finish(), hex("d0435d7cf304553bf5e1d71dda29077c"));
+    assert_eq!(device_code(&alice), hex("96d16bac570b0058886805900894d471"));
 }
 
 #[test]
@@ -224,22 +227,21 @@ fn a_weak_signing_key_proves_nothing() {
 #[test]
 fn the_safety_code_depends_on_every_entry() {
     let (alice, bob) = (device(1).keys(), device(2).keys());
-    let code = |room: &[u8], epoch, entries: &[(&str, &DeviceKeys)]| {
-        let mut code = SafetyCode::new(room, epoch);
+    let code = |room: &[u8], entries: &[(&str, &DeviceKeys)]| {
+        let mut code = SafetyCode::new(room);
         entries.iter().for_each(|(login, keys)| code.add(login, keys));
         code.finish()
     };
-    let both = code(b"room", 1, &[("alice", &alice), ("bob", &bob)]);
-    assert_eq!(both, code(b"room", 1, &[("alice", &alice), ("bob", &bob)]));
+    let both = code(b"room", &[("alice", &alice), ("bob", &bob)]);
+    assert_eq!(both, code(b"room", &[("alice", &alice), ("bob", &bob)]));
     let swapped = DeviceKeys { seal: bob.sign, sign: bob.seal };
     let others = [
-        code(b"room", 2, &[("alice", &alice), ("bob", &bob)]),
-        code(b"roon", 1, &[("alice", &alice), ("bob", &bob)]),
-        code(b"room", 1, &[("alice", &bob), ("bob", &alice)]),
-        code(b"room", 1, &[("alice", &alice)]),
-        code(b"room", 1, &[("alice", &alice), ("bob", &bob), ("bob", &bob)]),
-        code(b"room", 1, &[("alice", &alice), ("bob", &swapped)]),
-        code(b"room", 1, &[("alicf", &alice), ("bob", &bob)]),
+        code(b"roon", &[("alice", &alice), ("bob", &bob)]),
+        code(b"room", &[("alice", &bob), ("bob", &alice)]),
+        code(b"room", &[("alice", &alice)]),
+        code(b"room", &[("alice", &alice), ("bob", &bob), ("bob", &bob)]),
+        code(b"room", &[("alice", &alice), ("bob", &swapped)]),
+        code(b"room", &[("alicf", &alice), ("bob", &bob)]),
     ];
     assert!(others.iter().all(|other| *other != both));
 }

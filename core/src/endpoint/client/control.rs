@@ -113,7 +113,12 @@ impl ClientMachine<'_> {
             out.event(ClientEvent::Participant { room: id, info: *info, is_new: false, is_me: true });
             return;
         }
-        let is_known = room.member_mut(slot).is_some_and(|member| member.member == info.member);
+        let device = DeviceKeys { seal: info.device.seal, sign: info.device.sign };
+        // Whoever is told with another name or device is somebody else, even under the same number: else a server could
+        // have our key given to one device and then show us another.
+        let is_known = room.member_mut(slot).is_some_and(|known| {
+            known.member == info.member && known.device == device && known.username == info.username
+        });
         if !is_known {
             // Somebody else may have been here whose leave was overtaken.
             if room.forget_member(slot, &mut self.incoming).is_some_and(|member| member.gone_at.is_none()) {
@@ -123,7 +128,7 @@ impl ClientMachine<'_> {
                 *place = Some(Member {
                     member: info.member,
                     username: String::try_from(info.username).unwrap_or_default(),
-                    device: DeviceKeys { seal: info.device.seal, sign: info.device.sign },
+                    device,
                     keys: Default::default(),
                     key_asked_at: None,
                     key_given_at: None,

@@ -84,13 +84,12 @@ impl ClientMachine<'_> {
             return;
         }
         let mut plain = [0; CHAT_TEXT_MAX_BYTES];
-        match self.open_direct(from, device, sealed, &mut plain) {
-            Some((reference, text)) if self.direct_seen.is_new(reference) => {
-                out.event(ClientEvent::Direct { id, from, time_ms, text: Some(text) });
-            }
-            Some(_) => {}
-            None => out.event(ClientEvent::Direct { id, from, time_ms, text: None }),
-        }
+        let text = match self.open_direct(from, device, sealed, &mut plain) {
+            Some((reference, text)) if self.direct_seen.is_new(reference) => Some(text),
+            Some(_) => return,
+            None => None,
+        };
+        out.event(ClientEvent::Direct { id, from, device: *device, time_ms, text });
     }
 
     fn open_direct<'p>(

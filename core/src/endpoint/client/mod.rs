@@ -12,6 +12,7 @@ mod media;
 mod remote_keys;
 mod repair;
 mod room;
+mod safety;
 mod send;
 mod sync;
 
@@ -32,7 +33,7 @@ use crate::media::rate::RateFigures;
 use crate::media::reassembly::Reassembler;
 use crate::stats::DropCounters;
 use crate::time::Instant;
-use crate::wire::control::{ClientMessage, LeaveReason, ParticipantInfo, ServerMessage, TrackInfo};
+use crate::wire::control::{ClientMessage, DevicePublic, LeaveReason, ParticipantInfo, ServerMessage, TrackInfo};
 use held::HeldPackets;
 use link::Link;
 use repair::Incoming;
@@ -111,6 +112,9 @@ pub enum ClientEvent<'a> {
         id: u64,
         /// Login name of the sender.
         from: &'a str,
+        /// The keys that sealed and signed it, as the server told them: whether they are the sender's is for whoever
+        /// remembers keys to say.
+        device: DevicePublic,
         /// When it was stored, in milliseconds since 1970.
         time_ms: u64,
         /// The text; none if no key of this device opens it, or its signature is false.
@@ -350,6 +354,11 @@ impl<'a> ClientMachine<'a> {
     /// This device's public keys.
     pub const fn device(&self) -> &DeviceSecret {
         &self.device
+    }
+
+    /// Our login name, once we are signed in.
+    pub fn username(&self) -> &str {
+        &self.username
     }
 
     /// Whether the server let us into that room.

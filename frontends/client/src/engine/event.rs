@@ -305,7 +305,7 @@ pub(crate) fn translate(event: ClientEvent<'_>) -> Option<Event> {
             time_ms,
             text: text.to_owned(),
         },
-        C::Direct { id, from, time_ms, text } => {
+        C::Direct { id, from, time_ms, text, .. } => {
             Event::Direct { id, from: from.to_owned(), time_ms, text: text.map(ToOwned::to_owned) }
         }
         C::DatagramsUp => Event::Datagrams { is_up: true },

@@ -7,6 +7,7 @@ mod keys;
 mod link;
 mod repair;
 mod rooms;
+mod safety;
 
 use std::boxed::Box;
 use std::collections::VecDeque;
@@ -26,7 +27,7 @@ use crate::media::parity::{RECOVERY_PLACE_BYTES, Recovery, RecoveryPlace, Symbol
 use crate::media::reassembly::{DEADLINE_DEFAULT, ReassemblySlot};
 use crate::media::track_window::TrackWindow;
 use crate::time::Duration;
-use crate::wire::control::{Codec, DevicePublic, Parsed, emit_client, emit_server, parse_client, parse_server};
+use crate::wire::control::{Codec, Parsed, emit_client, emit_server, parse_client, parse_server};
 
 const ROOM: RoomId = RoomId(1);
 const ON: TrackInfo = TrackInfo { is_on: true, codec: Codec::Jpeg, width: 64, height: 64 };
