@@ -102,6 +102,7 @@ impl Person {
             trust: Trust::Expect(server.pin),
             account: Account::Guest { display_name: "bench".to_owned(), email: String::new() },
             device_seed: hph_platform::entropy::array(),
+            people: None,
             agent: "hph-bench".to_owned(),
             is_patient: true,
         };

@@ -14,7 +14,7 @@ use crate::identity::{Who, parse_target};
 use crate::join::{find_person, timed_out};
 use crate::lang;
 use crate::output::Output;
-use crate::refusal::{not_joined, refused};
+use crate::refusal::{not_joined, not_sent, refused};
 use crate::session::{Input, Session, Wishes};
 use crate::text::parse_duration;
 
@@ -147,7 +147,7 @@ pub async fn chat(args: &ChatArgs, has_lines: bool, may_ask: bool, out: &Output)
                 pending.0.remove(&reference);
             }
             Input::Event(Event::MessageFailed { reference, reason }) if pending.0.contains(&reference) => {
-                return Err(refused(reason, out));
+                return Err(not_sent(reason, out));
             }
             Input::Line(text) if text.trim().is_empty() => {}
             Input::Line(text) if text.trim() == "/quit" => has_all = true,
@@ -197,7 +197,7 @@ pub async fn msg(args: &MsgArgs, may_ask: bool, out: &Output) -> Result<Exit, Fa
                 out.detail(out.lang.text(&lang::DIRECT_STORED));
                 break;
             }
-            Input::Event(Event::MessageFailed { reason, .. }) => return Err(refused(reason, out)),
+            Input::Event(Event::MessageFailed { reason, .. }) => return Err(not_sent(reason, out)),
             Input::Stop(exit) => {
                 session.close().await?;
                 return Ok(exit);

@@ -10,6 +10,7 @@ use hph_client::device;
 use hph_client::engine::{Account, EngineConfig};
 use hph_client::key_file::default_folder;
 use hph_client::link::{Invitation, authority, parse_address};
+use hph_client::people::PeopleStore;
 use hph_client::pins::{PinError, PinStore};
 use hph_client::platform::entropy;
 use hph_client::tls::Trust;
@@ -43,7 +44,7 @@ pub struct Who {
     /// File that holds the password
     #[arg(long, value_name = "FILE", requires = "user")]
     pub password_file: Option<PathBuf>,
-    /// Where the device's key and the servers' keys are kept [default: $XDG_STATE_HOME/hph]
+    /// Where the device's key and those of servers and people are kept [default: $XDG_STATE_HOME/hph]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
 }
@@ -80,6 +81,8 @@ impl Who {
         let pins = PinStore::new(state.join("pins"));
         let trust =
             pins.trust(&target.host, target.port, target.pin).map_err(|error| pin_failure(error, target, out))?;
+        let people = PeopleStore::new(state.join("people"));
+        people.keys().map_err(|error| state_failure(error, out))?;
         let account = self.account(may_ask, out)?;
         let (device_seed, device_lock) = device_seed(&state.join("device"), &account, out)?;
         let config = EngineConfig {
@@ -88,6 +91,7 @@ impl Who {
             trust,
             account,
             device_seed,
+            people: Some(people),
             agent: format!("hph {}", env!("CARGO_PKG_VERSION")),
             is_patient: false,
         };
@@ -177,7 +181,8 @@ pub fn server_of(target: &Invitation) -> String {
     authority(&target.host, target.port)
 }
 
-fn state_failure(error: impl std::fmt::Display, out: &Output) -> Failure {
+/// Remembered keys, or our own, can't be used.
+pub fn state_failure(error: impl std::fmt::Display, out: &Output) -> Failure {
     let what = out.lang.fill(&lang::E_STATE, &[&error]);
     Failure::new(Exit::Config, "E-CFG-03", what).advise(out.lang.text(&lang::A_STATE))
 }

@@ -66,6 +66,26 @@ phrases! {
     FIRST_CONTACT: "first contact with {}: its key has the fingerprint {}; compare it with what the owner tells you. It is remembered from now on",
         "lần đầu gặp {}: vân tay khoá là {}; hãy so với vân tay mà chủ máy chủ cho biết. Từ nay khoá này được ghi nhớ";
     KEY_KNOWN: "the server's key is the known one: {}", "khoá máy chủ đúng như đã biết: {}";
+    KEY_NEW: "first contact with {}: the key {} is remembered from now on", "lần đầu gặp {}: từ nay khoá {} được ghi nhớ";
+    KEY_CHANGED: "!!! THE KEY OF {} HAS CHANGED. Perhaps it is another device of theirs; perhaps somebody listens in. The new key: {}. Ask {} by another way. Until you accept it nothing is written to them: hph trust accept {} {}, or /trust in a meeting",
+        "!!! KHOÁ CỦA {} ĐÃ THAY ĐỔI. Có thể đó là thiết bị khác của họ; cũng có thể có kẻ nghe lén. Khoá mới: {}. Hãy hỏi {} qua đường khác. Khi bạn chưa chấp nhận thì không gửi gì cho họ: hph trust accept {} {}, hoặc /trust trong cuộc họp";
+    KEY_ACCEPTED: "* the key of {} is accepted; it was not compared", "* đã chấp nhận khoá của {}; chưa so";
+    KEY_COMPARED: "* the key of {} is noted as compared", "* đã ghi nhận khoá của {} là đã so khớp";
+    KEYS_UNUSABLE: "!!! the remembered keys of people can't be used: {}", "!!! không dùng được khoá đã ghi nhớ của mọi người: {}";
+    SAFETY_CODE: "* safety code of {}: {}", "* mã an toàn của {}: {}";
+    SAFETY_HOW: "Read it to the others, or let them read it: all must have the same digits. Then /verified, or /verified USER for one.",
+        "Hãy đọc cho những người khác nghe, hoặc để họ đọc: mọi người phải có cùng các chữ số. Sau đó gõ /verified, hoặc /verified TÊN cho một người.";
+    SAFETY_FIRST: "not noted: look at the code first with /safety, and compare again if somebody came or changed", "chưa ghi nhận: hãy xem mã bằng /safety trước, và so lại nếu có người mới vào hoặc đổi khoá";
+    SAFETY_NOT_YET: "there is no safety code yet", "chưa có mã an toàn";
+    NOT_KEPT: "{} is a guest: a guest's key is not remembered, so it can't be noted as compared", "{} là khách: khoá của khách không được ghi nhớ nên không thể ghi nhận là đã so";
+    NOTHING_CHANGED: "no changed key of {} is waiting", "không có khoá mới nào của {} đang chờ";
+    OWN_CODE: "this device: {}", "thiết bị này: {}";
+    STATE_ME: "you", "bạn";
+    STATE_NOT_KEPT: "encrypted, not compared (not remembered)", "mã hoá, chưa so (không ghi nhớ)";
+    STATE_SEEN: "encrypted, not compared", "mã hoá, chưa so";
+    STATE_COMPARED: "verified", "đã so khớp";
+    STATE_CHANGED: "KEY CHANGED, not compared", "KHOÁ ĐÃ ĐỔI, chưa so";
+    STATE_UNREADABLE: "not compared (remembered keys can't be read)", "chưa so (không đọc được khoá đã ghi nhớ)";
     LOST: "connection lost ({}); trying again in {} s", "mất kết nối ({}); thử lại sau {} giây";
     MEDIA_UP: "pictures and sound can flow", "hình và tiếng đã thông";
     MEDIA_DOWN: "no datagrams come back: chat works, pictures and sound do not", "gói hình và tiếng không qua được: vẫn trò chuyện bằng chữ được";
@@ -85,6 +105,7 @@ phrases! {
     SCREEN_ON: "screen {}x{}", "màn hình {}x{}";
     CAMERA_OFF: "camera off", "camera tắt";
     DIRECT: "[direct] {}: {}", "[tin riêng] {}: {}";
+    DIRECT_DOUBTFUL: "[direct] {} (KEY CHANGED, may be somebody else): {}", "[tin riêng] {} (KHOÁ ĐÃ ĐỔI, có thể là người khác): {}";
     DIRECT_UNREADABLE: "[direct] {}: (written for another device of yours)", "[tin riêng] {}: (viết cho thiết bị khác của bạn)";
     DIRECT_STORED: "* delivered to the server", "* máy chủ đã nhận";
     RINGING: "* {} calls you to {}: /accept or /decline, {} s", "* {} gọi bạn vào {}: /accept để nhận, /decline để từ chối, {} giây";
@@ -183,6 +204,11 @@ phrases! {
     R_TOO_MANY_ROOMS: "you are in as many rooms as you may be", "bạn đã ở đủ số phòng được phép";
     R_SERVER_FULL: "the server is full", "máy chủ đã đầy";
     R_STORAGE: "the server can't store it now", "máy chủ chưa lưu được";
+    R_KEY_CHANGED: "the key of the receiver has changed", "khoá của người nhận đã thay đổi";
+    A_KEY_CHANGED: "Ask them by another way whether it is their device. Then: hph trust accept LINK USER", "Hãy hỏi họ qua đường khác xem đó có phải thiết bị của họ không. Sau đó: hph trust accept LIÊN_KẾT TÊN";
+    R_KEYS_UNREADABLE: "the remembered keys of people can't be read", "không đọc được khoá đã ghi nhớ của mọi người";
+    E_OTHER_CODE: "no key of {} has this code", "không có khoá nào của {} có mã này";
+    A_OTHER_CODE: "Either you have not met yet, or somebody has put a key in between: see hph trust list.", "Hoặc hai bên chưa gặp nhau, hoặc có kẻ đã chen khoá vào giữa: xem hph trust list.";
     R_NO_SUCH_CALL: "there is no such call any more", "cuộc gọi không còn";
     HELP: "plain lines are chat in the current room. Commands:", "dòng thường là tin trong phòng hiện tại. Các lệnh:";
 }

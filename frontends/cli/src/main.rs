@@ -4,7 +4,7 @@
 //! into rows and JSON objects. `hph serve` and `hph demo` also run the server of `hph-server`.
 //!
 //! - [`exit`], [`output`], [`lang`], [`text`], [`terminal`], [`signals`]: manners.
-//! - [`identity`], [`keys`]: who we are, whom we trust.
+//! - [`identity`], [`keys`], [`trust`]: who we are, whom we trust.
 //! - [`session`]: events, lines, signals and time as one stream; [`object`], [`show`], [`refusal`] put them into words.
 //! - [`join`], [`lobby`], [`chat`], [`serve`], [`demo`], [`bench`], [`devices`]: the commands.
 #![forbid(unsafe_code)]
@@ -34,6 +34,7 @@ mod signals;
 mod sources;
 mod terminal;
 mod text;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -104,6 +105,8 @@ enum Command {
     BenchServer(bench::ServerArgs),
     /// Forget the key of a server
     Forget(keys::ForgetArgs),
+    /// List, compare, accept or forget the keys of people
+    Trust(Box<trust::Args>),
     /// Explain an invitation link
     Link(keys::LinkArgs),
     /// Say which version this is
@@ -151,6 +154,7 @@ fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure
         Command::BenchServer(args) => bench::serve(args),
         Command::Devices(args) => devices::run(args, out),
         Command::Forget(args) => keys::forget(args, out),
+        Command::Trust(args) => trust::run(args, out),
         Command::Link(args) => keys::link(args, out),
         Command::Version => {
             let version = env!("CARGO_PKG_VERSION");

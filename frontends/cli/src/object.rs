@@ -2,11 +2,13 @@
 
 use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
-use hph_client::core::wire::control::{CallOutcome, Codec, LeaveReason, TrackInfo};
+use hph_client::core::wire::control::{CallOutcome, Codec, DevicePublic, LeaveReason, TrackInfo};
 use hph_client::engine::{Event, MicrophoneRemark, Participant};
 use hph_client::link::hex;
+use hph_client::people::KeyState;
 use hph_client::platform::clock::Clock;
-use hph_client::view::MeetingView;
+use hph_client::safety::{Code, RoomSafety};
+use hph_client::view::{MeetingView, RoomView};
 use serde_json::{Map, Value, json};
 
 /// A track's name for programs and in `--record` folders.
@@ -110,8 +112,11 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         Event::ChatStored { reference, room, id } => {
             ("chat_stored", json!({"reference": reference.to_string(), "room": room.0, "id": id}))
         }
-        Event::Direct { id, from, time_ms, text } => {
-            ("direct", json!({"id": id, "from": from, "time_ms": time_ms, "text": text}))
+        Event::PersonKey { username, device, key } => ("person_key", of_key(username, device, *key)),
+        Event::KeysUnusable { why } => ("keys_unusable", json!({"why": why})),
+        Event::Safety { room, safety } => ("safety", of_safety(*room, safety, view.rooms.get(room))),
+        Event::Direct { id, from, key, time_ms, text } => {
+            ("direct", json!({"id": id, "from": from, "key": key.name(), "time_ms": time_ms, "text": text}))
         }
         Event::DirectStored { reference, id } => {
             ("direct_stored", json!({"reference": reference.to_string(), "id": id}))
@@ -134,7 +139,25 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
 
 fn of_participant(room: RoomId, room_name: Option<&str>, who: &Participant, is_new: bool, is_me: bool) -> Value {
     json!({"room": room.0, "room_name": room_name, "slot": who.slot.0, "username": who.username,
-        "display_name": who.display_name, "is_new": is_new, "is_me": is_me, "tracks": of_tracks(&who.tracks)})
+        "display_name": who.display_name, "is_new": is_new, "is_me": is_me, "key": who.key.name(),
+        "tracks": of_tracks(&who.tracks)})
+}
+
+/// Somebody's key: its code, and how far it may be trusted.
+pub fn of_key(username: &str, device: &DevicePublic, key: KeyState) -> Value {
+    json!({"username": username, "key": key.name(), "code": Code::of_device(device).to_string()})
+}
+
+/// What the people in a room compare, and how far each one's key may be trusted.
+pub fn of_safety(room: RoomId, safety: &RoomSafety, view: Option<&RoomView>) -> Value {
+    let other = |(username, device): &(String, DevicePublic)| {
+        let shown = view.and_then(|view| view.person(username, device));
+        of_key(username, device, shown.map(|who| who.key).unwrap_or_default())
+    };
+    let others: Vec<Value> = safety.others.iter().map(other).collect();
+    let (me, device) = &safety.me;
+    json!({"room": room.0, "room_name": view.map(|view| &view.name), "code": safety.code.to_string(),
+        "me": {"username": me, "code": Code::of_device(device).to_string()}, "others": others})
 }
 
 /// Tracks by name; of those that are off, only that they are.

@@ -81,6 +81,11 @@ impl Output {
         }
     }
 
+    /// A warning that nobody may miss: also with `-q`.
+    pub fn warn(&self, row: &str) {
+        self.say(row);
+    }
+
     /// Talk that only some want: with `-v`.
     pub fn detail(&self, row: &str) {
         if self.verbosity > 0 {

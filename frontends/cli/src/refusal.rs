@@ -1,7 +1,7 @@
 //! What it means to the user that the server said no.
 
 use hph_client::core::wire::control::Refusal;
-use hph_client::engine::EndReason;
+use hph_client::engine::{EndReason, FailReason};
 use hph_client::link::Invitation;
 
 use crate::exit::{Exit, Failure};
@@ -30,6 +30,27 @@ pub const fn phrase(reason: Refusal) -> &'static Phrase {
         Refusal::ServerFull => &lang::R_SERVER_FULL,
         Refusal::Storage => &lang::R_STORAGE,
         Refusal::NoSuchCall => &lang::R_NO_SUCH_CALL,
+    }
+}
+
+/// Why a message was not sent, in words.
+pub const fn unsent(reason: FailReason) -> &'static Phrase {
+    match reason {
+        FailReason::Refused(reason) => phrase(reason),
+        FailReason::KeyChanged => &lang::R_KEY_CHANGED,
+        FailReason::KeysUnreadable => &lang::R_KEYS_UNREADABLE,
+    }
+}
+
+/// A message was not sent, and with it the command failed.
+pub fn not_sent(reason: FailReason, out: &Output) -> Failure {
+    let what = out.lang.text(unsent(reason));
+    match reason {
+        FailReason::Refused(reason) => refused(reason, out),
+        FailReason::KeyChanged => {
+            Failure::new(Exit::Failed, "E-KEY-01", what).advise(out.lang.text(&lang::A_KEY_CHANGED))
+        }
+        FailReason::KeysUnreadable => Failure::new(Exit::Config, "E-CFG-03", what),
     }
 }
 

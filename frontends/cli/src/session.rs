@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_channel::Receiver;
+use hph_client::core::wire::control::DevicePublic;
 use hph_client::engine::{Command, Engine, EngineFigures, Event, RemoteTrack};
 use hph_client::link::Invitation;
 use hph_client::media::{self, ReceiverConfig, ReceiverFigures, Stages, VoiceFigures, VoiceShared, VoiceStages};
+use hph_client::people::KeyState;
 use hph_client::pins::PinStore;
+use hph_client::safety::Code;
 use hph_client::tls::{Trust, fingerprint};
 use hph_client::view::MeetingView;
 use smol::Timer;
@@ -25,6 +28,7 @@ use crate::refusal::end_failure;
 use crate::show::Rows;
 use crate::signals;
 use crate::terminal;
+use crate::text::one_row;
 
 /// Ticks come this often.
 const TICK: Duration = Duration::from_secs(1);
@@ -244,17 +248,34 @@ impl<'a> Session<'a> {
                     out.talk(&lang.fill(&lang::FIRST_CONTACT, &[&server_of(self.target), &fingerprint(pin)]));
                 }
                 let me = crate::text::person(display_name, username);
-                out.talk(&lang.fill(&lang::SIGNED_IN, &[&crate::text::one_row(server_name), &me]));
+                out.talk(&lang.fill(&lang::SIGNED_IN, &[&one_row(server_name), &me]));
             }
             Event::Lost { why, retry_in } => {
                 let seconds = format!("{:.1}", retry_in.as_secs_f32());
                 out.talk(&lang.fill(&lang::LOST, &[why, &seconds]));
             }
+            Event::PersonKey { username, device, key } => self.talk_of_key(username, device, *key),
+            Event::KeysUnusable { why } => out.warn(&lang.fill(&lang::KEYS_UNUSABLE, &[why])),
             Event::Datagrams { is_up: true } => out.detail(lang.text(&lang::MEDIA_UP)),
             Event::Datagrams { is_up: false } => out.talk(lang.text(&lang::MEDIA_DOWN)),
             _ => {}
         }
         Ok(())
+    }
+
+    /// A key that was not seen before is remembered quietly; a changed one is what somebody who listens in would cause.
+    fn talk_of_key(&self, username: &str, device: &DevicePublic, key: KeyState) {
+        let (out, lang) = (self.out, self.out.lang);
+        let (username, code) = (one_row(username), Code::of_device(device));
+        match key {
+            KeyState::New => out.detail(&lang.fill(&lang::KEY_NEW, &[&username, &code])),
+            KeyState::Changed => out.warn(
+                &lang.fill(&lang::KEY_CHANGED, &[&username, &code, &username, &server_of(self.target), &username]),
+            ),
+            KeyState::Seen => out.talk(&lang.fill(&lang::KEY_ACCEPTED, &[&username])),
+            KeyState::Compared => out.talk(&lang.fill(&lang::KEY_COMPARED, &[&username])),
+            KeyState::NotKept | KeyState::Unreadable => {}
+        }
     }
 
     /// The event as data, if the command wants it.
@@ -267,7 +288,9 @@ impl<'a> Session<'a> {
                 | Event::LobbyPersonGone { .. }
                 | Event::LobbyComplete
         );
-        let is_wanted = if is_lobby { self.wishes.lobby } else { self.wishes.rooms };
+        // Programs must not miss these either, whatever they asked for.
+        let is_alarm = matches!(event, Event::PersonKey { .. } | Event::KeysUnusable { .. });
+        let is_wanted = is_alarm || if is_lobby { self.wishes.lobby } else { self.wishes.rooms };
         if !is_wanted {
             return;
         }

@@ -6,6 +6,7 @@ use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::{CallOutcome, LeaveReason, TrackInfo};
 use hph_client::engine::{Event, MicrophoneRemark};
+use hph_client::people::KeyState;
 use hph_client::view::MeetingView;
 
 use crate::lang::{self, Lang};
@@ -63,12 +64,15 @@ impl Rows {
                 let who = out.bold(&person(display_name, author));
                 format!("[{}] {who}: {}", room_name(room), one_row(text))
             }
+            Event::Direct { from, key: KeyState::Changed | KeyState::Unreadable, text: Some(text), .. } => {
+                lang.fill(&lang::DIRECT_DOUBTFUL, &[&out.bold(&one_row(from)), &one_row(text)])
+            }
             Event::Direct { from, text: Some(text), .. } => {
                 lang.fill(&lang::DIRECT, &[&out.bold(&one_row(from)), &one_row(text)])
             }
             Event::Direct { from, text: None, .. } => lang.fill(&lang::DIRECT_UNREADABLE, &[&one_row(from)]),
             Event::DirectStored { .. } => lang.text(&lang::DIRECT_STORED).to_owned(),
-            Event::MessageFailed { reason, .. } => lang.fill(&lang::NOT_SENT, &[&lang.text(refusal::phrase(*reason))]),
+            Event::MessageFailed { reason, .. } => lang.fill(&lang::NOT_SENT, &[&lang.text(refusal::unsent(*reason))]),
             Event::Refused { reason, .. } => lang.fill(&lang::REFUSED_HERE, &[&lang.text(refusal::phrase(*reason))]),
             Event::Ringing { from, display_name, name, seconds, .. } => {
                 lang.fill(&lang::RINGING, &[&out.bold(&person(display_name, from)), &one_row(name), seconds])
@@ -86,6 +90,10 @@ impl Rows {
             | Event::LobbyPersonGone { .. }
             | Event::LobbyComplete
             | Event::RoomCreated { .. }
+            // Told on standard error.
+            | Event::PersonKey { .. }
+            | Event::KeysUnusable { .. }
+            | Event::Safety { .. }
             | Event::Speaker { .. }
             | Event::ChatStored { .. } => return None,
         })
@@ -103,6 +111,17 @@ pub fn tracks(tracks: &[TrackInfo; TRACKS_MAX], lang: Lang) -> String {
     match of(TrackId::SCREEN) {
         Some(info) => format!("{mic}, {camera}, {}", lang.fill(&lang::SCREEN_ON, &[&info.width, &info.height])),
         None => format!("{mic}, {camera}"),
+    }
+}
+
+/// How far somebody's key may be trusted.
+pub const fn key_phrase(key: KeyState) -> &'static lang::Phrase {
+    match key {
+        KeyState::NotKept => &lang::STATE_NOT_KEPT,
+        KeyState::New | KeyState::Seen => &lang::STATE_SEEN,
+        KeyState::Compared => &lang::STATE_COMPARED,
+        KeyState::Changed => &lang::STATE_CHANGED,
+        KeyState::Unreadable => &lang::STATE_UNREADABLE,
     }
 }
 
@@ -148,6 +167,8 @@ mod tests {
             username: "lan".to_owned(),
             display_name: "Lan".to_owned(),
             tracks: Default::default(),
+            device: Default::default(),
+            key: Default::default(),
         };
         Event::Participant { room: ROOM, participant, is_new, is_me: false }
     }

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+use hph_core::crypto::senderkey::DeviceSecret;
+use hph_core::wire::control::DevicePublic;
 use hph_platform::entropy;
 
 /// Reads the secret at `path`; makes it, readable by its owner only, if there is none.
@@ -21,9 +23,21 @@ pub fn load_or_create(path: &Path) -> io::Result<[u8; 32]> {
     }
 }
 
+/// The public keys of the device whose secret is at `path`; none if there is no secret yet.
+///
+/// # Errors
+/// The file can't be read, or is no secret.
+pub fn keys(path: &Path) -> io::Result<Option<DevicePublic>> {
+    if !path.try_exists()? {
+        return Ok(None);
+    }
+    let keys = DeviceSecret::from_seed(&load_or_create(path)?).keys();
+    Ok(Some(DevicePublic { seal: keys.seal, sign: keys.sign }))
+}
+
 fn create(path: &Path) -> io::Result<[u8; 32]> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
     let seed: [u8; 32] = entropy::array();
     let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
@@ -50,7 +64,19 @@ mod tests {
         let path = folder.path().join("state/device");
         let first = load_or_create(&path).unwrap();
         assert_eq!(load_or_create(&path).unwrap(), first);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+    }
+
+    #[test]
+    fn its_keys_are_told_without_making_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("device");
+        assert_eq!(keys(&path).unwrap(), None);
+        assert!(!path.exists());
+        let seed = load_or_create(&path).unwrap();
+        let own = DeviceSecret::from_seed(&seed).keys();
+        assert_eq!(keys(&path).unwrap(), Some(DevicePublic { seal: own.seal, sign: own.sign }));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! - [`media`]: cameras and microphones to the engine, frames of others to pictures and files.
 //! - [`tiles`]: how large each picture is shown, and telling the server.
 //! - [`view`]: a snapshot of the meeting, kept up to date from events.
-//! - [`link`], [`pins`], [`tls`], [`device`]: invitations, the servers' keys, and our own. [`key_file`] is how they are kept.
+//! - [`link`], [`pins`], [`tls`], [`device`]: invitations, the servers' keys, and our own.
+//! - [`people`], [`safety`]: other people's keys, and the codes by which they are compared. [`key_file`] is how keys are kept.
 //!
 //! Layer: above core and platform, below every frontend. It must not know the server crate.
 #![forbid(unsafe_code)]
@@ -14,7 +15,9 @@ pub mod engine;
 pub mod key_file;
 pub mod link;
 pub mod media;
+pub mod people;
 pub mod pins;
+pub mod safety;
 pub mod tiles;
 pub mod tls;
 pub mod view;

@@ -104,7 +104,8 @@ mod tests {
         let mut tracks = [TrackInfo::default(); 4];
         tracks[1] = TrackInfo { is_on: true, codec: Codec::Jpeg, width: 1280, height: 720 };
         let (username, display_name) = (format!("u{slot}"), String::new());
-        let participant = Participant { slot: Slot(slot), member, username, display_name, tracks };
+        let (device, key) = Default::default();
+        let participant = Participant { slot: Slot(slot), member, username, display_name, tracks, device, key };
         view.apply(&Event::Participant { room: ROOM, participant, is_new: true, is_me: slot == 0 });
     }
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use hph_core::id::{CallId, RoomId, Slot};
+use hph_core::wire::control::DevicePublic;
 
 use crate::engine::{EndReason, Event, Participant};
+use crate::safety::RoomSafety;
 
 /// Messages of a room that a view keeps.
 const CHAT_MAX: usize = 500;
@@ -74,6 +76,15 @@ pub struct RoomView {
     pub speaker: Option<Slot>,
     /// The last messages.
     pub chat: Vec<ChatLine>,
+    /// What its people may compare.
+    pub safety: Option<RoomSafety>,
+}
+
+impl RoomView {
+    /// Whoever is here under that login name with that device.
+    pub fn person(&self, username: &str, device: &DevicePublic) -> Option<&Participant> {
+        self.participants.values().find(|who| who.username == username && who.device == *device)
+    }
 }
 
 /// Somebody who calls us.
@@ -162,6 +173,16 @@ impl MeetingView {
                     view.participants.remove(slot);
                 }
             }
+            Event::PersonKey { username, device, key } => {
+                let everywhere = self.rooms.values_mut().flat_map(|room| room.participants.values_mut());
+                let theirs = everywhere.filter(|who| who.username == *username && who.device == *device);
+                theirs.for_each(|who| who.key = *key);
+            }
+            Event::Safety { room, safety } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.safety = Some(safety.clone());
+                }
+            }
             Event::Speaker { room, slot } => {
                 if let Some(view) = self.rooms.get_mut(room) {
                     view.speaker = *slot;
@@ -192,6 +213,7 @@ impl MeetingView {
             | Event::ChatStored { .. }
             | Event::Direct { .. }
             | Event::DirectStored { .. }
+            | Event::KeysUnusable { .. }
             | Event::MessageFailed { .. }
             | Event::Microphone { .. }
             | Event::Refused { .. } => {}
@@ -202,6 +224,7 @@ impl MeetingView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::people::KeyState;
 
     #[test]
     fn a_place_in_the_lobby_holds_what_was_told_last() {
@@ -226,11 +249,41 @@ mod tests {
             username: "lan".to_owned(),
             display_name: "Lan".to_owned(),
             tracks: Default::default(),
+            device: Default::default(),
+            key: Default::default(),
         };
         view.apply(&joined);
         view.apply(&Event::Participant { room, participant: lan, is_new: true, is_me: false });
         assert_eq!(view.rooms[&room].participants.len(), 1);
         view.apply(&joined);
         assert!(view.rooms[&room].participants.is_empty());
+    }
+
+    #[test]
+    fn what_is_said_of_a_key_is_said_of_that_key_wherever_its_owner_is() {
+        let mut view = MeetingView::default();
+        let (here, other) = (DevicePublic { seal: [1; 32], sign: [2; 32] }, DevicePublic::default());
+        for room in [RoomId(1), RoomId(2)] {
+            view.apply(&Event::Joined { request: 1, room, name: "Nhóm 17".to_owned(), slot: Slot(0) });
+            let lan = Participant {
+                slot: Slot(1),
+                member: 2,
+                username: "lan".to_owned(),
+                display_name: "Lan".to_owned(),
+                tracks: Default::default(),
+                device: here,
+                key: KeyState::Changed,
+            };
+            view.apply(&Event::Participant { room, participant: lan, is_new: true, is_me: false });
+        }
+        let states = |view: &MeetingView| -> Vec<KeyState> {
+            view.rooms.values().filter_map(|room| room.person("lan", &here)).map(|who| who.key).collect()
+        };
+        for (username, device) in [("lan", other), ("minh", here)] {
+            view.apply(&Event::PersonKey { username: username.to_owned(), device, key: KeyState::Compared });
+            assert_eq!(states(&view), [KeyState::Changed; 2]);
+        }
+        view.apply(&Event::PersonKey { username: "lan".to_owned(), device: here, key: KeyState::Seen });
+        assert_eq!(states(&view), [KeyState::Seen; 2]);
     }
 }

@@ -1,8 +1,8 @@
 //! The program `hph`, as other programs run it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use super::wait;
 /// A running `hph`. Dropping it kills it.
 pub struct Hph {
     child: Child,
+    input: Option<ChildStdin>,
     lines: Arc<Mutex<Vec<String>>>,
     complaints: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
@@ -33,18 +34,31 @@ impl Hph {
         program
     }
 
-    /// Starts it with these arguments and an environment without settings of `hph`.
+    /// Starts it with these arguments and an environment without settings of `hph`; it talks English.
     ///
     /// # Panics
     /// If it can't be started.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::spawn(arguments, Stdio::null())
+    }
+
+    /// Starts it as [`Self::start`] does, to be typed to.
+    ///
+    /// # Panics
+    /// If it can't be started.
+    pub fn start_typing(arguments: &[&str]) -> Self {
+        Self::spawn(arguments, Stdio::piped())
+    }
+
+    fn spawn(arguments: &[&str], input: Stdio) -> Self {
         let mut command = Command::new(Self::program());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HPH_")) {
             command.env_remove(name);
         }
-        command.args(arguments).env("NO_COLOR", "1");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments).env("NO_COLOR", "1").env("LC_ALL", "C.UTF-8");
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("hph starts");
+        let input = child.stdin.take();
         let (stdout, stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
         let lines = Arc::new(Mutex::new(Vec::new()));
         let complaints = Arc::new(Mutex::new(String::new()));
@@ -65,7 +79,16 @@ impl Hph {
                 }
             }),
         ];
-        Self { child, lines, complaints, readers }
+        Self { child, input, lines, complaints, readers }
+    }
+
+    /// Types a line.
+    ///
+    /// # Panics
+    /// If it was not started to be typed to, or has ended.
+    pub fn type_line(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("started to be typed to");
+        writeln!(input, "{line}").expect("it reads");
     }
 
     /// Its process id.

@@ -69,6 +69,7 @@ fn config(target: &Target, account: Account) -> EngineConfig {
         trust: target.trust(),
         account,
         device_seed: entropy::array(),
+        people: None,
         agent: "hph-tests".to_owned(),
         is_patient: false,
     }

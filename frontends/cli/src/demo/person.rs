@@ -50,6 +50,7 @@ impl Person {
             trust,
             account: Account::Guest { display_name: role.name.to_owned(), email: String::new() },
             device_seed: entropy::array(),
+            people: None,
             agent: format!("hph-demo/{}", env!("CARGO_PKG_VERSION")),
             is_patient: true,
         };

@@ -64,6 +64,9 @@ impl Meeting<'_> {
                     self.session.send(Command::Leave(room));
                 }
             }
+            Line::Safety => self.show_safety(),
+            Line::Verified(who) => self.verified(who.as_deref()),
+            Line::Trust(who) => self.trust(&who),
             Line::Stats => self.list_stats(),
             Line::Help => {
                 let out = self.session.out;
@@ -165,7 +168,7 @@ impl Meeting<'_> {
     }
 
     /// The current room, or a remark that there is none.
-    fn current_or_say(&self) -> Option<RoomId> {
+    pub(super) fn current_or_say(&self) -> Option<RoomId> {
         if self.current.is_none() {
             self.tell(&lang::NO_ROOM);
         }
@@ -173,7 +176,7 @@ impl Meeting<'_> {
     }
 
     /// The login name of whoever is meant, or a remark that several are.
-    fn resolve(&self, name: &str) -> Option<String> {
+    pub(super) fn resolve(&self, name: &str) -> Option<String> {
         let found = find_person(&self.session.view, name);
         if found.is_none() {
             self.tell_filled(&lang::NOT_ALONE, name);
@@ -187,7 +190,10 @@ impl Meeting<'_> {
             let mark = if Some(*id) == self.current { "#" } else { " " };
             for who in room.participants.values() {
                 let name = person(&who.display_name, &who.username);
-                out.print(&format!("{mark} {}\t{name}\t{}", one_row(&room.name), show::tracks(&who.tracks, out.lang)));
+                let is_me = room.my_slot == Some(who.slot);
+                let key = if is_me { &lang::STATE_ME } else { show::key_phrase(who.key) };
+                let (tracks, key) = (show::tracks(&who.tracks, out.lang), out.lang.text(key));
+                out.print(&format!("{mark} {}\t{name}\t{tracks}\t{key}", one_row(&room.name)));
             }
         }
         let is_in_room = |name: &str| {
@@ -214,11 +220,11 @@ impl Meeting<'_> {
         }
     }
 
-    fn tell(&self, phrase: &Phrase) {
+    pub(super) fn tell(&self, phrase: &Phrase) {
         self.session.out.talk(self.session.out.lang.text(phrase));
     }
 
-    fn tell_filled(&self, phrase: &Phrase, value: &str) {
+    pub(super) fn tell_filled(&self, phrase: &Phrase, value: &str) {
         self.session.out.talk(&self.session.out.lang.fill(phrase, &[&value]));
     }
 }

@@ -43,6 +43,12 @@ pub enum Line {
     Join(String),
     /// Leave the current room.
     Leave,
+    /// The room's safety code, and whose keys were compared.
+    Safety,
+    /// Somebody's key was compared, or everybody's.
+    Verified(Option<String>),
+    /// Accept somebody's changed key.
+    Trust(String),
     /// Figures.
     Stats,
     /// Leave everything.
@@ -56,7 +62,7 @@ pub enum Line {
 }
 
 /// Every command with its arguments.
-pub const COMMANDS: [&str; 17] = [
+pub const COMMANDS: [&str; 20] = [
     "/mic on|off",
     "/cam on|off",
     "/ptt on|off",
@@ -71,6 +77,9 @@ pub const COMMANDS: [&str; 17] = [
     "/rooms",
     "/join ROOM",
     "/leave",
+    "/safety",
+    "/verified [USER]",
+    "/trust USER",
     "/stats",
     "/help",
     "/quit",
@@ -104,6 +113,9 @@ impl Line {
             "rooms" => Self::Rooms,
             "join" | "room" => named(rest, Self::Join, "/join ROOM"),
             "leave" => Self::Leave,
+            "safety" => Self::Safety,
+            "verified" => Self::Verified((!rest.is_empty()).then(|| rest.to_owned())),
+            "trust" => named(rest, Self::Trust, "/trust USER"),
             "stats" => Self::Stats,
             "quit" | "exit" | "q" => Self::Quit,
             "help" | "?" => Self::Help,
@@ -189,6 +201,15 @@ mod tests {
         assert_eq!(Line::parse("/mic"), Some(Line::Incomplete("/mic on|off")));
         assert_eq!(Line::parse("/call"), Some(Line::Incomplete("/call USER")));
         assert_eq!(Line::parse("/quti"), Some(Line::Unknown("/quti".to_owned())));
+    }
+
+    #[test]
+    fn one_compares_with_everybody_or_with_one_but_accepts_one_at_a_time() {
+        assert_eq!(Line::parse("/safety"), Some(Line::Safety));
+        assert_eq!(Line::parse("/verified"), Some(Line::Verified(None)));
+        assert_eq!(Line::parse("/verified Ngọc Lan"), Some(Line::Verified(Some("Ngọc Lan".to_owned()))));
+        assert_eq!(Line::parse("/trust lan"), Some(Line::Trust("lan".to_owned())));
+        assert_eq!(Line::parse("/trust"), Some(Line::Incomplete("/trust USER")));
     }
 
     #[test]

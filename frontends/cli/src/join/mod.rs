@@ -5,6 +5,7 @@ mod act;
 mod devices;
 mod line;
 mod summary;
+mod trust;
 mod voice;
 
 use std::collections::{BTreeMap, HashSet};
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use hph_client::core::id::{CallId, RoomId, TrackId};
 use hph_client::core::time::Instant;
-use hph_client::core::wire::control::{CallOutcome, LeaveReason};
+use hph_client::core::wire::control::{CallOutcome, DevicePublic, LeaveReason};
 use hph_client::engine::{Command, Event};
 use hph_client::link::Invitation;
 use hph_client::media::{ReceiverConfig, RecorderConfig, VideoCodec};
@@ -34,6 +35,7 @@ use crate::text::parse_duration;
 pub use act::find_person;
 use devices::{Devices, Sources};
 use summary::{Counts, Totals};
+use trust::Comparison;
 use voice::VoiceArgs;
 
 /// Getting in takes no longer than this.
@@ -143,6 +145,10 @@ struct Meeting<'a> {
     /// Messages that are not acknowledged.
     pending: HashSet<u64>,
     my_calls: Vec<CallId>,
+    /// The safety code that was shown last.
+    comparison: Option<Comparison>,
+    /// Keys that are not those that people had, and are not accepted.
+    changed: BTreeMap<String, DevicePublic>,
     has_entered: bool,
     tiles: Tiles,
     totals: Totals,
@@ -195,6 +201,8 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
         current: None,
         pending: HashSet::new(),
         my_calls: Vec::new(),
+        comparison: None,
+        changed: BTreeMap::new(),
         has_entered: false,
         tiles: Tiles::new(args.view.into()),
         totals: Totals::default(),
@@ -278,6 +286,8 @@ impl Meeting<'_> {
             Event::MessageFailed { reference, .. } => {
                 self.counts.chats_failed += u64::from(self.pending.remove(reference));
             }
+            Event::Safety { room, safety } => self.tell_safety(*room, safety),
+            Event::PersonKey { username, device, key } => self.note_key(username, device, *key),
             Event::Ringing { call, room, .. } if self.args.auto_accept => self.accept(*call, *room),
             Event::CallState { request, call, outcome } if *request != 0 => {
                 self.my_calls.retain(|known| known != call);

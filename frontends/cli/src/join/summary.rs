@@ -279,6 +279,8 @@ mod tests {
             username: "lan".to_owned(),
             display_name: "Lan".to_owned(),
             tracks: Default::default(),
+            device: Default::default(),
+            key: Default::default(),
         };
         room.participants.insert(Slot(1), lan);
         view.rooms.insert(RoomId(1), room);

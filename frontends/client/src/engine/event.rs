@@ -5,8 +5,12 @@ use std::time::Duration;
 use hph_core::endpoint::client::ClientEvent;
 use hph_core::id::{CallId, RoomId, Slot};
 use hph_core::limits::TRACKS_MAX;
-use hph_core::wire::control::{CallOutcome, LeaveReason, ParticipantInfo, Refusal, SignInMethods, TrackInfo};
+use hph_core::wire::control::{
+    CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, TrackInfo,
+};
 
+use crate::people::KeyState;
+use crate::safety::RoomSafety;
 use crate::tls::{Pin, PinMismatch};
 
 /// Somebody in a room.
@@ -22,16 +26,22 @@ pub struct Participant {
     pub display_name: String,
     /// Tracks, as the server confirmed them.
     pub tracks: [TrackInfo; TRACKS_MAX],
+    /// Their device, to which our keys are given.
+    pub device: DevicePublic,
+    /// How far its keys may be trusted; nothing is known of our own.
+    pub key: KeyState,
 }
 
-impl From<&ParticipantInfo<'_>> for Participant {
-    fn from(info: &ParticipantInfo<'_>) -> Self {
+impl Participant {
+    pub(crate) fn new(info: &ParticipantInfo<'_>, key: KeyState) -> Self {
         Self {
             slot: info.slot,
             member: info.member,
             username: info.username.to_owned(),
             display_name: info.display_name.to_owned(),
             tracks: info.tracks,
+            device: info.device,
+            key,
         }
     }
 }
@@ -51,6 +61,28 @@ pub enum MicrophoneRemark {
     Gone,
     /// The device is back, or another one in its place.
     Back,
+}
+
+/// Why a message is not sent, now or later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailReason {
+    /// The server refused it, or would.
+    Refused(Refusal),
+    /// The receiver has another key than before: accept that first.
+    KeyChanged,
+    /// It can't be told whether the receiver's key is theirs: what is remembered can't be read.
+    KeysUnreadable,
+}
+
+impl FailReason {
+    /// A short stable code for scripts.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Refused(reason) => reason.code(),
+            Self::KeyChanged => "key_changed",
+            Self::KeysUnreadable => "keys_unreadable",
+        }
+    }
 }
 
 /// Why the engine ended for good.
@@ -227,12 +259,36 @@ pub enum Event {
         /// Its number there.
         id: u64,
     },
+    /// Somebody shows a key that was not seen before, or another one than before, or what is known of it has changed. Comes
+    /// each time that they come into a room or write, as long as their key is a changed one.
+    PersonKey {
+        /// Login name.
+        username: String,
+        /// The key.
+        device: DevicePublic,
+        /// How far it may be trusted.
+        key: KeyState,
+    },
+    /// Keys that were seen can't be read or written: nobody's key is trusted, or what is new is not remembered.
+    KeysUnusable {
+        /// Why, for people.
+        why: String,
+    },
+    /// The safety code of a room is another one: somebody came or left, or has another key.
+    Safety {
+        /// Which room.
+        room: RoomId,
+        /// The code, and what it is made of.
+        safety: RoomSafety,
+    },
     /// The next direct message.
     Direct {
         /// Its number.
         id: u64,
         /// Login name of the sender.
         from: String,
+        /// How far the key that signed it may be trusted.
+        key: KeyState,
         /// Milliseconds since 1970.
         time_ms: u64,
         /// The text; none if this device can't open it.
@@ -245,12 +301,12 @@ pub enum Event {
         /// Its number at the receiver.
         id: u64,
     },
-    /// Our message was refused and is not sent again.
+    /// Our message is not sent, or was refused and is not sent again.
     MessageFailed {
         /// Its reference.
         reference: u64,
         /// Why.
-        reason: Refusal,
+        reason: FailReason,
     },
     /// A request was refused.
     Refused {
@@ -291,9 +347,6 @@ pub(crate) fn translate(event: ClientEvent<'_>) -> Option<Event> {
     Some(match event {
         C::Joined { request, room, name, slot } => Event::Joined { request, room, name: name.to_owned(), slot },
         C::Left { room, reason } => Event::Left { room, reason },
-        C::Participant { room, ref info, is_new, is_me } => {
-            Event::Participant { room, participant: Participant::from(info), is_new, is_me }
-        }
         C::ParticipantGone { room, slot, username } => {
             Event::ParticipantGone { room, slot, username: username.to_owned() }
         }
@@ -305,11 +358,10 @@ pub(crate) fn translate(event: ClientEvent<'_>) -> Option<Event> {
             time_ms,
             text: text.to_owned(),
         },
-        C::Direct { id, from, time_ms, text, .. } => {
-            Event::Direct { id, from: from.to_owned(), time_ms, text: text.map(ToOwned::to_owned) }
-        }
         C::DatagramsUp => Event::Datagrams { is_up: true },
         C::DatagramsLost => Event::Datagrams { is_up: false },
+        // These need what is known of people.
+        C::Participant { .. } | C::Direct { .. } => return None,
         C::Frame(_) | C::Strip(_) | C::ServerSilent | C::Said(_) => return None,
     })
 }

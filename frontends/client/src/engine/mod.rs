@@ -4,6 +4,7 @@ mod connect;
 mod edges;
 mod event;
 mod guidance;
+mod known;
 mod outbox;
 mod run;
 mod session;
@@ -17,15 +18,16 @@ use async_channel::{Receiver, Sender, TrySendError, WeakSender};
 use hph_core::id::{CallId, RoomId, Slot, TrackId};
 use hph_core::limits::TRACKS_MAX;
 use hph_core::time::Instant;
-use hph_core::wire::control::TrackInfo;
+use hph_core::wire::control::{DevicePublic, TrackInfo};
 
-pub use event::{EndReason, Event, MicrophoneRemark, Participant};
+pub use event::{EndReason, Event, FailReason, MicrophoneRemark, Participant};
 pub use guidance::{Demand, Guidance};
 pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip, LossStats};
 pub use hph_core::media::nack::GapStats;
 pub use hph_core::media::rate::{RateFigures, RateReason, RateState};
 
 use crate::media::Stages;
+use crate::people::PeopleStore;
 use crate::tls::Trust;
 
 /// Commands that may wait for the engine.
@@ -73,6 +75,8 @@ pub struct EngineConfig {
     pub account: Account,
     /// The device's secret, from [`crate::device`].
     pub device_seed: [u8; 32],
+    /// Where the keys of people are remembered; without it they are not, and everybody's is taken as it comes.
+    pub people: Option<PeopleStore>,
     /// Program name and version.
     pub agent: String,
     /// Whether to go on trying if the first connection fails.
@@ -165,6 +169,15 @@ pub enum Command {
     },
     /// Hang up.
     CancelCall(CallId),
+    /// Accept somebody's key as theirs. [`Event::PersonKey`] says what it is then.
+    AcceptKey {
+        /// Login name.
+        username: String,
+        /// The key.
+        device: DevicePublic,
+        /// Whether it was compared with them.
+        is_compared: bool,
+    },
     /// Sign out and end.
     Quit,
 }

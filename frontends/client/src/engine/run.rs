@@ -22,9 +22,11 @@ use hph_platform::clock::Clock;
 use hph_platform::entropy;
 
 use super::connect::{self, ConnectError};
+use super::known::KnownPeople;
 use super::outbox::Outbox;
-use super::session::{self, SessionEnd};
+use super::session::{self, SafetyCodes, SessionEnd};
 use super::{CapturedFrame, Command, EndReason, EngineConfig, EngineFigures, Event, FrameSink, Guidance};
+use crate::link::authority;
 use crate::media::Stages;
 
 /// Frames that are put together at the same time.
@@ -54,6 +56,9 @@ pub(crate) struct Lasting<'a> {
     pub machine: ClientMachine<'a>,
     pub outbox: Outbox,
     pub sink: FrameSink,
+    pub people: KnownPeople,
+    /// Safety codes that the frontend was told.
+    pub safety: SafetyCodes,
     /// Commands that came while there was no session.
     pub early: Vec<Command>,
 }
@@ -81,9 +86,23 @@ pub(crate) async fn run(config: EngineConfig, ends: Ends, sink: FrameSink) {
     };
     let storage = ClientStorage { rooms: &mut rooms, reassembler, held: &mut held, repair };
     let machine = ClientMachine::new(storage, DeviceSecret::from_seed(&config.device_seed), entropy::array());
-    let mut lasting = Lasting { machine, outbox: Outbox::default(), sink, early: Vec::new() };
+    let server = authority(&config.host, config.port);
+    let mut lasting = Lasting {
+        machine,
+        outbox: Outbox::default(),
+        sink,
+        people: KnownPeople::new(config.people.clone(), server),
+        safety: SafetyCodes::default(),
+        early: Vec::new(),
+    };
 
     let reason = keep_alive(&config, &ends, &mut lasting).await;
+    // Whoever was met last must be known the next time.
+    if let Some(unsaved) = lasting.people.unsaved()
+        && let (_, Err(error)) = unsaved.save()
+    {
+        let _ = ends.events.send(Event::KeysUnusable { why: error.to_string() }).await;
+    }
     let _ = ends.events.send(Event::Ended(reason)).await;
 }
 

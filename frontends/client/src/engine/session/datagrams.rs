@@ -80,6 +80,7 @@ impl Shared<'_, '_> {
         loop {
             Timer::after(FIGURES_INTERVAL).await;
             self.publish_now();
+            self.publish_safety();
         }
     }
 

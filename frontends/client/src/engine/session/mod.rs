@@ -2,6 +2,7 @@
 
 mod datagrams;
 mod output;
+mod trust;
 
 use std::cell::RefCell;
 use std::io;
@@ -24,9 +25,10 @@ use super::connect::{self, Secured, Welcome};
 use super::edges::FramesOut;
 use super::outbox::Target;
 use super::run::{Ends, Lasting};
-use super::{Command, EngineFigures, Event};
+use super::{Command, EngineFigures, Event, FailReason};
 use datagrams::open_socket;
 pub(super) use output::Output;
+pub(super) use trust::SafetyCodes;
 
 /// The machine's timers are looked at this often at least.
 const TICK_MAX: hph_core::time::Duration = hph_core::time::Duration::from_millis(20);
@@ -49,7 +51,11 @@ pub(crate) fn keep(lasting: &mut Lasting<'_>, command: Command, now: Instant) {
         }
         Command::WatchLobby(is_on) => lasting.machine.watch_lobby(is_on, &mut Nowhere),
         Command::Leave(room) => lasting.machine.leave(room, &mut Nowhere),
-        Command::JoinNamed { .. } | Command::Join { .. } | Command::CreateRoom { .. } | Command::Direct { .. } => {
+        Command::JoinNamed { .. }
+        | Command::Join { .. }
+        | Command::CreateRoom { .. }
+        | Command::Direct { .. }
+        | Command::AcceptKey { .. } => {
             // Nobody types hundreds of these while waiting for a connection.
             if lasting.early.len() < 64 {
                 lasting.early.push(command);
@@ -78,6 +84,8 @@ pub(super) struct Shared<'s, 'm> {
     wake: (Sender<()>, Receiver<()>),
     /// Rings when the machine wants to be woken earlier than it said.
     alarm: (Sender<()>, Receiver<()>),
+    /// Rings when there is somebody to remember.
+    met: (Sender<()>, Receiver<()>),
     pub ends: &'s Ends,
 }
 
@@ -125,6 +133,7 @@ pub(crate) async fn serve(
         socket,
         wake: async_channel::bounded(1),
         alarm: async_channel::bounded(1),
+        met: async_channel::bounded(1),
         ends,
     };
     let signed_in = Event::SignedIn {
@@ -153,6 +162,7 @@ pub(crate) async fn serve(
         .or(shared.obey_commands())
         .or(shared.tick())
         .or(shared.publish())
+        .or(shared.remember_people())
         .await;
     shared.publish_now();
     if matches!(ended, SessionEnd::Quit) {
@@ -179,7 +189,7 @@ impl Shared<'_, '_> {
         events: &mut Vec<Event>,
     ) -> R {
         let state = &mut *self.state.borrow_mut();
-        let Lasting { machine, outbox, sink, .. } = &mut *state.lasting;
+        let Lasting { machine, outbox, sink, people, safety, .. } = &mut *state.lasting;
         let mut output = Output {
             bytes: &mut state.bytes,
             frame: &mut state.frame,
@@ -190,6 +200,8 @@ impl Shared<'_, '_> {
             guidance: &self.ends.guidance,
             events,
             outbox,
+            people,
+            safety,
             end: &mut state.end,
             keys: Vec::new(),
         };
@@ -199,11 +211,17 @@ impl Shared<'_, '_> {
             let Some(waiting) = output.outbox.asked_keys(request) else { continue };
             let Target::Person { username, .. } = &waiting.target else { continue };
             let (reference, username, text) = (waiting.reference, username.clone(), waiting.text.clone());
-            if machine.send_direct(reference, &username, &device, &text, &mut output).is_err() {
-                let failed = Event::MessageFailed { reference, reason: hph_core::wire::control::Refusal::Invalid };
+            let sent = output.may_seal(&username, device).and_then(|()| {
+                let sent = machine.send_direct(reference, &username, &device, &text, &mut output);
+                sent.map_err(|_| FailReason::Refused(hph_core::wire::control::Refusal::Invalid))
+            });
+            if let Err(reason) = sent {
                 output.outbox.acknowledge(reference);
-                output.events.push(failed);
+                output.events.push(Event::MessageFailed { reference, reason });
             }
+        }
+        if output.people.has_unsaved() {
+            let _ = self.met.0.try_send(());
         }
         self.send_waiting(machine, &mut output, &mut state.next_look_up);
         state.frames_out.send(machine, &mut output);
@@ -323,6 +341,9 @@ impl Shared<'_, '_> {
                 }
                 self.act(|machine, out| machine.set_track(room, track, info, out)).await;
             }
+            Command::AcceptKey { username, device, is_compared } => {
+                self.accept_key(username, device, is_compared).await;
+            }
             other => self.act(|_, out| out.say(&other)).await,
         }
     }
@@ -333,7 +354,7 @@ impl Shared<'_, '_> {
         if is_taken {
             self.act(|_, _| ()).await;
         } else {
-            let reason = hph_core::wire::control::Refusal::Invalid;
+            let reason = FailReason::Refused(hph_core::wire::control::Refusal::Invalid);
             let _ = self.ends.events.send(Event::MessageFailed { reference, reason }).await;
         }
     }

@@ -4,14 +4,16 @@ use std::net::UdpSocket;
 
 use async_io::Async;
 use hph_core::endpoint::client::{ClientEvent, ClientOutput};
-use hph_core::wire::control::{ClientMessage, ServerMessage, SignOutReason, emit_client};
+use hph_core::wire::control::{ClientMessage, DevicePublic, ServerMessage, SignOutReason, emit_client};
 use hph_platform::clock::Clock;
 
-use super::SessionEnd;
+use super::{SafetyCodes, SessionEnd};
 use crate::engine::event::translate;
+use crate::engine::known::KnownPeople;
 use crate::engine::outbox::Outbox;
-use crate::engine::{Command, EngineFigures, Event, FrameSink, Guidance, IncomingMedia};
+use crate::engine::{Command, EngineFigures, Event, FailReason, FrameSink, Guidance, IncomingMedia, Participant};
 use crate::media::Stages;
+use crate::people::KeyState;
 
 /// Where the machine's output goes.
 pub(in crate::engine) struct Output<'a> {
@@ -24,9 +26,11 @@ pub(in crate::engine) struct Output<'a> {
     pub guidance: &'a Guidance,
     pub events: &'a mut Vec<Event>,
     pub outbox: &'a mut Outbox,
+    pub people: &'a mut KnownPeople,
+    pub safety: &'a mut SafetyCodes,
     pub end: &'a mut Option<SessionEnd>,
     /// Keys that came for direct messages.
-    pub keys: Vec<(u32, hph_core::wire::control::DevicePublic)>,
+    pub keys: Vec<(u32, DevicePublic)>,
 }
 
 impl ClientOutput for Output<'_> {
@@ -65,7 +69,19 @@ impl ClientOutput for Output<'_> {
             ClientEvent::Participant { room, info, is_new, is_me } => {
                 let (slot, member, tracks) = (info.slot, info.member, &info.tracks);
                 (self.sink)(&IncomingMedia::Tracks { room, slot, member, tracks });
-                self.events.extend(translate(ClientEvent::Participant { room, info, is_new, is_me }));
+                let key = if is_me { KeyState::NotKept } else { self.meet(info.username, info.device, is_new) };
+                let participant = Participant::new(&info, key);
+                self.events.push(Event::Participant { room, participant, is_new, is_me });
+            }
+            ClientEvent::Left { room, .. } => {
+                self.safety.forget(room);
+                self.events.extend(translate(event));
+            }
+            // Whoever's key does not open it has not shown that it is theirs: there is nothing to remember.
+            ClientEvent::Direct { id, from, device, time_ms, text } => {
+                let key = text.map_or(KeyState::NotKept, |_| self.meet(from, device, true));
+                let (from, text) = (from.to_owned(), text.map(ToOwned::to_owned));
+                self.events.push(Event::Direct { id, from, key, time_ms, text });
             }
             ClientEvent::Left { room, .. } => {
                 (self.sink)(&IncomingMedia::Gone { room, slot: None });
@@ -81,6 +97,25 @@ impl ClientOutput for Output<'_> {
 }
 
 impl Output<'_> {
+    /// Somebody shows a key; with `is_told` it is told if it is a new or a changed one.
+    pub fn meet(&mut self, username: &str, device: DevicePublic, is_told: bool) -> KeyState {
+        let key = self.people.meet(username, device);
+        if is_told && matches!(key, KeyState::New | KeyState::Changed) {
+            self.events.push(Event::PersonKey { username: username.to_owned(), device, key });
+        }
+        self.events.extend(self.people.take_failure().map(|why| Event::KeysUnusable { why }));
+        key
+    }
+
+    /// Whether a direct message may be sealed for that key of somebody.
+    pub fn may_seal(&mut self, username: &str, device: DevicePublic) -> Result<(), FailReason> {
+        match self.meet(username, device, true) {
+            KeyState::Changed => Err(FailReason::KeyChanged),
+            KeyState::Unreadable => Err(FailReason::KeysUnreadable),
+            KeyState::NotKept | KeyState::New | KeyState::Seen | KeyState::Compared => Ok(()),
+        }
+    }
+
     /// Says what needs no state on this side.
     pub fn say(&mut self, command: &Command) {
         let message = match command {
@@ -100,6 +135,7 @@ impl Output<'_> {
             | Command::SetTrack { .. }
             | Command::Chat { .. }
             | Command::Direct { .. }
+            | Command::AcceptKey { .. }
             | Command::Quit => return,
         };
         self.control(&message);
@@ -111,7 +147,7 @@ impl Output<'_> {
             M::Refused { request, reason, .. } => {
                 let failed = self.outbox.refuse(Clock::now(), request, reason);
                 match (failed, u32::try_from(request)) {
-                    (Some(reference), _) => Event::MessageFailed { reference, reason },
+                    (Some(reference), _) => Event::MessageFailed { reference, reason: FailReason::Refused(reason) },
                     (None, Ok(request)) => Event::Refused { request, reason },
                     (None, Err(_)) => return,
                 }
