@@ -75,6 +75,7 @@ impl ClientOutput for Output<'_> {
             }
             ClientEvent::Left { room, .. } => {
                 self.safety.forget(room);
+                (self.sink)(&IncomingMedia::Gone { room, slot: None });
                 self.events.extend(translate(event));
             }
             // Whoever's key does not open it has not shown that it is theirs: there is nothing to remember.
@@ -82,10 +83,6 @@ impl ClientOutput for Output<'_> {
                 let key = text.map_or(KeyState::NotKept, |_| self.meet(from, device, true));
                 let (from, text) = (from.to_owned(), text.map(ToOwned::to_owned));
                 self.events.push(Event::Direct { id, from, key, time_ms, text });
-            }
-            ClientEvent::Left { room, .. } => {
-                (self.sink)(&IncomingMedia::Gone { room, slot: None });
-                self.events.extend(translate(event));
             }
             ClientEvent::ParticipantGone { room, slot, .. } => {
                 (self.sink)(&IncomingMedia::Gone { room, slot: Some(slot) });
