@@ -72,6 +72,10 @@ pub const ROOM_NAME_MAX_BYTES: usize = 96;
 pub const EMAIL_MAX_BYTES: usize = 254;
 /// Longest chat text, in bytes of UTF-8.
 pub const CHAT_TEXT_MAX_BYTES: usize = 4000;
+/// Messages of one page of history, or hits of one search.
+pub const CHAT_PAGE_MAX: u8 = 100;
+/// Longest text to search for, in bytes of UTF-8.
+pub const CHAT_SEARCH_MAX_BYTES: usize = 200;
 /// Longest sealed direct message: text, signature, key encapsulation and tag.
 pub const DIRECT_SEALED_MAX_BYTES: usize = CHAT_TEXT_MAX_BYTES + 256;
 

@@ -12,6 +12,7 @@ use hph_platform::clock::Clock;
 use smol::LocalExecutor;
 
 use crate::config::ServerConfig;
+use crate::history::Readers;
 use crate::meeting::{Meeting, Output, Queue};
 use crate::relay::RelayFigures;
 use crate::store::StoreHandle;
@@ -28,6 +29,8 @@ pub(crate) struct Hub {
     pub is_stopping: Cell<bool>,
     /// Messages are told in the order in which they are stored.
     pub turns: Turns,
+    /// What people look up, and how far they have read.
+    pub readers: Readers,
     meeting: RefCell<Meeting>,
     /// Where control frames are read, of whichever connection has its turn.
     incoming: RefCell<Vec<u8>>,
@@ -51,6 +54,7 @@ impl Hub {
             strangers,
             is_stopping: Cell::new(false),
             turns: Turns::default(),
+            readers: Readers::default(),
             meeting: RefCell::new(meeting),
             incoming: RefCell::new(vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES]),
             executor,

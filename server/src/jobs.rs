@@ -4,17 +4,19 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use async_io::Timer;
-use hph_core::endpoint::server::{OpenRoom, ServerEvent, StoredChat};
+use hph_core::endpoint::server::{HistoryPage, OpenRoom, ServerEvent, StoredChange, StoredChat};
 use hph_core::id::{RoomId, SessionId};
 use hph_core::wire::control::{DevicePublic, Refusal, ServerMessage};
 use hph_platform::clock::Clock;
 
 use crate::hub::Hub;
 use crate::names::{normalize_room_name, room_key};
-use crate::store::{NewDirect, NewMessage, RoomError};
+use crate::store::{Message, NewChange, NewDirect, NewMessage, RoomError, StoreError};
 
 /// Messages that are read from the store at once.
 const SYNC_BATCH: u32 = 32;
+/// In place of the number of a direct message: the last that was read, on whatever device.
+const AFTER_READ: u64 = u64::MAX;
 /// Device keys before the sealed bytes of a stored direct message.
 const DEVICE_BYTES: usize = 64;
 
@@ -24,6 +26,11 @@ pub(crate) enum Job {
     OpenRoom { session: SessionId, request: u32, name: String, how: OpenRoom },
     StoreChat { session: SessionId, reference: u64, room: RoomId, text: String },
     SyncChat { session: SessionId, room: RoomId, after: u64 },
+    ChangeChat { session: SessionId, reference: u64, room: RoomId, target: u64, text: Option<String> },
+    ReadHistory { session: SessionId, page: HistoryPage },
+    SearchChat { session: SessionId, page: HistoryPage, words: String },
+    MarkRead { username: String, room: RoomId, id: u64 },
+    AskUnread { session: SessionId, request: u32 },
     StoreDirect { session: SessionId, reference: u64, to: String, sealed: Vec<u8> },
     SyncDirect { session: SessionId, after: u64 },
     LookUp { session: SessionId, request: u32, username: String },
@@ -41,6 +48,13 @@ impl From<ServerEvent<'_>> for Job {
                 Self::StoreChat { session, reference, room, text: text.to_owned() }
             }
             E::SyncChat { session, room, after } => Self::SyncChat { session, room, after },
+            E::ChangeChat { session, reference, room, target, text } => {
+                Self::ChangeChat { session, reference, room, target, text: text.map(ToOwned::to_owned) }
+            }
+            E::ReadHistory { session, page } => Self::ReadHistory { session, page },
+            E::SearchChat { session, page, words } => Self::SearchChat { session, page, words: words.to_owned() },
+            E::MarkRead { username, room, id, .. } => Self::MarkRead { username: username.to_owned(), room, id },
+            E::AskUnread { session, request } => Self::AskUnread { session, request },
             E::StoreDirect { session, reference, to, sealed } => {
                 Self::StoreDirect { session, reference, to: to.to_owned(), sealed: sealed.to_vec() }
             }
@@ -72,6 +86,15 @@ impl Hub {
                     self.refuse(session, reference, reason);
                 }
             }
+            Job::ChangeChat { session, reference, room, target, text } => {
+                if let Err(reason) = self.change_chat(session, reference, room, target, text).await {
+                    self.refuse(session, reference, reason);
+                }
+            }
+            Job::ReadHistory { session, page } => self.look_up(session, page, None).await,
+            Job::SearchChat { session, page, words } => self.look_up(session, page, Some(words)).await,
+            Job::MarkRead { username, room, id } => self.mark_read(username, room, id),
+            Job::AskUnread { session, request } => self.tell_unread(session, request).await,
             Job::SyncChat { session, room, after } => self.sync_chat(session, room, after).await,
             Job::SyncDirect { session, after } => self.sync_direct(session, after).await,
             Job::LookUp { session, request, username } => {
@@ -151,6 +174,37 @@ impl Hub {
         Ok(())
     }
 
+    async fn change_chat(
+        self: &Rc<Self>,
+        session: SessionId,
+        reference: u64,
+        room: RoomId,
+        target: u64,
+        text: Option<String>,
+    ) -> Result<(), Refusal> {
+        let author = self.username(session).ok_or(Refusal::OutOfOrder)?;
+        let change = NewChange {
+            room: room.0,
+            author: author.clone(),
+            author_ref: reference,
+            time_ms: Clock::unix_time_ms(),
+            target,
+            text: text.clone(),
+        };
+        let turn = self.turns.take();
+        let stored = self.store.append_change(change).await.map_err(|error| match error {
+            StoreError::UnknownMessage => Refusal::NoSuchMessage,
+            StoreError::NotYours => Refusal::Forbidden,
+            _ => Refusal::Storage,
+        })?;
+        turn.come().await;
+        let (id, time_ms, is_new) = (stored.id, stored.time_ms, stored.is_new);
+        let (author, text) = (author.as_str(), text.as_deref());
+        let change = StoredChange { reference, room, id, target, author, time_ms, text, is_new };
+        self.act(|machine, out| machine.chat_changed(session, &change, out));
+        Ok(())
+    }
+
     /// Stores a direct message with the sender's device keys before it: the receiver needs them to open it.
     async fn store_direct(
         self: &Rc<Self>,
@@ -188,25 +242,36 @@ impl Hub {
         let mut after = after;
         loop {
             let Ok(batch) = self.store.messages_after(room.0, after, SYNC_BATCH).await else { return };
-            let Some(first) = batch.first() else { return };
+            let Some(first) = batch.first() else { break };
             if first.id > after + 1 {
                 self.say(session, &ServerMessage::ChatFrom { room, oldest: first.id });
             }
             for message in &batch {
                 after = message.id;
-                let (author, display_name) = (&message.author, &message.author_name);
-                let (id, time_ms, text) = (message.id, message.time_ms, &message.text);
-                self.say(session, &ServerMessage::Chat { room, id, author, display_name, time_ms, text });
+                self.say(session, &as_it_is_now(room, message));
             }
             if !self.until_calm(session).await || !self.is_in_room(session, room) {
                 return;
             }
+        }
+        // All that came after it may be too old to be kept.
+        if let Ok(latest) = self.store.latest_message_id(room.0).await
+            && latest > after
+            && self.store.messages_after(room.0, after, 1).await.is_ok_and(|later| later.is_empty())
+        {
+            self.say(session, &ServerMessage::ChatFrom { room, oldest: latest + 1 });
         }
     }
 
     async fn sync_direct(self: &Rc<Self>, session: SessionId, after: u64) {
         let Some(username) = self.username(session) else { return };
         let mut after = after;
+        if after == AFTER_READ {
+            self.flush_marks().await;
+            let Ok(read) = self.store.directs_read(&username).await else { return };
+            after = read;
+            self.say(session, &ServerMessage::DirectFrom { oldest: read.saturating_add(1) });
+        }
         loop {
             let Ok(batch) = self.store.directs_after(&username, after, SYNC_BATCH).await else { return };
             let Some(first) = batch.first() else { return };
@@ -226,7 +291,7 @@ impl Hub {
     }
 
     /// Waits until the session's connection takes more; false if the session is gone.
-    async fn until_calm(self: &Rc<Self>, session: SessionId) -> bool {
+    pub(crate) async fn until_calm(self: &Rc<Self>, session: SessionId) -> bool {
         while self.is_open(session) {
             if self.is_calm(session) {
                 return true;
@@ -234,6 +299,20 @@ impl Hub {
             Timer::after(Duration::from_millis(5)).await;
         }
         false
+    }
+}
+
+/// A stored message with the text that it has now, or that a message is different now.
+fn as_it_is_now(room: RoomId, message: &Message) -> ServerMessage<'_> {
+    let (id, author, time_ms, text) = (message.id, message.author.as_str(), message.time_ms, message.text.as_deref());
+    match (message.target, text) {
+        (None, Some(text)) => {
+            ServerMessage::Chat { room, id, author, display_name: &message.author_name, time_ms, text }
+        }
+        (target, text) => {
+            let time_ms = message.edited_ms.unwrap_or(time_ms);
+            ServerMessage::ChatChanged { room, id, target: target.unwrap_or(id), author, time_ms, text }
+        }
     }
 }
 

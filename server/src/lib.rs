@@ -12,6 +12,7 @@ pub mod throttle;
 pub mod tls;
 
 mod connection;
+mod history;
 mod hub;
 mod jobs;
 mod meeting;

@@ -102,6 +102,8 @@ impl Server {
             accounts_max: config.accounts_max,
             rooms_max: config.rooms_max,
             messages_per_room: config.messages_per_room,
+            messages_days: config.messages_days,
+            room_days: config.messages_days_of.0.clone(),
             directs_per_recipient: config.directs_per_recipient,
         };
         let store = Store::open(&config.data_dir, limits).map_err(StartError::Store)?;
@@ -176,7 +178,7 @@ impl Server {
             accept(&hub, &acceptor, &listener).await;
             Ok(())
         };
-        let ticking = tick(&hub, &self.figures).or(hear_relays(&hub));
+        let ticking = tick(&hub, &self.figures).or(hear_relays(&hub)).or(hub.keep_house());
         let stopping = async {
             let _ = stop.recv().await;
             Ok(())
@@ -184,6 +186,7 @@ impl Server {
         let result = serving.or(ticking).or(stopping).await;
         drop(listener);
         stop_hub(&hub).await;
+        hub.flush_marks().await;
         self.figures.set(hub.stop_relays());
         store.close().await;
         result

@@ -4,13 +4,40 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use hph_server::store::{NewMessage, Store, StoreLimits};
+use hph_server::store::{NewChange, NewEntry, NewMessage, Store, StoreLimits};
 
 const DIRECTORY_VARIABLE: &str = "HPH_TEST_STORE_DIRECTORY";
 const KILLS: usize = 5;
 const ACKNOWLEDGED_MIN: usize = 40;
 
-/// The child: writes messages for ever and prints the number of each one that is stored.
+/// What entry number `id` is: a message, then its text is changed, then it is changed again or taken back.
+fn entry(room: u32, id: u64) -> NewEntry {
+    let (author, author_ref, time_ms) = ("lan".to_owned(), id, 0);
+    let change =
+        |target, text| NewEntry::Change(NewChange { room, author: author.clone(), author_ref, time_ms, target, text });
+    match id % 3 {
+        1 => {
+            let (author_name, text) = ("Lan".to_owned(), "xin chào ".repeat(40));
+            NewEntry::Message(NewMessage { room, author, author_name, author_ref, time_ms, text })
+        }
+        2 => change(id - 1, Some(format!("sửa {id}"))),
+        _ => change(id - 2, (id % 2 == 1).then(|| format!("sửa lại {id}"))),
+    }
+}
+
+/// What message number `id` says when everything up to entry number `last` was stored.
+fn text(room: u32, id: u64, last: u64) -> Option<String> {
+    (id..=last.min(id + 2))
+        .filter_map(|id| match entry(room, id) {
+            NewEntry::Message(message) => Some(Some(message.text)),
+            NewEntry::Change(change) => Some(change.text),
+            NewEntry::Direct(_) => None,
+        })
+        .next_back()
+        .flatten()
+}
+
+/// The child: writes messages and changes for ever and prints the number of each one that is stored.
 #[test]
 fn writer_that_is_killed() {
     let Some(directory) = std::env::var_os(DIRECTORY_VARIABLE) else { return };
@@ -19,16 +46,8 @@ fn writer_that_is_killed() {
         Some(room) => room.id,
         None => store.create_room("a", "lan", 0).expect("made").id,
     };
-    for author_ref in store.latest_message_id(room).expect("read") + 1.. {
-        let message = NewMessage {
-            room,
-            author: "lan".to_owned(),
-            author_name: "Lan".to_owned(),
-            author_ref,
-            time_ms: 0,
-            text: "xin chào".repeat(40),
-        };
-        let stored = store.append_message(message).expect("stored");
+    for id in store.latest_message_id(room).expect("read") + 1.. {
+        let stored = store.append_all(&[entry(room, id)]).pop().expect("an answer").expect("stored");
         let mut out = std::io::stdout().lock();
         writeln!(out, "acknowledged {}", stored.id).and_then(|()| out.flush()).expect("the parent reads");
     }
@@ -43,8 +62,22 @@ fn no_acknowledged_message_is_lost_or_doubled_by_kill_9() {
         let store = Store::open(directory.path(), limits()).expect("opens after the kill");
         let room = store.rooms().expect("read")[0].id;
         let stored = store.messages_after(room, 0, u32::MAX).expect("read");
-        assert!(stored.len() as u64 >= acknowledged, "{} stored, {acknowledged} acknowledged", stored.len());
+        let last = stored.len() as u64;
+        assert!(last >= acknowledged, "{last} stored, {acknowledged} acknowledged");
         assert!(stored.iter().zip(1..).all(|(message, n)| message.id == n && message.author_ref == n));
+        for message in &stored {
+            let target = message.target.unwrap_or(message.id);
+            assert_eq!(message.text, text(room, target, last), "message {target}");
+        }
+        let reader = store.reader().expect("opens");
+        let search = |words| reader.search(room, words, 0, usize::MAX - 1).expect("found").ids;
+        let said: Vec<u64> = (1..=last).filter(|id| id % 3 == 1).rev().collect();
+        let says = |what: &str| -> Vec<u64> {
+            let fits = |id: &&u64| text(room, **id, last).is_some_and(|text| text.starts_with(what));
+            said.iter().filter(fits).copied().collect()
+        };
+        assert_eq!(search("xin"), says("xin"), "the index agrees with the messages");
+        assert_eq!(search("sua"), says("sửa"));
     }
 }
 

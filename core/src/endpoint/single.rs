@@ -8,7 +8,7 @@ use super::relay::{
     RelayStorage, RepairFigures, Shards,
 };
 use super::server::{
-    Identity, OpenRoom, RateLimits, ServerEvent, ServerMachine, ServerOutput, ServerStorage, StoredChat,
+    Identity, OpenRoom, RateLimits, ServerEvent, ServerMachine, ServerOutput, ServerStorage, StoredChange, StoredChat,
 };
 use crate::error::{DropReason, Full};
 use crate::id::{RoomId, SessionId};
@@ -231,6 +231,11 @@ impl<'a> SingleServer<'a> {
     /// [`ServerMachine::chat_stored`].
     pub fn chat_stored(&mut self, author: SessionId, chat: &StoredChat<'_>, out: &mut impl SingleOutput) {
         self.split(out, |control, out| control.chat_stored(author, chat, out));
+    }
+
+    /// [`ServerMachine::chat_changed`].
+    pub fn chat_changed(&mut self, author: SessionId, change: &StoredChange<'_>, out: &mut impl SingleOutput) {
+        self.split(out, |control, out| control.chat_changed(author, change, out));
     }
 
     /// [`ServerMachine::direct_stored`].

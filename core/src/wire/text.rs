@@ -1,8 +1,8 @@
 //! Which texts may cross the wire. Normal form (NFC) is the driver's matter: its tables need a heap.
 
 use crate::limits::{
-    CHAT_TEXT_MAX_BYTES, DISPLAY_NAME_MAX_BYTES, EMAIL_MAX_BYTES, ROOM_NAME_MAX_BYTES, USERNAME_MAX_BYTES,
-    USERNAME_MIN_BYTES,
+    CHAT_SEARCH_MAX_BYTES, CHAT_TEXT_MAX_BYTES, DISPLAY_NAME_MAX_BYTES, EMAIL_MAX_BYTES, ROOM_NAME_MAX_BYTES,
+    USERNAME_MAX_BYTES, USERNAME_MIN_BYTES,
 };
 
 /// A login name: `[a-z0-9_.-]`, 3 to 20 bytes.
@@ -33,6 +33,11 @@ pub fn is_chat_text(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= CHAT_TEXT_MAX_BYTES
         && !text.chars().any(|c| is_deceptive(c) && !matches!(c, '\n' | '\t'))
+}
+
+/// What chat is searched for: a chat text of at most 200 bytes.
+pub fn is_search_text(text: &str) -> bool {
+    text.len() <= CHAT_SEARCH_MAX_BYTES && is_chat_text(text)
 }
 
 fn is_label(text: &str, max_bytes: usize) -> bool {

@@ -1,6 +1,5 @@
-//! `hph chat`, `hph msg` and `hph call`: one thing to say or to ask, then the end.
+//! `hph chat`, `hph msg`, `hph inbox`, `hph unread` and `hph call`: one thing to say or to ask, then the end.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use hph_client::core::id::RoomId;
@@ -10,8 +9,9 @@ use hph_client::engine::{Command, Event, new_reference};
 use hph_client::link::Invitation;
 
 use crate::exit::{Exit, Failure};
+use crate::history::{Desk, Marks, Pending, Wanted};
 use crate::identity::{Who, parse_target};
-use crate::join::{find_person, timed_out};
+use crate::join::{Line, find_person, timed_out};
 use crate::lang;
 use crate::output::Output;
 use crate::refusal::{not_joined, not_sent, refused};
@@ -37,7 +37,25 @@ pub struct ChatArgs {
     /// The room [default: the link's]
     #[arg(long, value_name = "ROOM")]
     room: Option<String>,
-    /// Show what is said, and stay until Ctrl-C
+    /// Show so many messages, the newest, or those before --before; then end
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000), conflicts_with_all = ["texts", "follow"])]
+    history: Option<u32>,
+    /// Show messages that have all these words, whatever their case and accents; "in quotes": together. Then end
+    #[arg(long, value_name = "WORDS", conflicts_with_all = ["texts", "follow", "history"])]
+    search: Option<String>,
+    /// With --search: so many at most
+    #[arg(long, value_name = "COUNT", default_value_t = 20, requires = "search", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: u32,
+    /// With --history or --search: only messages before this one
+    #[arg(long, value_name = "ID")]
+    before: Option<u64>,
+    /// Give your message of this number the text TEXT
+    #[arg(long, value_name = "ID", requires = "texts", conflicts_with_all = ["history", "search"])]
+    edit: Option<u64>,
+    /// Take your message of this number back; whoever made the room may take back any
+    #[arg(long, value_name = "ID", conflicts_with_all = ["texts", "history", "search", "edit"])]
+    delete: Option<u64>,
+    /// Show what is said, and stay until Ctrl-C. Lines may be commands then: /history, /search, /edit, /delete, /unread
     #[arg(long)]
     follow: bool,
     /// Fail if the room does not exist, instead of making it
@@ -96,20 +114,24 @@ fn room_of(given: Option<&String>, link: &Invitation) -> Result<String, Failure>
     given.cloned().or_else(|| link.room.clone()).ok_or_else(|| Failure::usage("which room? --room ROOM"))
 }
 
-/// Messages on their way.
-#[derive(Default)]
-struct Pending(HashSet<u64>);
+fn legal(text: &str, out: &Output) -> Result<String, Failure> {
+    if is_chat_text(text) { Ok(text.to_owned()) } else { Err(refused(Refusal::Invalid, out)) }
+}
 
-impl Pending {
-    fn say(&mut self, session: &Session<'_>, room: RoomId, text: &str) -> Result<(), Failure> {
-        if !is_chat_text(text) {
-            return Err(refused(Refusal::Invalid, session.out));
-        }
-        let reference = new_reference();
-        self.0.insert(reference);
-        session.send(Command::Chat { reference, room, text: text.to_owned() });
-        Ok(())
-    }
+/// What `hph chat` does in its room.
+struct Talk<'a> {
+    session: Session<'a>,
+    args: &'a ChatArgs,
+    room: Option<RoomId>,
+    pending: Pending,
+    desk: Desk,
+    marks: Marks,
+    /// A line that was taken and waits for its turn.
+    held: Option<String>,
+    is_following: bool,
+    has_all: bool,
+    /// Somebody typed that they want to go.
+    wants_end: bool,
 }
 
 /// Runs `hph chat`.
@@ -118,53 +140,255 @@ impl Pending {
 /// Any [`Failure`].
 pub async fn chat(args: &ChatArgs, has_lines: bool, may_ask: bool, out: &Output) -> Result<Exit, Failure> {
     let room_name = room_of(args.room.as_ref(), &args.link)?;
-    let lines = has_lines && args.texts.is_empty();
+    let has_task = args.history.is_some() || args.search.is_some() || args.delete.is_some();
+    let lines = has_lines && args.texts.is_empty() && !has_task;
     // Whoever sits at the keyboard wants to see the answers too.
     let is_following = args.follow || lines && crate::terminal::is_interactive();
     let limit = if is_following { args.timeout } else { Some(args.timeout.unwrap_or(ANSWER_MAX)) };
     let wishes = Wishes { lines, rooms: is_following, may_ask, limit, ..Wishes::default() };
+    let session = Session::start(&args.who, &args.link, wishes, out)?;
+    let talk = Talk {
+        session,
+        args,
+        room: None,
+        pending: Pending::default(),
+        desk: Desk::default(),
+        marks: Marks::default(),
+        held: None,
+        is_following,
+        has_all: !lines,
+        wants_end: false,
+    };
+    talk.live(&room_name, limit).await
+}
+
+impl Talk<'_> {
+    async fn live(mut self, room_name: &str, limit: Option<Duration>) -> Result<Exit, Failure> {
+        let out = self.session.out;
+        self.session.takes_lines = false;
+        let exit = loop {
+            match self.session.next().await? {
+                Input::Event(Event::SignedIn { .. }) if self.room.is_none() => {
+                    let (request, name) = (self.session.engine.request(), room_name.to_owned());
+                    self.session.send(Command::JoinNamed { request, name, may_create: !self.args.no_create });
+                }
+                Input::Event(Event::Joined { room, request: 1.., .. }) => self.begin(room)?,
+                Input::Event(Event::Refused { reason, .. }) if self.room.is_none() => {
+                    return Err(not_joined(room_name, reason, out));
+                }
+                Input::Event(event) => self.take(&event)?,
+                Input::Line(text) => self.held = Some(text),
+                Input::LinesEnd => self.has_all = true,
+                Input::Tick if self.is_following => self.marks.tell(&self.session),
+                Input::Stop(exit) => break exit,
+                Input::TimeUp if self.is_following => break Exit::Ok,
+                Input::TimeUp => return Err(timed_out(limit.unwrap_or(ANSWER_MAX), out)),
+                Input::Tick => {}
+            }
+            self.obey_held()?;
+            let has_place = self.pending.len() < PENDING_MAX && !self.desk.is_busy() && self.held.is_none();
+            self.session.takes_lines = self.room.is_some() && has_place;
+            let has_asked_all = self.has_all && self.held.is_none() && !self.desk.is_busy();
+            let is_done = self.room.is_some() && has_asked_all && self.pending.is_empty();
+            if is_done && (!self.args.follow || self.wants_end) {
+                break Exit::Ok;
+            }
+        };
+        if self.is_following {
+            self.marks.tell(&self.session);
+        }
+        self.session.close().await?;
+        Ok(exit)
+    }
+
+    /// We are in the room: what was asked for is done.
+    fn begin(&mut self, room: RoomId) -> Result<(), Failure> {
+        self.room = Some(room);
+        let args = self.args;
+        if let Some(id) = args.delete {
+            self.post(|reference| Command::DeleteChat { reference, room, id });
+        }
+        if let Some(id) = args.edit {
+            let text = legal(&args.texts.join(" "), self.session.out)?;
+            self.post(|reference| Command::EditChat { reference, room, id, text });
+            return Ok(());
+        }
+        let (words, count) = (args.search.clone(), args.history.unwrap_or(args.limit));
+        if args.history.is_some() || words.is_some() {
+            // Not before what is in view: nothing is.
+            let before = Some(args.before.unwrap_or(0));
+            self.desk.ask(Wanted { room, words, before, count }, &mut self.session);
+        }
+        args.texts.iter().try_for_each(|text| self.say(room, text))
+    }
+
+    fn say(&mut self, room: RoomId, text: &str) -> Result<(), Failure> {
+        let text = legal(text, self.session.out)?;
+        self.post(|reference| Command::Chat { reference, room, text });
+        Ok(())
+    }
+
+    fn post(&mut self, command: impl FnOnce(u64) -> Command) {
+        let reference = new_reference();
+        let command = command(reference);
+        self.pending.add(reference, matches!(command, Command::Chat { .. }));
+        self.session.send(command);
+    }
+
+    fn take(&mut self, event: &Event) -> Result<(), Failure> {
+        match event {
+            Event::ChatStored { reference, room, id } => {
+                self.pending.stored(*reference, *room, *id);
+            }
+            Event::MessageFailed { reference, reason } if self.pending.remove(*reference) && !self.is_following => {
+                return Err(not_sent(*reason, self.session.out));
+            }
+            Event::Refused { request, reason } if self.desk.is_refused(*request) && !self.is_following => {
+                return Err(refused(*reason, self.session.out));
+            }
+            _ => self.desk.take(event, &mut self.session),
+        }
+        Ok(())
+    }
+
+    /// Does what the line says that was taken, once it is its turn.
+    fn obey_held(&mut self) -> Result<(), Failure> {
+        let looks_back = |text: &String| self.is_following && Line::parse(text).is_some_and(|line| line.looks_back());
+        let must_wait = !self.pending.is_empty() && self.held.as_ref().is_some_and(looks_back);
+        match self.held.take_if(|_| !must_wait) {
+            Some(text) => self.obey(&text),
+            None => Ok(()),
+        }
+    }
+
+    /// A line: a message, or for whoever follows also a command.
+    fn obey(&mut self, text: &str) -> Result<(), Failure> {
+        let Some(room) = self.room.filter(|_| !text.trim().is_empty()) else { return Ok(()) };
+        let line = if self.is_following { Line::parse(text) } else { Some(Line::Say(text.to_owned())) };
+        let out = self.session.out;
+        match line {
+            Some(Line::Quit) => (self.has_all, self.wants_end) = (true, true),
+            Some(Line::Say(text)) if text.trim() == "/quit" => self.has_all = true,
+            Some(Line::Say(text)) => self.say(room, &text)?,
+            Some(Line::History(count)) => {
+                let wanted = Wanted { room, words: None, before: None, count };
+                self.desk.ask(wanted, &mut self.session);
+            }
+            Some(Line::Search(words)) => {
+                let wanted = Wanted { room, words: Some(words), before: None, count: self.args.limit };
+                self.desk.ask(wanted, &mut self.session);
+            }
+            Some(Line::Unread) => self.desk.ask_unread(&mut self.session),
+            Some(Line::Edit { id, text }) => match self.pending.own_message(&self.session, room, id) {
+                Some(id) => {
+                    let text = legal(&text, out)?;
+                    self.post(|reference| Command::EditChat { reference, room, id, text });
+                }
+                None => out.talk(out.lang.text(&lang::NO_OWN_MESSAGE)),
+            },
+            Some(Line::Delete(id)) => match self.pending.own_message(&self.session, room, id) {
+                Some(id) => self.post(|reference| Command::DeleteChat { reference, room, id }),
+                None => out.talk(out.lang.text(&lang::NO_OWN_MESSAGE)),
+            },
+            Some(Line::Incomplete(usage)) => out.talk(&out.lang.fill(&lang::COMMAND_USAGE, &[&usage])),
+            Some(_) => out.talk(&out.lang.fill(&lang::UNKNOWN_COMMAND, &[&text.trim()])),
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+/// What `hph unread` can be told.
+#[derive(clap::Args, Clone, Debug)]
+pub struct UnreadArgs {
+    /// Invitation link, or HOST[:PORT]
+    #[arg(value_name = "LINK", value_parser = parse_target)]
+    link: Invitation,
+    /// Give up after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "30s")]
+    timeout: Duration,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// Runs `hph unread`.
+///
+/// # Errors
+/// Any [`Failure`].
+pub async fn unread(args: &UnreadArgs, may_ask: bool, out: &Output) -> Result<Exit, Failure> {
+    let wishes = Wishes { may_ask, limit: Some(args.timeout), ..Wishes::default() };
     let mut session = Session::start(&args.who, &args.link, wishes, out)?;
-    session.takes_lines = false;
-    let mut room = None;
-    let mut pending = Pending::default();
-    let mut has_all = !lines;
+    let mut desk = Desk::default();
     let exit = loop {
         match session.next().await? {
-            Input::Event(Event::SignedIn { .. }) if room.is_none() => {
-                let (request, name) = (session.engine.request(), room_name.clone());
-                session.send(Command::JoinNamed { request, name, may_create: !args.no_create });
+            Input::Event(Event::SignedIn { .. }) => {
+                desk.forget();
+                desk.ask_unread(&mut session);
             }
-            Input::Event(Event::Joined { room: joined, request: 1.., .. }) => {
-                room = Some(joined);
-                for text in &args.texts {
-                    pending.say(&session, joined, text)?;
+            Input::Event(Event::Refused { request, reason }) if desk.is_refused(request) => {
+                return Err(refused(reason, out));
+            }
+            Input::Event(event) => {
+                desk.take(&event, &mut session);
+                if matches!(event, Event::UnreadAll { .. }) {
+                    break Exit::Ok;
                 }
             }
-            Input::Event(Event::Refused { reason, .. }) if room.is_none() => {
-                return Err(not_joined(&room_name, reason, out));
-            }
-            Input::Event(Event::ChatStored { reference, .. }) => {
-                pending.0.remove(&reference);
-            }
-            Input::Event(Event::MessageFailed { reference, reason }) if pending.0.contains(&reference) => {
-                return Err(not_sent(reason, out));
-            }
-            Input::Line(text) if text.trim().is_empty() => {}
-            Input::Line(text) if text.trim() == "/quit" => has_all = true,
-            Input::Line(text) => {
-                if let Some(room) = room {
-                    pending.say(&session, room, &text)?;
-                }
-            }
-            Input::LinesEnd => has_all = true,
             Input::Stop(exit) => break exit,
-            Input::TimeUp if is_following => break Exit::Ok,
-            Input::TimeUp => return Err(timed_out(limit.unwrap_or(ANSWER_MAX), out)),
+            Input::TimeUp => return Err(timed_out(args.timeout, out)),
             _ => {}
         }
-        session.takes_lines = room.is_some() && pending.0.len() < PENDING_MAX;
-        let is_done = room.is_some() && has_all && pending.0.is_empty();
-        if is_done && !args.follow {
+    };
+    session.close().await?;
+    Ok(exit)
+}
+
+/// What `hph inbox` can be told.
+#[derive(clap::Args, Clone, Debug)]
+pub struct InboxArgs {
+    /// Invitation link, or HOST[:PORT]
+    #[arg(value_name = "LINK", value_parser = parse_target)]
+    link: Invitation,
+    /// Also those that were read before, as far back as the server keeps them
+    #[arg(long)]
+    all: bool,
+    /// Give up after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "30s")]
+    timeout: Duration,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// Runs `hph inbox`.
+///
+/// # Errors
+/// Any [`Failure`].
+pub async fn inbox(args: &InboxArgs, may_ask: bool, out: &Output) -> Result<Exit, Failure> {
+    let wishes = Wishes { rooms: true, may_ask, limit: Some(args.timeout), ..Wishes::default() };
+    let mut session = Session::start(&args.who, &args.link, wishes, out)?;
+    if args.all {
+        session.send(Command::AllDirects);
+    }
+    let (mut seen, mut newest) = (0, None);
+    let exit = loop {
+        match session.next().await? {
+            Input::Event(Event::SignedIn { .. }) => {
+                let request = session.engine.request();
+                session.send(Command::Unread { request });
+            }
+            Input::Event(Event::Unread { room: RoomId(0), read, latest, .. }) => {
+                // What was read before comes only if it was asked for.
+                let is_any_left = latest > if args.all { 0 } else { read };
+                newest = Some(if is_any_left { latest } else { 0 });
+            }
+            Input::Event(Event::Direct { id, .. }) => seen = id,
+            Input::Event(Event::Refused { reason, .. }) => return Err(refused(reason, out)),
+            Input::Stop(exit) => break exit,
+            Input::TimeUp => return Err(timed_out(args.timeout, out)),
+            _ => {}
+        }
+        if newest.is_some_and(|newest| seen >= newest) {
+            Marks::default().tell(&session);
             break Exit::Ok;
         }
     };

@@ -210,6 +210,20 @@ phrases! {
     E_OTHER_CODE: "no key of {} has this code", "không có khoá nào của {} có mã này";
     A_OTHER_CODE: "Either you have not met yet, or somebody has put a key in between: see hph trust list.", "Hoặc hai bên chưa gặp nhau, hoặc có kẻ đã chen khoá vào giữa: xem hph trust list.";
     R_NO_SUCH_CALL: "there is no such call any more", "cuộc gọi không còn";
+    R_NO_SUCH_MESSAGE: "there is no such message any more", "không còn tin này";
+    R_FORBIDDEN: "only others may do that", "bạn không có quyền làm việc này";
+    CHAT_EDITED: "[{}] {} changed #{}: {}", "[{}] {} đã sửa tin #{}: {}";
+    CHAT_DELETED: "[{}] {} took back #{}", "[{}] {} đã thu hồi tin #{}";
+    EDITED: "(edited)", "(đã sửa)";
+    TAKEN_BACK: "(taken back)", "(đã thu hồi)";
+    NOTHING_OLDER: "* there is nothing older", "* không còn tin nào cũ hơn";
+    NOTHING_FOUND: "* nothing found", "* không tìm thấy";
+    MORE_BELOW: "* there is more: --before {}", "* còn nữa: --before {}";
+    LOOKING_UP: "* one moment: the last search is not over", "* xin chờ: lần tìm trước chưa xong";
+    NO_OWN_MESSAGE: "you have said nothing here yet: /edit ID TEXT, /delete ID", "bạn chưa viết gì ở đây: /edit SỐ NỘI_DUNG, /delete SỐ";
+    DIRECTS: "direct messages", "tin riêng";
+    UNREAD_OF: "{}\t{}", "{}\t{}";
+    ALL_READ: "* you have read everything", "* bạn đã đọc hết";
     HELP: "plain lines are chat in the current room. Commands:", "dòng thường là tin trong phòng hiện tại. Các lệnh:";
 }
 

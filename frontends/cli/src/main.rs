@@ -6,7 +6,7 @@
 //! - [`exit`], [`output`], [`lang`], [`text`], [`terminal`], [`signals`]: manners.
 //! - [`identity`], [`keys`], [`trust`]: who we are, whom we trust.
 //! - [`session`]: events, lines, signals and time as one stream; [`object`], [`show`], [`refusal`] put them into words.
-//! - [`join`], [`lobby`], [`chat`], [`serve`], [`demo`], [`bench`], [`devices`]: the commands.
+//! - [`join`], [`lobby`], [`chat`], [`history`], [`serve`], [`demo`], [`bench`], [`devices`]: the commands.
 #![forbid(unsafe_code)]
 #![allow(rustdoc::broken_intra_doc_links, reason = "doc comments of arguments are help texts: brackets mean optional")]
 
@@ -18,6 +18,7 @@ mod chat;
 mod demo;
 mod devices;
 mod exit;
+mod history;
 mod identity;
 mod join;
 mod keys;
@@ -90,6 +91,10 @@ enum Command {
     Chat(Box<chat::ChatArgs>),
     /// Send a direct message, sealed end to end
     Msg(Box<chat::MsgArgs>),
+    /// Show direct messages that were not read yet
+    Inbox(Box<chat::InboxArgs>),
+    /// Show where something was said that you have not read
+    Unread(Box<chat::UnreadArgs>),
     /// Ask somebody to come to a room
     Call(Box<chat::CallArgs>),
     /// List microphones and loudspeakers, or try them
@@ -142,6 +147,8 @@ fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure
         Command::People(args) => smol::block_on(lobby::run(args, Subject::People, has_input, out)),
         Command::Chat(args) => smol::block_on(chat::chat(args, has_lines, has_input, out)),
         Command::Msg(args) => smol::block_on(chat::msg(args, has_input, out)),
+        Command::Inbox(args) => smol::block_on(chat::inbox(args, has_input, out)),
+        Command::Unread(args) => smol::block_on(chat::unread(args, has_input, out)),
         Command::Call(args) => smol::block_on(chat::call(args, has_input, out)),
         Command::Demo(args) => {
             let args = demo::Args { json: args.json || out.is_json(), ..args.clone() };

@@ -109,6 +109,14 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
             json!({"room": room.0, "room_name": room_name(room), "id": id, "author": author,
                 "display_name": display_name, "time_ms": time_ms, "text": text}),
         ),
+        Event::ChatChanged { room, id, target, author, time_ms, text } => (
+            "chat_changed",
+            json!({"room": room.0, "room_name": room_name(room), "id": id, "target": target, "author": author,
+                "time_ms": time_ms, "text": text, "is_taken_back": text.is_none()}),
+        ),
+        Event::ChatFound { .. } | Event::ChatFoundAll { .. } | Event::Unread { .. } | Event::UnreadAll { .. } => {
+            return of_answer(event, view);
+        }
         Event::ChatStored { reference, room, id } => {
             ("chat_stored", json!({"reference": reference.to_string(), "room": room.0, "id": id}))
         }
@@ -133,6 +141,33 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         Event::CallState { call, outcome, request } => {
             ("call", json!({"call": call.0, "outcome": outcome_name(*outcome), "is_ours": *request != 0}))
         }
+    };
+    Some(object(name, fields))
+}
+
+/// An answer about what was said before.
+fn of_answer(event: &Event, view: &MeetingView) -> Option<Value> {
+    let room_name = |room: &RoomId| view.rooms.get(room).map(|room| room.name.as_str());
+    let (name, fields) = match event {
+        Event::ChatFound { room, id, author, display_name, time_ms, edited_ms, text, .. } => (
+            "chat_found",
+            json!({"room": room.0, "room_name": room_name(room), "id": id, "author": author,
+                "display_name": display_name, "time_ms": time_ms, "edited_ms": edited_ms, "text": text,
+                "is_taken_back": text.is_none()}),
+        ),
+        Event::ChatFoundAll { room, before, .. } => {
+            ("chat_found_all", json!({"room": room.0, "room_name": room_name(room), "before": before}))
+        }
+        Event::Unread { room, name, read, latest, unread, .. } => {
+            // Rooms are numbered from 1.
+            let place = (room.0 > 0).then_some((room.0, name));
+            let (room, name) = (place.map(|place| place.0), place.map(|place| place.1));
+            let fields = json!({"room": room, "room_name": name, "is_direct": room.is_none(), "read": read,
+                "latest": latest, "unread": unread});
+            ("unread", fields)
+        }
+        Event::UnreadAll { .. } => ("unread_all", json!({})),
+        _ => return None,
     };
     Some(object(name, fields))
 }

@@ -30,6 +30,8 @@ pub const fn phrase(reason: Refusal) -> &'static Phrase {
         Refusal::ServerFull => &lang::R_SERVER_FULL,
         Refusal::Storage => &lang::R_STORAGE,
         Refusal::NoSuchCall => &lang::R_NO_SUCH_CALL,
+        Refusal::NoSuchMessage => &lang::R_NO_SUCH_MESSAGE,
+        Refusal::Forbidden => &lang::R_FORBIDDEN,
     }
 }
 

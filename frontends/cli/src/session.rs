@@ -290,7 +290,12 @@ impl<'a> Session<'a> {
         );
         // Programs must not miss these either, whatever they asked for.
         let is_alarm = matches!(event, Event::PersonKey { .. } | Event::KeysUnusable { .. });
-        let is_wanted = is_alarm || if is_lobby { self.wishes.lobby } else { self.wishes.rooms };
+        // Whoever asked for it shows it, in its own order.
+        let is_answer = matches!(
+            event,
+            Event::ChatFound { .. } | Event::ChatFoundAll { .. } | Event::Unread { .. } | Event::UnreadAll { .. }
+        );
+        let is_wanted = is_alarm || !is_answer && if is_lobby { self.wishes.lobby } else { self.wishes.rooms };
         if !is_wanted {
             return;
         }

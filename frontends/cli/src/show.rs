@@ -64,6 +64,19 @@ impl Rows {
                 let who = out.bold(&person(display_name, author));
                 format!("[{}] {who}: {}", room_name(room), one_row(text))
             }
+            // It was never shown here.
+            Event::ChatChanged { id, target, .. } if id == target => return None,
+            Event::ChatChanged { room, target, author, text, .. } => {
+                let known = view
+                    .rooms
+                    .get(room)
+                    .and_then(|room| room.participants.values().find(|participant| participant.username == *author));
+                let who = out.bold(&known.map_or(one_row(author), |known| person(&known.display_name, author)));
+                match text {
+                    Some(text) => lang.fill(&lang::CHAT_EDITED, &[&room_name(room), &who, target, &one_row(text)]),
+                    None => lang.fill(&lang::CHAT_DELETED, &[&room_name(room), &who, target]),
+                }
+            }
             Event::Direct { from, key: KeyState::Changed | KeyState::Unreadable, text: Some(text), .. } => {
                 lang.fill(&lang::DIRECT_DOUBTFUL, &[&out.bold(&one_row(from)), &one_row(text)])
             }
@@ -95,6 +108,10 @@ impl Rows {
             | Event::KeysUnusable { .. }
             | Event::Safety { .. }
             | Event::Speaker { .. }
+            | Event::ChatFound { .. }
+            | Event::ChatFoundAll { .. }
+            | Event::Unread { .. }
+            | Event::UnreadAll { .. }
             | Event::ChatStored { .. } => return None,
         })
     }
@@ -193,6 +210,22 @@ mod tests {
         let chat = Event::Chat { room: ROOM, id: 1, author, display_name, time_ms: 0, text };
         let row = told(&[joined(1), chat]).pop().flatten().expect("a row");
         assert_eq!(row, "[Nhóm 17] Bob <bob>: hi\\n[Nhóm 17] Lan <lan>: send money");
+    }
+
+    #[test]
+    fn a_change_of_a_message_is_one_row_and_one_that_was_never_shown_is_none() {
+        let change = |target, text: Option<&str>| Event::ChatChanged {
+            room: ROOM,
+            id: 9,
+            target,
+            author: "lan".to_owned(),
+            time_ms: 0,
+            text: text.map(ToOwned::to_owned),
+        };
+        let rows = told(&[joined(1), lan(true), change(3, Some("a\nb")), change(3, None), change(9, None)]);
+        assert_eq!(rows[2].as_deref(), Some("[Nhóm 17] Lan <lan> changed #3: a\\nb"));
+        assert_eq!(rows[3].as_deref(), Some("[Nhóm 17] Lan <lan> took back #3"));
+        assert_eq!(rows[4], None);
     }
 
     #[test]

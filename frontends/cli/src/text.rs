@@ -31,6 +31,15 @@ pub fn person(display_name: &str, username: &str) -> String {
     format!("{} <{}>", one_row(display_name), one_row(username))
 }
 
+/// A moment on the clock of this machine's place, to the minute. **Units:** milliseconds since 1970.
+pub fn local_time(time_ms: u64) -> String {
+    let at = i64::try_from(time_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    at.map_or_else(
+        || "?".to_owned(),
+        |at| at.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+    )
+}
+
 /// `90`, `30s`, `1.5m`, `2h` or `250ms`; seconds if it does not say. **Bound:** a year.
 ///
 /// # Errors

@@ -59,8 +59,10 @@ pub struct ChatLine {
     pub display_name: String,
     /// Milliseconds since 1970.
     pub time_ms: u64,
-    /// The text.
-    pub text: String,
+    /// The text; none if it was taken back.
+    pub text: Option<String>,
+    /// Whether it was changed since.
+    pub is_edited: bool,
 }
 
 /// A room that we are in.
@@ -78,12 +80,26 @@ pub struct RoomView {
     pub chat: Vec<ChatLine>,
     /// What its people may compare.
     pub safety: Option<RoomSafety>,
+    /// Number of the newest message or change that we were told of.
+    pub chat_latest: u64,
 }
 
 impl RoomView {
     /// Whoever is here under that login name with that device.
     pub fn person(&self, username: &str, device: &DevicePublic) -> Option<&Participant> {
         self.participants.values().find(|who| who.username == username && who.device == *device)
+    }
+
+    fn change_chat(&mut self, target: u64, text: Option<&String>) {
+        if let Some(line) = self.chat.iter_mut().rfind(|line| line.id == target) {
+            line.is_edited = true;
+            line.text = text.cloned();
+        }
+    }
+
+    /// The last message that somebody wrote and did not take back.
+    pub fn last_of(&self, username: &str) -> Option<&ChatLine> {
+        self.chat.iter().rfind(|line| line.author == username && line.text.is_some())
     }
 }
 
@@ -117,6 +133,8 @@ pub struct MeetingView {
     pub people: BTreeMap<u16, Person>,
     /// The rooms that we are in.
     pub rooms: BTreeMap<RoomId, RoomView>,
+    /// Number of the last direct message that we could open.
+    pub direct_latest: u64,
     /// Who calls.
     pub calls: Vec<IncomingCall>,
 }
@@ -188,19 +206,8 @@ impl MeetingView {
                     view.speaker = *slot;
                 }
             }
-            Event::Chat { room, id, author, display_name, time_ms, text } => {
-                if let Some(view) = self.rooms.get_mut(room) {
-                    view.chat.push(ChatLine {
-                        id: *id,
-                        author: author.clone(),
-                        display_name: display_name.clone(),
-                        time_ms: *time_ms,
-                        text: text.clone(),
-                    });
-                    let excess = view.chat.len().saturating_sub(CHAT_MAX);
-                    view.chat.drain(..excess);
-                }
-            }
+            Event::Chat { .. } | Event::ChatChanged { .. } => self.apply_chat(event),
+            Event::Direct { id, text: Some(_), .. } => self.direct_latest = *id,
             Event::Ringing { call, display_name, room, name, .. } => self.calls.push(IncomingCall {
                 call: *call,
                 display_name: display_name.clone(),
@@ -211,12 +218,43 @@ impl MeetingView {
             Event::LobbyComplete
             | Event::RoomCreated { .. }
             | Event::ChatStored { .. }
+            | Event::ChatFound { .. }
+            | Event::ChatFoundAll { .. }
+            | Event::Unread { .. }
+            | Event::UnreadAll { .. }
             | Event::Direct { .. }
             | Event::DirectStored { .. }
             | Event::KeysUnusable { .. }
             | Event::MessageFailed { .. }
             | Event::Microphone { .. }
             | Event::Refused { .. } => {}
+        }
+    }
+
+    fn apply_chat(&mut self, event: &Event) {
+        match event {
+            Event::Chat { room, id, author, display_name, time_ms, text } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.chat.push(ChatLine {
+                        id: *id,
+                        author: author.clone(),
+                        display_name: display_name.clone(),
+                        time_ms: *time_ms,
+                        text: Some(text.clone()),
+                        is_edited: false,
+                    });
+                    view.chat_latest = *id;
+                    let excess = view.chat.len().saturating_sub(CHAT_MAX);
+                    view.chat.drain(..excess);
+                }
+            }
+            Event::ChatChanged { room, id, target, text, .. } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.change_chat(*target, text.as_ref());
+                    view.chat_latest = *id;
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -236,6 +274,28 @@ mod tests {
         assert_eq!(view.lobby[&0].name, "Seminar");
         view.apply(&Event::LobbyRoomGone { place: 0 });
         assert!(view.lobby.is_empty());
+    }
+
+    #[test]
+    fn a_message_shows_what_it_says_now() {
+        let mut view = MeetingView::default();
+        let room = RoomId(1);
+        view.apply(&Event::Joined { request: 0, room, name: "Nhóm 17".to_owned(), slot: Slot(0) });
+        for id in [3, 4] {
+            let (author, display_name) = ("lan".to_owned(), "Lan".to_owned());
+            view.apply(&Event::Chat { room, id, author, display_name, time_ms: 1, text: "chào".to_owned() });
+        }
+        let change = |id, target, text: Option<&str>| {
+            let text = text.map(ToOwned::to_owned);
+            Event::ChatChanged { room, id, target, author: "lan".to_owned(), time_ms: 2, text }
+        };
+        view.apply(&change(5, 3, Some("chào cả lớp")));
+        view.apply(&change(6, 4, None));
+        view.apply(&change(7, 1, None));
+        let texts: Vec<_> = view.rooms[&room].chat.iter().map(|line| line.text.as_deref()).collect();
+        assert_eq!(texts, [Some("chào cả lớp"), None]);
+        assert_eq!(view.rooms[&room].chat_latest, 7);
+        assert_eq!(view.rooms[&room].last_of("lan").map(|line| line.id), Some(3));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::{Access, ServerConfig};
+use super::{Access, RoomDays, ServerConfig};
 use crate::names::normalize_display_name;
 
 /// A value before its key gave it a type.
@@ -119,7 +119,14 @@ pub(super) const KEYS: &[Key] = &[
     count!(sessions_max, 1..=4096, "People signed in at once."),
     count!(rooms_max, 1..=1024, "Rooms on this server."),
     count!(accounts_max, 1..=1_000_000, "Accounts on this server."),
-    count!(messages_per_room, 1..=1_000_000, "Newest messages kept of each room."),
+    count!(messages_per_room, 1..=100_000_000, "Newest messages and changes of messages kept of each room."),
+    count!(messages_days, 0..=36_500, "Days that messages of rooms are kept; 0: as long as there is place for them."),
+    text!(
+        messages_days_of,
+        RoomDays::parse,
+        quoted,
+        "The same for some rooms, for example \"Nhóm 17 = 30; Seminar = 7\"."
+    ),
     count!(directs_per_recipient, 1..=100_000, "Newest direct messages kept for each recipient."),
     count!(
         relay_threads,

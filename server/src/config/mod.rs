@@ -7,6 +7,7 @@
 mod error;
 mod keys;
 mod policy;
+mod retention;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 
 pub use error::ConfigError;
 pub use policy::Access;
+pub use retention::RoomDays;
 pub use sources::Sources;
 
 use keys::{KEYS, Key, Value};
@@ -49,6 +51,10 @@ pub struct ServerConfig {
     pub accounts_max: u32,
     /// Newest messages kept of each room.
     pub messages_per_room: u32,
+    /// Messages of a room are kept for so many days; 0: for ever.
+    pub messages_days: u32,
+    /// The same for some rooms by name.
+    pub messages_days_of: RoomDays,
     /// Newest direct messages kept for each recipient.
     pub directs_per_recipient: u32,
     /// Threads that relay datagrams; 0 for as many as there are processors, at most 8.
@@ -83,7 +89,9 @@ impl Default for ServerConfig {
             sessions_max: 256,
             rooms_max: 64,
             accounts_max: 10_000,
-            messages_per_room: 1000,
+            messages_per_room: 100_000,
+            messages_days: 0,
+            messages_days_of: RoomDays::default(),
             directs_per_recipient: 500,
             relay_threads: 0,
             receiver_kbps: 25_000,

@@ -55,6 +55,8 @@ fn every_key_can_be_set_from_a_file_and_is_shown_as_it_was_set() {
         rooms_max = 1_0
         accounts_max = 5
         messages_per_room = 6
+        messages_days = 365
+        messages_days_of = "Nhóm 17 = 30; Seminar = 7"
         directs_per_recipient = 7
         relay_threads = 2
         receiver_kbps = 1000
@@ -113,6 +115,11 @@ fn a_wrong_value_is_refused_with_its_place_and_what_would_fit() {
         ("sessions_max = -1", "hph.toml:1: `sessions_max` must be a whole number from 1 to 4096"),
         ("\nguests = \"all\"", "hph.toml:2: `guests` must be \"private-networks\", \"everyone\" or \"nobody\""),
         ("guests = true", "hph.toml:1: `guests` must be a text, not true or false"),
+        (
+            "messages_days_of = \"a = 1; b\"",
+            "hph.toml:1: `messages_days_of` must be rooms and days from 0 to 36500, for example \"Nhóm 17 = 30; \
+             Seminar = 7\", not \"b\"",
+        ),
         ("name = 7", "hph.toml:1: `name` must be a text in quotes, not a number"),
         ("name = \"a\\nb\"", "hph.toml:1: `name` cannot be used: the character U+000A is not allowed in this name"),
     ] {

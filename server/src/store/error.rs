@@ -28,6 +28,10 @@ pub enum StoreError {
     DiskFull,
     /// There is no such room.
     UnknownRoom,
+    /// There is no such message in the room, or it is no longer kept, or was taken back.
+    UnknownMessage,
+    /// The message is another person's.
+    NotYours,
     /// The operating system gives no random bytes.
     Entropy,
     /// The database refused for another reason.
@@ -53,6 +57,8 @@ impl fmt::Display for StoreError {
             ),
             Self::DiskFull => f.write_str("the disk is full"),
             Self::UnknownRoom => f.write_str("there is no such room"),
+            Self::UnknownMessage => f.write_str("there is no such message"),
+            Self::NotYours => f.write_str("the message is another person's"),
             Self::Entropy => f.write_str("the operating system gives no random bytes"),
             Self::Database(reason) => write!(f, "the database refused: {reason}"),
             Self::Closed => f.write_str("the store is closed"),

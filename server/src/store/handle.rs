@@ -5,9 +5,10 @@ use std::thread;
 
 use async_channel::{Receiver, Sender, bounded};
 
+use super::reader::ReaderHandle;
 use super::{
-    Account, Device, Direct, Message, NewAccount, NewDirect, NewEntry, NewMessage, Redeemed, RegisterError, RoomError,
-    RoomRow, Secret, Store, StoreError, StoredMessage,
+    Account, Device, Direct, Hits, Message, NewAccount, NewChange, NewDirect, NewEntry, NewMessage, Page, ReadMark,
+    Redeemed, RegisterError, RoomError, RoomRow, Secret, Store, StoreError, StoredMessage, Unread,
 };
 
 /// Jobs that may wait; more senders wait at the door.
@@ -27,32 +28,37 @@ enum Job {
 /// [`Store`] does, in the order in which they were asked, and all that can fail fails with [`StoreError::Closed`] after
 /// [`close`](Self::close). A job goes on if the task that asked for it is dropped.
 ///
-/// Messages that wait together are committed together: under load many of them share one wait for the disk.
+/// Messages that wait together are committed together: under load many of them share one wait for the disk. What is
+/// looked up in the history has a thread and a connection of its own, and sees all that was answered before.
 #[derive(Clone, Debug)]
 pub struct StoreHandle {
     jobs: Sender<Job>,
     ended: Receiver<()>,
+    reader: ReaderHandle,
     server_secret: Secret,
 }
 
 impl StoreHandle {
-    /// Starts the thread. It ends when the last handle is dropped or one is closed.
+    /// Starts the threads. They end when the last handle is dropped or one is closed.
     ///
     /// # Errors
-    /// The operating system starts no more threads.
+    /// The operating system starts no more threads, or the file can't be opened a second time.
     pub fn spawn(store: Store) -> io::Result<Self> {
         let (jobs, queue) = bounded(QUEUE_MAX);
         let (alive, ended) = bounded(1);
         let server_secret = store.server_secret;
+        let reader = ReaderHandle::spawn(store.reader().map_err(io::Error::other)?)?;
         thread::Builder::new().name("store".to_owned()).spawn(move || {
             run(store, &queue);
             drop(alive);
         })?;
-        Ok(Self { jobs, ended, server_secret })
+        Ok(Self { jobs, ended, reader, server_secret })
     }
 
     /// Takes no more jobs, finishes those that wait and closes the file.
     pub async fn close(&self) {
+        // The last one to go folds the log in, and only the writer can.
+        self.reader.close().await;
         self.jobs.close();
         // Nothing is ever sent here: the wait ends when the thread drops its end.
         let _ = self.ended.recv().await;
@@ -170,6 +176,73 @@ impl StoreHandle {
     /// As there.
     pub async fn latest_message_id(&self, room: u32) -> Result<u64, StoreError> {
         self.run(move |store| store.latest_message_id(room)).await
+    }
+
+    /// See [`Store::append_change`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn append_change(&self, change: NewChange) -> Result<StoredMessage, StoreError> {
+        self.append(NewEntry::Change(change)).await
+    }
+
+    /// See [`super::StoreReader::history`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn history(&self, room: u32, before: u64, count: usize) -> Result<Page, StoreError> {
+        self.reader.run(move |reader| reader.history(room, before, count)).await
+    }
+
+    /// See [`super::StoreReader::search`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn search(&self, room: u32, words: &str, before: u64, count: usize) -> Result<Hits, StoreError> {
+        let words = words.to_owned();
+        self.reader.run(move |reader| reader.search(room, &words, before, count)).await
+    }
+
+    /// See [`super::StoreReader::message`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn message(&self, room: u32, id: u64) -> Result<Option<Message>, StoreError> {
+        self.reader.run(move |reader| reader.message(room, id)).await
+    }
+
+    /// See [`super::StoreReader::unread`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn unread(&self, username: &str) -> Result<Vec<Unread>, StoreError> {
+        let username = username.to_owned();
+        self.reader.run(move |reader| reader.unread(&username)).await
+    }
+
+    /// See [`Store::mark_read`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn mark_read(&self, marks: Vec<ReadMark>) -> Result<(), StoreError> {
+        self.run(move |store| store.mark_read(&marks)).await
+    }
+
+    /// See [`Store::directs_read`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn directs_read(&self, username: &str) -> Result<u64, StoreError> {
+        let username = username.to_owned();
+        self.run(move |store| store.directs_read(&username)).await
+    }
+
+    /// See [`Store::prune`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn prune(&self, now_ms: u64, batch: u32) -> Result<bool, StoreError> {
+        self.run(move |store| store.prune(now_ms, batch)).await
     }
 
     /// See [`Store::append_direct`].

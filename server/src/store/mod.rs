@@ -9,9 +9,15 @@ mod accounts;
 mod directs;
 mod error;
 mod handle;
+#[cfg(test)]
+mod history_tests;
+mod messages;
 mod open;
+mod reader;
+mod reads;
 mod rooms;
 mod schema;
+mod search;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -20,28 +26,57 @@ pub use accounts::{Account, Device, NewAccount, Verifier};
 pub use directs::{Direct, NewDirect};
 pub use error::{RegisterError, RoomError, StoreError};
 pub use handle::StoreHandle;
+pub use messages::{Message, NewChange, NewMessage, Page};
 pub use open::DATABASE_FILE;
-pub use rooms::{Message, NewMessage, RoomRow};
+pub use reader::StoreReader;
+pub use reads::{ReadMark, UNREAD_MAX, Unread};
+pub use rooms::RoomRow;
+pub use search::Hits;
 pub use tokens::{Redeemed, TOKEN_IDLE_MAX_MS, TOKENS_PER_ACCOUNT_MAX};
 
 use rusqlite::Connection;
 
+use crate::names::room_key;
+
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
 /// How much is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreLimits {
     /// Accounts on this server.
     pub accounts_max: u32,
     /// Rooms on this server.
     pub rooms_max: u32,
-    /// Newest messages kept of each room, at least 1.
+    /// Newest messages and changes kept of each room, at least 1.
     pub messages_per_room: u32,
+    /// Messages of a room are kept for so many days; 0: for ever.
+    pub messages_days: u32,
+    /// The same for some rooms, by name: they go first.
+    pub room_days: Vec<(String, u32)>,
     /// Newest direct messages kept for each recipient, at least 1.
     pub directs_per_recipient: u32,
 }
 
 impl Default for StoreLimits {
     fn default() -> Self {
-        Self { accounts_max: 10_000, rooms_max: 64, messages_per_room: 1000, directs_per_recipient: 500 }
+        Self {
+            accounts_max: 10_000,
+            rooms_max: 64,
+            messages_per_room: 100_000,
+            messages_days: 0,
+            room_days: Vec::new(),
+            directs_per_recipient: 500,
+        }
+    }
+}
+
+impl StoreLimits {
+    /// How long a room's messages are kept; none: for ever. **Units:** milliseconds.
+    fn kept_ms(&self, room: &str) -> Option<u64> {
+        let key = room_key(room);
+        let own = self.room_days.iter().find(|(name, _)| room_key(name) == key);
+        let days = own.map_or(self.messages_days, |(_, days)| *days);
+        (days > 0).then(|| u64::from(days) * DAY_MS)
     }
 }
 
@@ -68,6 +103,8 @@ impl std::fmt::Debug for Secret {
 pub enum NewEntry {
     /// To a room.
     Message(NewMessage),
+    /// To a room: one of its messages is different now.
+    Change(NewChange),
     /// To a person, sealed.
     Direct(NewDirect),
 }
@@ -97,13 +134,14 @@ impl Store {
     }
 
     fn try_append_all(&mut self, entries: &[NewEntry]) -> Result<Vec<Result<StoredMessage, StoreError>>, StoreError> {
-        let limits = self.limits;
+        let (kept, directs_kept) = (self.limits.messages_per_room, self.limits.directs_per_recipient);
         let transaction = self.write()?;
         let mut answers = Vec::with_capacity(entries.len());
         for entry in entries {
             answers.push(match entry {
-                NewEntry::Message(message) => rooms::append(&transaction, message, limits.messages_per_room),
-                NewEntry::Direct(direct) => directs::append(&transaction, direct, limits.directs_per_recipient),
+                NewEntry::Message(message) => messages::append(&transaction, message, kept),
+                NewEntry::Change(change) => messages::change(&transaction, change, kept),
+                NewEntry::Direct(direct) => directs::append(&transaction, direct, directs_kept),
             });
             // A full or failing disk makes SQLite undo the whole transaction by itself.
             if transaction.is_autocommit() {

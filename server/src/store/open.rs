@@ -14,7 +14,7 @@ use crate::files;
 /// Name of the database inside the data directory.
 pub const DATABASE_FILE: &str = "hph-server.db";
 /// How long to wait for another process that writes, such as a backup.
-const BUSY_WAIT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_WAIT: Duration = Duration::from_secs(5);
 
 impl Store {
     /// Opens the database in `data_dir`, making directory and database if there is none.
@@ -87,8 +87,19 @@ fn check(connection: &Connection) -> Result<(), StoreError> {
     if id != APPLICATION_ID {
         return Err(StoreError::Corrupt("it is empty, or no database of this server".to_owned()));
     }
-    let verdict: String = connection.query_one("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" { Ok(()) } else { Err(StoreError::Corrupt(verdict)) }
+    // Table by table: asked for all, SQLite would also compare the index for searching with itself, which takes as long as
+    // making it.
+    let mut tables =
+        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage > 0 ORDER BY rootpage")?;
+    let tables = tables.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    for table in ["sqlite_schema".to_owned()].iter().chain(&tables) {
+        let check = format!("PRAGMA quick_check('{table}')");
+        let verdict: String = connection.query_one(&check, [], |row| row.get(0))?;
+        if verdict != "ok" {
+            return Err(StoreError::Corrupt(verdict));
+        }
+    }
+    Ok(())
 }
 
 /// SQLite's companions of a file: its name with something behind.

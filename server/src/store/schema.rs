@@ -8,7 +8,7 @@ use super::StoreError;
 pub(super) const APPLICATION_ID: i32 = 0x4850_4831;
 
 /// Step n leads from schema version n to n + 1.
-pub(super) const MIGRATIONS: &[&str] = &[ACCOUNTS, ROOMS, DIRECTS];
+pub(super) const MIGRATIONS: &[&str] = &[ACCOUNTS, ROOMS, DIRECTS, HISTORY];
 
 const ACCOUNTS: &str = "
     CREATE TABLE server_secret (
@@ -70,6 +70,28 @@ const DIRECTS: &str = "
         sealed BLOB NOT NULL,
         PRIMARY KEY (recipient, id),
         UNIQUE (recipient, sender, sender_ref)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Changes of messages, the index for searching, and how far everybody has read. A message that was taken back has an
+/// empty text; a change has none either, and names its message. The index keeps no texts; `đ` is folded by whoever
+/// fills it, and its row is the room's number above 31 bits for the message's.
+const HISTORY: &str = "
+    ALTER TABLE messages ADD COLUMN edited_ms INTEGER;
+    ALTER TABLE messages ADD COLUMN target INTEGER;
+    ALTER TABLE rooms ADD COLUMN chat_latest INTEGER NOT NULL DEFAULT 0;
+    UPDATE rooms SET chat_latest = (SELECT coalesce(max(id), 0) FROM messages WHERE room_id = rooms.id);
+    CREATE VIRTUAL TABLE chat_index USING fts5 (
+        text, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
+    );
+    INSERT INTO chat_index (rowid, text)
+        SELECT room_id * 2147483648 + id, replace(replace(text, 'đ', 'd'), 'Đ', 'd') FROM messages;
+    ALTER TABLE users ADD COLUMN directs_read INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE read_positions (
+        user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        room_id INTEGER NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+        last_read INTEGER NOT NULL,
+        PRIMARY KEY (user_id, room_id)
     ) STRICT, WITHOUT ROWID;
 ";
 

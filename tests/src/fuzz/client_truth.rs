@@ -99,6 +99,11 @@ impl ClientOutput for ClientTruth {
                 assert!(before.is_none_or(|before| before < id), "chat {id} after {before:?}");
                 reach("chat shown");
             }
+            ClientEvent::ChatChanged { room, id, .. } => {
+                let before = self.chats.insert(room, id);
+                assert!(before.is_none_or(|before| before < id), "change {id} after {before:?}");
+                reach("change shown");
+            }
             ClientEvent::Direct { id, text, .. } => {
                 assert!(id > self.direct, "direct message {id} after {}", self.direct);
                 self.direct = id;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use hph_core::crypto::hop::HopHeader;
-use hph_core::endpoint::server::ServerEvent;
+use hph_core::endpoint::server::{HistoryPage, ServerEvent};
 use hph_core::endpoint::single::SingleOutput;
 use hph_core::id::{RoomId, SessionId, Slot};
 use hph_core::limits::HOP_PREFIX_BYTES;
@@ -75,7 +75,10 @@ impl SingleOutput for ServerTruth {
                 reach("joined");
             }
             M::Left { room, .. } => assert!(session.rooms.remove(&room).is_some(), "left {room:?} without being there"),
-            M::Participant { room, .. } | M::ParticipantGone { room, .. } | M::Chat { room, .. } => {
+            M::Participant { room, .. }
+            | M::ParticipantGone { room, .. }
+            | M::Chat { room, .. }
+            | M::ChatChanged { room, .. } => {
                 self.check_in_room(to, room);
             }
             M::SenderKey { room, slot, .. } | M::KeyRequested { room, slot } => {
@@ -128,11 +131,18 @@ impl SingleOutput for ServerTruth {
                 assert!(closed.is_signed_out, "closed without a word");
                 reach("closed");
             }
-            ServerEvent::StoreChat { session, room, .. } | ServerEvent::SyncChat { session, room, .. } => {
+            ServerEvent::StoreChat { session, room, .. }
+            | ServerEvent::SyncChat { session, room, .. }
+            | ServerEvent::ChangeChat { session, room, .. }
+            | ServerEvent::ReadHistory { session, page: HistoryPage { room, .. } }
+            | ServerEvent::SearchChat { session, page: HistoryPage { room, .. }, .. } => {
                 self.check_in_room(session, room);
                 reach("chat");
             }
+            ServerEvent::MarkRead { session, room, .. } if room != RoomId(0) => self.check_in_room(session, room),
             ServerEvent::OpenRoom { session, .. }
+            | ServerEvent::MarkRead { session, .. }
+            | ServerEvent::AskUnread { session, .. }
             | ServerEvent::StoreDirect { session, .. }
             | ServerEvent::SyncDirect { session, .. }
             | ServerEvent::LookUp { session, .. } => assert!(self.sessions.contains_key(&session)),

@@ -43,7 +43,8 @@ impl World<'_> {
             (0..=9, Some(room)) => self.leave(client, room),
             (10..=39, Some(room)) => self.toggle_track(client, room),
             (40..=54, Some(room)) => self.chat(client, room),
-            (55..=62, Some(room)) => self.toggle_subscription(client, room),
+            (55..=58, Some(room)) => self.change_chat(client, room),
+            (59..=62, Some(room)) => self.toggle_subscription(client, room),
             (63..=67, Some(room)) => self.call(client, room),
             (68..=72, _) => self.hang_up_or_answer(client),
             (73..=79, _) => self.direct(client),
@@ -95,9 +96,25 @@ impl World<'_> {
     pub fn chat(&mut self, client: usize, room: RoomId) {
         let reference = self.random.next_u64() | 1;
         let text = format!("{} says {reference}", self.clients[client].username);
-        let message = ClientMessage::SendChat { reference, room, text: &text };
-        self.say(client, &message);
-        self.clients[client].chats_pending.insert(reference, PendingChat { room, text, again_at_us: None });
+        self.post(client, reference, PendingChat { room, text: Some(text), target: None, again_at_us: None });
+    }
+
+    /// Changes a message or takes it back: mostly one of the user's own.
+    fn change_chat(&mut self, client: usize, room: RoomId) {
+        let username = self.clients[client].username.clone();
+        let Some(stored) = self.store.room(room) else { return };
+        let is_own = self.random.chance(900);
+        let fits = |chat: &super::store::Chat| !is_own || chat.author == username && chat.target.is_none();
+        let ids: Vec<u64> = (1..).zip(&stored.chats).filter(|(_, chat)| fits(chat)).map(|(id, _)| id).collect();
+        let Some(target) = self.random.pick(&ids).copied() else { return };
+        let reference = self.random.next_u64() | 1;
+        let text = self.random.chance(600).then(|| format!("{username} means {reference}"));
+        self.post(client, reference, PendingChat { room, text, target: Some(target), again_at_us: None });
+    }
+
+    fn post(&mut self, client: usize, reference: u64, chat: PendingChat) {
+        self.say(client, &chat.message(reference));
+        self.clients[client].chats_pending.insert(reference, chat);
     }
 
     fn toggle_subscription(&mut self, client: usize, room: RoomId) {

@@ -147,6 +147,13 @@ impl World<'_> {
             demand(view.roster.keys().all(is_on), "does not see all tracks on")?;
             let latest = self.store.room(*room).map_or(0, |room| room.chats.len() as u64);
             demand(this.chats_seen[room] == latest, "has not read all")?;
+            let chats = self.store.room(*room).map(|room| room.chats.as_slice()).unwrap_or_default();
+            // What is no longer kept may have been changed without anybody's being told.
+            let oldest = latest.saturating_sub(self.plan.history_max);
+            let seen = this.texts_seen.iter().filter(|((of, id), _)| of == room && *id > oldest);
+            let is_present =
+                |((_, id), text): (&(RoomId, u64), &Option<String>)| chats[*id as usize - 1].text() == text.as_deref();
+            demand(seen.into_iter().all(is_present), "shows a text that was changed")?;
         }
         demand(this.chats_pending.is_empty(), "has said something that is not stored")?;
         let directs = self.store.direct_latest(&this.username);

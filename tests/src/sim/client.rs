@@ -76,10 +76,24 @@ pub struct RoomView {
 pub struct PendingChat {
     /// In which room.
     pub room: RoomId,
-    /// Its text.
-    pub text: String,
+    /// Its text; none to take the message back that is changed.
+    pub text: Option<String>,
+    /// The message that is changed, if it is not a new one.
+    pub target: Option<u64>,
     /// When to send it again; none while an answer is awaited. **Units:** microseconds.
     pub again_at_us: Option<u64>,
+}
+
+impl PendingChat {
+    /// What is said of it to the server.
+    pub fn message(&self, reference: u64) -> ClientMessage<'_> {
+        let room = self.room;
+        match (self.target, self.text.as_deref()) {
+            (None, text) => ClientMessage::SendChat { reference, room, text: text.expect("a new message has a text") },
+            (Some(id), Some(text)) => ClientMessage::EditChat { reference, room, id, text },
+            (Some(id), None) => ClientMessage::DeleteChat { reference, room, id },
+        }
+    }
 }
 
 /// A client.
@@ -112,6 +126,8 @@ pub struct SimClient<'a> {
     pub unwanted: BTreeSet<(RoomId, Slot, TrackId)>,
     /// The newest chat message of each wanted room that was shown.
     pub chats_seen: BTreeMap<RoomId, u64>,
+    /// The texts of wanted rooms' messages as they were shown last; none for one that was taken back.
+    pub texts_seen: BTreeMap<(RoomId, u64), Option<String>>,
     /// Messages without an answer, by reference.
     pub chats_pending: BTreeMap<u64, PendingChat>,
     /// Direct messages without an answer: receiver and text, by reference.
@@ -166,6 +182,7 @@ impl<'a> SimClient<'a> {
             is_on: BTreeSet::new(),
             unwanted: BTreeSet::new(),
             chats_seen: BTreeMap::new(),
+            texts_seen: BTreeMap::new(),
             chats_pending: BTreeMap::new(),
             directs_pending: BTreeMap::new(),
             devices: BTreeMap::new(),
@@ -294,7 +311,7 @@ impl World<'_> {
     pub fn send_chats(&mut self, client: usize, room: RoomId) {
         let pending = self.clients[client].chats_pending.clone();
         for (reference, chat) in pending.into_iter().filter(|(_, chat)| chat.room == room) {
-            self.say(client, &ClientMessage::SendChat { reference, room, text: &chat.text });
+            self.say(client, &chat.message(reference));
         }
     }
 

@@ -5,7 +5,7 @@ use hph_core::limits::USERNAME_MAX_BYTES;
 use hph_core::wire::control::{CallOutcome, ClientMessage, Refusal, ServerMessage, SignOutReason};
 
 use super::SECOND;
-use super::client::{LobbyView, Person, RoomView};
+use super::client::{LobbyView, PendingChat, Person, RoomView};
 use super::output::{ClientDeeds, Note, Seen};
 use super::world::{Item, Who, World};
 
@@ -75,6 +75,7 @@ impl World<'_> {
                 self.mallory.handle_gone_known(self.now_us, author, person.member);
             }
             Note::Chat { room, id, author, text } => self.handle_chat(client, room, id, &author, &text),
+            Note::Changed { room, id, target, text } => self.handle_changed(client, room, id, (target, text)),
             Note::Direct { id, from, text } => {
                 let this = &mut self.clients[client];
                 assert_eq!(id, this.direct_last + 1, "a direct message is missing or came twice");
@@ -121,6 +122,7 @@ impl World<'_> {
         this.rooms.remove(&room);
         this.wanted.remove(&room);
         this.chats_seen.remove(&room);
+        this.texts_seen.retain(|(of, _), _| *of != room);
         this.unwanted.retain(|(unwanted, ..)| *unwanted != room);
         this.chats_pending.retain(|_, chat| chat.room != room);
     }
@@ -139,17 +141,35 @@ impl World<'_> {
         }
     }
 
-    fn handle_chat(&mut self, client: usize, room: RoomId, id: u64, author: &str, text: &str) {
+    /// The number of a message or a change: each comes once and in order.
+    fn handle_number(&mut self, client: usize, room: RoomId, id: u64) {
         let seen = self.clients[client].chats_seen.get_mut(&room).expect("a message of a room that we are in");
         let oldest =
             self.store.room(room).map_or(0, |room| (room.chats.len() as u64).saturating_sub(self.plan.history_max));
         let is_skip = id > *seen + 1 && id <= oldest + 1;
         assert!(id == *seen + 1 || is_skip, "message {id} of {room:?} after {seen}");
         *seen = id;
-        let stored = &self.store.room(room).expect("a stored room").chats[id as usize - 1];
-        assert_eq!((author, text), (stored.author.as_str(), stored.text.as_str()), "another message than was stored");
-        self.oracle.chats_shown += 1;
         self.oracle.note(id);
+    }
+
+    fn handle_chat(&mut self, client: usize, room: RoomId, id: u64, author: &str, text: &str) {
+        self.handle_number(client, room, id);
+        let stored = &self.store.room(room).expect("a stored room").chats[id as usize - 1];
+        let is_known = stored.texts.iter().flatten().any(|known| known == text);
+        assert!(author == stored.author && is_known && stored.target.is_none(), "another message than was stored");
+        self.clients[client].texts_seen.insert((room, id), Some(text.into()));
+        self.oracle.chats_shown += 1;
+    }
+
+    fn handle_changed(&mut self, client: usize, room: RoomId, id: u64, (target, text): (u64, Option<String>)) {
+        self.handle_number(client, room, id);
+        let chats = &self.store.room(room).expect("a stored room").chats;
+        let change = &chats[id as usize - 1];
+        assert_eq!(change.target.unwrap_or(id), target, "a change of another message");
+        assert!(chats[target as usize - 1].texts.contains(&text), "a text that the message never had");
+        if target == id || self.clients[client].texts_seen.contains_key(&(room, target)) {
+            self.clients[client].texts_seen.insert((room, target), text);
+        }
     }
 
     fn handle_said(&mut self, client: usize, message: &ServerMessage<'_>) {
@@ -172,7 +192,9 @@ impl World<'_> {
             ServerMessage::ChatStored { reference, room, id, .. } => {
                 let pending = this.chats_pending.remove(&reference);
                 let stored = &self.store.room(room).expect("a stored room").chats[id as usize - 1];
-                assert!(pending.is_none_or(|pending| pending.text == stored.text), "acknowledged, not stored");
+                let is_it =
+                    |pending: PendingChat| pending.target == stored.target && stored.texts.contains(&pending.text);
+                assert!(pending.is_none_or(is_it), "acknowledged, not stored");
             }
             ServerMessage::DirectStored { reference, .. } => drop(this.directs_pending.remove(&reference)),
             ServerMessage::Keys { username, device, .. } => drop(this.devices.insert(username.into(), device)),

@@ -228,12 +228,15 @@ impl World<'_> {
         let slot = Slot(self.random.below(8) as u16);
         let wrap = self.random.bytes(80);
         let (epoch, member) = (self.random.next_u64() as u16, self.random.below(8) as u32);
-        let lie = match self.random.below(6) {
+        let lie = match self.random.below(9) {
             0 => ClientMessage::SenderKey { room, slot, member, epoch, wrap: &wrap },
             1 => ClientMessage::RequestKey { room, slot },
             2 => ClientMessage::Subscribe { room, slot, track: TrackId::CAMERA, width: 0 },
             3 => ClientMessage::SyncChat { room, after: self.random.next_u64() },
             4 => ClientMessage::SendChat { reference: self.random.next_u64(), room, text: "hi" },
+            5 => ClientMessage::DeleteChat { reference: self.random.next_u64(), room, id: 1 + self.random.below(9) },
+            6 => ClientMessage::ReadHistory { request: 4, room, before: self.random.next_u64(), count: 100 },
+            7 => ClientMessage::MarkRead { room, id: self.random.next_u64() },
             _ => ClientMessage::Call { request: 3, to: "user-00", room },
         };
         self.say_as_mallory(connection, &lie);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use hph_core::endpoint::client::{ClientEvent, ClientOutput};
-use hph_core::endpoint::server::{OpenRoom, ServerEvent};
+use hph_core::endpoint::server::{HistoryPage, OpenRoom, ServerEvent};
 use hph_core::endpoint::single::SingleOutput;
 use hph_core::error::Full;
 use hph_core::id::{RoomId, SessionId, Slot, TrackId};
@@ -76,6 +76,9 @@ pub enum Wanted {
     OpenRoom { name: String, how: OpenRoom },
     StoreChat { room: RoomId, text: String },
     SyncChat { room: RoomId, after: u64 },
+    ChangeChat { room: RoomId, target: u64, text: Option<String> },
+    ReadHistory { page: HistoryPage },
+    MarkRead,
     StoreDirect { to: String, sealed: Vec<u8> },
     SyncDirect { after: u64 },
     LookUp { username: String },
@@ -105,6 +108,14 @@ impl SingleOutput for ServerDeeds {
                 asked(session, reference, Wanted::StoreChat { room, text: text.into() })
             }
             ServerEvent::SyncChat { session, room, after } => asked(session, 0, Wanted::SyncChat { room, after }),
+            ServerEvent::ChangeChat { session, reference, room, target, text } => {
+                asked(session, reference, Wanted::ChangeChat { room, target, text: text.map(Into::into) })
+            }
+            ServerEvent::ReadHistory { session, page } | ServerEvent::SearchChat { session, page, .. } => {
+                asked(session, u64::from(page.request), Wanted::ReadHistory { page })
+            }
+            ServerEvent::MarkRead { session, .. } => asked(session, 0, Wanted::MarkRead),
+            ServerEvent::AskUnread { session, request } => asked(session, u64::from(request), Wanted::MarkRead),
             ServerEvent::StoreDirect { session, reference, to, sealed } => {
                 asked(session, reference, Wanted::StoreDirect { to: to.into(), sealed: sealed.into() })
             }
@@ -125,6 +136,7 @@ pub enum Note {
     Participant(Seen),
     Gone { room: RoomId, slot: Slot },
     Chat { room: RoomId, id: u64, author: String, text: String },
+    Changed { room: RoomId, id: u64, target: u64, text: Option<String> },
     Direct { id: u64, from: String, text: Option<String> },
     Frame { room: RoomId, slot: Slot, track: TrackId, frame: u32, bytes: Vec<u8> },
     Strip { room: RoomId, slot: Slot, track: TrackId, frame: u32, index: u16, bytes: Vec<u8> },
@@ -190,6 +202,9 @@ impl ClientOutput for ClientDeeds {
             ClientEvent::ParticipantGone { room, slot, .. } => Note::Gone { room, slot },
             ClientEvent::Chat { room, id, author, text, .. } => {
                 Note::Chat { room, id, author: author.into(), text: text.into() }
+            }
+            ClientEvent::ChatChanged { room, id, target, text, .. } => {
+                Note::Changed { room, id, target, text: text.map(str::to_string) }
             }
             ClientEvent::Direct { id, from, text, .. } => {
                 Note::Direct { id, from: from.into(), text: text.map(str::to_string) }

@@ -299,6 +299,9 @@ impl World<'_> {
             Done::ChatStored { session, reference, room, id, chat, is_new } => {
                 machine.chat_stored(session, &chat.stored(reference, room, id, is_new), &mut deeds);
             }
+            Done::ChatChanged { session, reference, room, id, change, is_new } => {
+                machine.chat_changed(session, &change.change(reference, room, id, is_new), &mut deeds);
+            }
             Done::DirectStored { session, reference, to, frame, is_new } => {
                 machine.direct_stored(session, reference, &to, &read_server(&frame), is_new, &mut deeds);
             }

@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use hph_core::endpoint::server::{OpenRoom, StoredChat};
+use hph_core::endpoint::server::{OpenRoom, StoredChange, StoredChat};
 use hph_core::id::{RoomId, SessionId};
 use hph_core::wire::control::{DevicePublic, Refusal, ServerMessage};
 
 use super::output::{Frame, Request, Wanted, server_frame};
 
-/// A stored chat message.
+/// A stored chat message, or a change of one.
 #[derive(Clone, Debug)]
 pub struct Chat {
     reference: u64,
     /// Its author's login name.
     pub author: String,
-    /// Its text.
-    pub text: String,
+    /// All texts that it had, the present one last; none once it was taken back. Of a change: what it made.
+    pub texts: Vec<Option<String>>,
+    /// Of a change: which message.
+    pub target: Option<u64>,
     time_ms: u64,
 }
 
@@ -58,6 +60,7 @@ pub enum Done {
     RoomOpened { session: SessionId, request: u32, room: (RoomId, String, u64), how: OpenRoom },
     Refused { session: SessionId, number: u64, reason: Refusal },
     ChatStored { session: SessionId, reference: u64, room: RoomId, id: u64, chat: Chat, is_new: bool },
+    ChatChanged { session: SessionId, reference: u64, room: RoomId, id: u64, change: Chat, is_new: bool },
     DirectStored { session: SessionId, reference: u64, to: String, frame: Frame, is_new: bool },
     Say { session: SessionId, frames: Vec<Frame> },
 }
@@ -100,6 +103,14 @@ impl Store {
             }),
             Wanted::StoreChat { room, text } => self.store_chat(session, number, asker, *room, text, time_ms),
             Wanted::SyncChat { room, after } => Ok(Done::Say { session, frames: self.chats_after(*room, *after) }),
+            Wanted::ChangeChat { room, target, text } => {
+                self.change_chat(request, asker, *room, (*target, text.clone()), time_ms)
+            }
+            Wanted::ReadHistory { page } => {
+                let end = ServerMessage::ChatFoundAll { request: page.request, room: page.room, before: 0 };
+                Ok(Done::Say { session, frames: vec![server_frame(&end)] })
+            }
+            Wanted::MarkRead => Ok(Done::Say { session, frames: Vec::new() }),
             Wanted::StoreDirect { to, sealed } => self.store_direct(session, number, asker, to, sealed, time_ms),
             Wanted::SyncDirect { after } => {
                 Ok(Done::Say { session, frames: self.directs_after(&asker.username, *after) })
@@ -141,11 +152,43 @@ impl Store {
         let is_it = |chat: &Chat| chat.reference == reference && chat.author == asker.username;
         let known = stored.chats.iter().position(is_it);
         let index = known.unwrap_or_else(|| {
-            stored.chats.push(Chat { reference, author: asker.username.clone(), text: text.into(), time_ms });
+            let (author, texts) = (asker.username.clone(), vec![Some(text.into())]);
+            stored.chats.push(Chat { reference, author, texts, target: None, time_ms });
             stored.chats.len() - 1
         });
         let chat = stored.chats[index].clone();
         Ok(Done::ChatStored { session, reference, room, id: index as u64 + 1, chat, is_new: known.is_none() })
+    }
+
+    /// Changes a message of the asker's own, or takes it back.
+    fn change_chat(
+        &mut self,
+        request: &Request,
+        asker: &Asker,
+        room: RoomId,
+        (target, text): (u64, Option<String>),
+        time_ms: u64,
+    ) -> Result<Done, Refusal> {
+        let Request { session, number: reference, .. } = *request;
+        let history_max = self.history_max;
+        let stored = self.rooms.iter_mut().find(|stored| stored.id == room).ok_or(Refusal::NoSuchRoom)?;
+        let is_it = |chat: &Chat| chat.reference == reference && chat.author == asker.username;
+        if let Some(index) = stored.chats.iter().position(is_it) {
+            let change = stored.chats[index].clone();
+            return Ok(Done::ChatChanged { session, reference, room, id: index as u64 + 1, change, is_new: false });
+        }
+        let oldest = (stored.chats.len() as u64).saturating_sub(history_max) + 1;
+        let index = (target as usize).checked_sub(1).filter(|_| target >= oldest).ok_or(Refusal::NoSuchMessage)?;
+        let is_there = |chat: &&mut Chat| chat.target.is_none() && chat.text().is_some();
+        let message = stored.chats.get_mut(index).filter(is_there).ok_or(Refusal::NoSuchMessage)?;
+        if message.author != asker.username {
+            return Err(Refusal::Forbidden);
+        }
+        message.texts.push(text.clone());
+        let author = asker.username.clone();
+        let change = Chat { reference, author, texts: vec![text], target: Some(target), time_ms };
+        stored.chats.push(change.clone());
+        Ok(Done::ChatChanged { session, reference, room, id: stored.chats.len() as u64, change, is_new: true })
     }
 
     fn chats_after(&self, room: RoomId, after: u64) -> Vec<Frame> {
@@ -153,7 +196,7 @@ impl Store {
         let oldest = (stored.chats.len() as u64).saturating_sub(self.history_max) + 1;
         let from = (after + 1 < oldest).then(|| server_frame(&ServerMessage::ChatFrom { room, oldest }));
         let chats = (1..).zip(&stored.chats).filter(|(id, _)| *id > after && *id >= oldest);
-        from.into_iter().chain(chats.map(|(id, chat)| chat_frame(room, id, chat))).collect()
+        from.into_iter().chain(chats.map(|(id, chat)| chat_frame(stored, id, chat))).collect()
     }
 
     fn store_direct(
@@ -182,13 +225,25 @@ impl Store {
 
     fn directs_after(&self, username: &str, after: u64) -> Vec<Frame> {
         let directs = self.directs.get(username).map(Vec::as_slice).unwrap_or_default();
-        (1..).zip(directs).filter(|(id, _)| *id > after).map(|(id, direct)| direct_frame(id, direct)).collect()
+        // Nobody here ever says how far it has read.
+        let (after, from) = match after {
+            u64::MAX => (0, Some(server_frame(&ServerMessage::DirectFrom { oldest: 1 }))),
+            after => (after, None),
+        };
+        let later = (1..).zip(directs).filter(|(id, _)| *id > after).map(|(id, direct)| direct_frame(id, direct));
+        from.into_iter().chain(later).collect()
     }
 }
 
-fn chat_frame(room: RoomId, id: u64, chat: &Chat) -> Frame {
-    let Chat { author, text, time_ms, .. } = chat;
-    server_frame(&ServerMessage::Chat { room, id, author, display_name: author, time_ms: *time_ms, text })
+/// A message as it is now, or that it is different now.
+fn chat_frame(stored: &StoredRoom, id: u64, chat: &Chat) -> Frame {
+    let (room, author, time_ms) = (stored.id, chat.author.as_str(), chat.time_ms);
+    let target = chat.target.unwrap_or(id);
+    let text = stored.chats.get(target as usize - 1).and_then(Chat::text);
+    server_frame(&match (chat.target, text) {
+        (None, Some(text)) => ServerMessage::Chat { room, id, author, display_name: author, time_ms, text },
+        _ => ServerMessage::ChatChanged { room, id, target, author, time_ms, text },
+    })
 }
 
 fn direct_frame(id: u64, direct: &Direct) -> Frame {
@@ -197,9 +252,22 @@ fn direct_frame(id: u64, direct: &Direct) -> Frame {
 }
 
 impl Chat {
+    /// The text that it has now; none if it was taken back.
+    pub fn text(&self) -> Option<&str> {
+        self.texts.last()?.as_deref()
+    }
+
     /// As the machine wants it told.
     pub fn stored(&self, reference: u64, room: RoomId, id: u64, is_new: bool) -> StoredChat<'_> {
-        let Self { author, text, time_ms, .. } = self;
+        let Self { author, time_ms, .. } = self;
+        // Taken back before its resend was answered: that is told to nobody.
+        let text = self.text().unwrap_or("gone");
         StoredChat { reference, room, id, author, display_name: author, time_ms: *time_ms, text, is_new }
+    }
+
+    /// As the machine wants it told, of a change.
+    pub fn change(&self, reference: u64, room: RoomId, id: u64, is_new: bool) -> StoredChange<'_> {
+        let (author, time_ms, text) = (self.author.as_str(), self.time_ms, self.text());
+        StoredChange { reference, room, id, target: self.target.unwrap_or(id), author, time_ms, text, is_new }
     }
 }

@@ -1,6 +1,6 @@
 //! The program `hph`, as other programs run it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -48,6 +48,16 @@ impl Hph {
     /// If it can't be started.
     pub fn start_typing(arguments: &[&str]) -> Self {
         Self::spawn(arguments, Stdio::piped())
+    }
+
+    /// Starts it as [`Self::start`] does, with these lines on its standard input.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn start_with_lines(arguments: &[&str], lines: &str) -> Self {
+        let mut input = tempfile::tempfile().expect("a file for the lines");
+        input.write_all(lines.as_bytes()).and_then(|()| input.rewind()).expect("written");
+        Self::spawn(arguments, Stdio::from(input))
     }
 
     fn spawn(arguments: &[&str], input: Stdio) -> Self {

@@ -46,13 +46,21 @@ impl ClientMachine<'_> {
                     out.event(ClientEvent::Chat { room, id, author, display_name, time_ms, text });
                 }
             }
+            M::ChatChanged { room, id, target, author, time_ms, text } => {
+                if self.is_next_chat(now, room, id, out) {
+                    out.event(ClientEvent::ChatChanged { room, id, target, author, time_ms, text });
+                }
+            }
             M::ChatFrom { room, oldest } => {
                 if let Some(chat) = self.room_mut(room).and_then(|room| room.chat.as_mut()) {
                     chat.skip_to(oldest);
                 }
             }
             M::Direct { .. } => self.handle_direct(now, message, out),
-            M::DirectFrom { oldest } => self.directs.skip_to(oldest),
+            M::DirectFrom { oldest } => {
+                self.directs.skip_to(oldest);
+                self.knows_directs = true;
+            }
             M::Refused { .. } => self.handle_refused(now, message, out),
             _ => out.event(ClientEvent::Said(message)),
         }

@@ -79,10 +79,12 @@ impl ClientMachine<'_> {
         let ServerMessage::Direct { id, from, ref device, time_ms, sealed } = *message else { return };
         if !self.directs.is_next(now, id) {
             if let Some(after) = self.directs.after_gap(now) {
+                let after = self.directs_after(after);
                 out.control(&ClientMessage::SyncDirect { after });
             }
             return;
         }
+        self.knows_directs = true;
         let mut plain = [0; CHAT_TEXT_MAX_BYTES];
         let text = match self.open_direct(from, device, sealed, &mut plain) {
             Some((reference, text)) if self.direct_seen.is_new(reference) => Some(text),

@@ -106,6 +106,22 @@ pub enum ClientEvent<'a> {
         /// The text.
         text: &'a str,
     },
+    /// A message of a room is different now. Changes are numbered in one row with the room's messages, and come in order
+    /// and once.
+    ChatChanged {
+        /// Which room.
+        room: RoomId,
+        /// The change's number.
+        id: u64,
+        /// Which message; `id` itself for one that was taken back before we saw it. It may be older than all we have.
+        target: u64,
+        /// Login name of whoever changed it.
+        author: &'a str,
+        /// When the change was stored, in milliseconds since 1970.
+        time_ms: u64,
+        /// The text that it has now; none if it was taken back.
+        text: Option<&'a str>,
+    },
     /// The next direct message, in order and once.
     Direct {
         /// Its number.
@@ -213,6 +229,8 @@ pub struct ClientMachine<'a> {
     is_lobby_wanted: bool,
     announce_at: Option<Instant>,
     directs: Catcher,
+    /// Whether we know where our direct messages begin. Before that the server says where we stopped reading.
+    knows_directs: bool,
     direct_seen: direct::SeenReferences,
     drops: DropCounters,
     resent: u64,
@@ -232,6 +250,7 @@ impl<'a> ClientMachine<'a> {
             is_lobby_wanted: false,
             announce_at: None,
             directs: Catcher::default(),
+            knows_directs: false,
             direct_seen: direct::SeenReferences::default(),
             drops: DropCounters::default(),
             resent: 0,
@@ -254,7 +273,8 @@ impl<'a> ClientMachine<'a> {
         if self.is_lobby_wanted {
             out.control(&ClientMessage::WatchLobby { is_on: true });
         }
-        out.control(&ClientMessage::SyncDirect { after: self.directs.ask_at(now) });
+        let after = self.directs.ask_at(now);
+        out.control(&ClientMessage::SyncDirect { after: self.directs_after(after) });
         for room in self.rooms.iter_mut().filter_map(|place| place.room_mut()) {
             room.forget_members(&mut self.incoming);
             room.join_asked_at = None;
@@ -288,6 +308,17 @@ impl<'a> ClientMachine<'a> {
         let reassembly = self.incoming.reassembler.poll_timeout().unwrap_or(Instant::NEVER);
         let link = self.link.as_ref().map_or(Instant::NEVER, Link::poll_timeout);
         reassembly.min(link).min(self.poll_keys()).min(self.held.poll_timeout()).min(self.poll_repair())
+    }
+
+    /// Asks for all direct messages that the server keeps, and not only for those that were not read on any device; also
+    /// after the next sign-in.
+    pub fn want_all_directs(&mut self, now: Instant, out: &mut impl ClientOutput) {
+        self.directs = Catcher::default();
+        self.direct_seen = direct::SeenReferences::default();
+        self.knows_directs = true;
+        if self.link.is_some() {
+            out.control(&ClientMessage::SyncDirect { after: self.directs.ask_at(now) });
+        }
     }
 
     /// Push the lobby to us, or stop.

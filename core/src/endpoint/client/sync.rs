@@ -61,13 +61,22 @@ impl Catcher {
     }
 }
 
+/// In place of a number: after the last direct message that was read, on whatever device.
+pub(crate) const AFTER_READ: u64 = u64::MAX;
+
 impl ClientMachine<'_> {
+    /// After which direct message to ask, where `after` is the last that we had ourselves.
+    pub(super) const fn directs_after(&self, after: u64) -> u64 {
+        if self.knows_directs { after } else { AFTER_READ }
+    }
+
     /// Asks for messages that should have come by now.
     pub(super) fn drive_sync(&mut self, now: Instant, out: &mut impl ClientOutput) {
         if self.link.is_none() {
             return;
         }
         if let Some(after) = self.directs.ask(now, RETRY_INTERVAL) {
+            let after = self.directs_after(after);
             out.control(&ClientMessage::SyncDirect { after });
         }
         for room in self.rooms.iter_mut().filter_map(|place| place.room_mut()).filter(|room| room.is_joined()) {

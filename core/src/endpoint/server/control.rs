@@ -8,27 +8,6 @@ use crate::id::{RoomId, SessionId, Slot};
 use crate::time::Instant;
 use crate::wire::control::{ClientMessage, LeaveReason, Refusal, ServerMessage, SignOutReason};
 
-/// A message that the driver has stored.
-#[derive(Clone, Copy, Debug)]
-pub struct StoredChat<'a> {
-    /// Its reference, to tell the author.
-    pub reference: u64,
-    /// Its room.
-    pub room: RoomId,
-    /// Its number in the room.
-    pub id: u64,
-    /// Login name of the author.
-    pub author: &'a str,
-    /// The author's name to show.
-    pub display_name: &'a str,
-    /// When it was stored, in milliseconds since 1970.
-    pub time_ms: u64,
-    /// The text.
-    pub text: &'a str,
-    /// False for a resend of a message that was stored before: it is acknowledged again, not shown again.
-    pub is_new: bool,
-}
-
 impl ServerMachine<'_> {
     /// Handles one message of a signed-in client. A message that is not allowed changes nothing and is refused by name.
     pub fn handle_control(
@@ -41,7 +20,7 @@ impl ServerMachine<'_> {
         let Some(session) = self.session_mut(from) else { return };
         session.last_heard = now;
         let request = request_number(message);
-        let is_chat = matches!(message, ClientMessage::SendChat { .. } | ClientMessage::SendDirect { .. });
+        let is_chat = costs_the_store(message);
         let may_go_on = session.controls.take(now) && (!is_chat || session.chats.take(now)) || ends_something(message);
         let result = if may_go_on { self.obey(now, from, message, out) } else { Err(Refusal::TooFast) };
         if let Err(reason) = result {
@@ -111,6 +90,12 @@ impl ServerMachine<'_> {
                 self.membership(from, room)?;
                 out.event(ServerEvent::SyncChat { session: from, room, after });
             }
+            M::EditChat { .. }
+            | M::DeleteChat { .. }
+            | M::ReadHistory { .. }
+            | M::SearchChat { .. }
+            | M::MarkRead { .. }
+            | M::AskUnread { .. } => self.obey_chat(from, message, out)?,
             M::SendDirect { reference, to, sealed } => {
                 out.event(ServerEvent::StoreDirect { session: from, reference, to, sealed });
             }
@@ -154,44 +139,6 @@ impl ServerMachine<'_> {
     pub fn refuse(&mut self, session: SessionId, request: u64, reason: Refusal, out: &mut impl ServerOutput) {
         if self.session(session).is_some() {
             out.control(session, &ServerMessage::Refused { request, reason, retry_after_s: 0 });
-        }
-    }
-
-    /// The driver stored a message: tell its author, and everybody in the room if it is new.
-    pub fn chat_stored(&mut self, author: SessionId, chat: &StoredChat<'_>, out: &mut impl ServerOutput) {
-        let StoredChat { reference, room, id, author: login, display_name, time_ms, text, is_new } = *chat;
-        if self.session(author).is_some() {
-            out.control(author, &ServerMessage::ChatStored { reference, room, id, time_ms });
-        }
-        let Some(index) = self.room_index(room).filter(|_| is_new) else { return };
-        if let Some(room) = self.room_at_mut(index) {
-            room.chat_latest = room.chat_latest.max(id);
-        }
-        let message = ServerMessage::Chat { room, id, author: login, display_name, time_ms, text };
-        let Some(room) = self.room_at(index) else { return };
-        for (_, participant) in room.participants() {
-            if let Some(to) = self.session_at(participant.session) {
-                out.control(to, &message);
-            }
-        }
-    }
-
-    /// The driver stored a direct message: tell its author, and the receiver if it is new and they are here.
-    pub fn direct_stored(
-        &mut self,
-        author: SessionId,
-        reference: u64,
-        to: &str,
-        message: &ServerMessage<'_>,
-        is_new: bool,
-        out: &mut impl ServerOutput,
-    ) {
-        let ServerMessage::Direct { id, time_ms, .. } = *message else { return };
-        if self.session(author).is_some() {
-            out.control(author, &ServerMessage::DirectStored { reference, id, time_ms });
-        }
-        if let Some(receiver) = self.session_of(to).filter(|_| is_new) {
-            out.control(receiver, message);
         }
     }
 
@@ -251,7 +198,7 @@ impl ServerMachine<'_> {
         }
     }
 
-    fn membership(&self, from: SessionId, room: RoomId) -> Result<Membership, Refusal> {
+    pub(super) fn membership(&self, from: SessionId, room: RoomId) -> Result<Membership, Refusal> {
         let session = self.session(from).ok_or(Refusal::OutOfOrder)?;
         session.membership(room).copied().ok_or(Refusal::NotInRoom)
     }
@@ -277,6 +224,15 @@ impl ServerMachine<'_> {
     }
 }
 
+/// What makes the store write, or search: it has a rate of its own.
+const fn costs_the_store(message: &ClientMessage<'_>) -> bool {
+    use ClientMessage as M;
+    matches!(
+        message,
+        M::SendChat { .. } | M::SendDirect { .. } | M::EditChat { .. } | M::DeleteChat { .. } | M::SearchChat { .. }
+    )
+}
+
 /// What takes a client out of somewhere is never too much: who thinks that it has left must have.
 const fn ends_something(message: &ClientMessage<'_>) -> bool {
     match message {
@@ -294,8 +250,14 @@ fn request_number(message: &ClientMessage<'_>) -> u64 {
         | M::JoinRoom { request, .. }
         | M::JoinNamed { request, .. }
         | M::LookUp { request, .. }
+        | M::ReadHistory { request, .. }
+        | M::SearchChat { request, .. }
+        | M::AskUnread { request }
         | M::Call { request, .. } => u64::from(request),
-        M::SendChat { reference, .. } | M::SendDirect { reference, .. } => reference,
+        M::SendChat { reference, .. }
+        | M::SendDirect { reference, .. }
+        | M::EditChat { reference, .. }
+        | M::DeleteChat { reference, .. } => reference,
         _ => 0,
     }
 }

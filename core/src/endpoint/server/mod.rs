@@ -7,6 +7,7 @@
 //! by [`ServerEvent`] and is told the result.
 
 mod call;
+mod chat;
 mod control;
 mod lobby;
 mod media;
@@ -15,7 +16,7 @@ mod session;
 use heapless::String;
 
 pub use call::CallPlace;
-pub use control::StoredChat;
+pub use chat::{StoredChange, StoredChat};
 pub use media::REFRESH_INTERVAL;
 pub use session::{Identity, SessionPlace};
 
@@ -87,6 +88,53 @@ pub enum ServerEvent<'a> {
         /// The last that was received.
         after: u64,
     },
+    /// Change a stored message, or take it back, if it is the asker's own; then call [`ServerMachine::chat_changed`].
+    ChangeChat {
+        /// By whom.
+        session: SessionId,
+        /// Unique per author, among messages and changes.
+        reference: u64,
+        /// Where.
+        room: RoomId,
+        /// Which message.
+        target: u64,
+        /// Its new text; none to take it back.
+        text: Option<&'a str>,
+    },
+    /// Send older messages of a room to the session, as they are now.
+    ReadHistory {
+        /// To whom.
+        session: SessionId,
+        /// What is wanted.
+        page: HistoryPage,
+    },
+    /// Send the messages of a room that have these words to the session, as they are now.
+    SearchChat {
+        /// To whom.
+        session: SessionId,
+        /// Where, and how many.
+        page: HistoryPage,
+        /// The words.
+        words: &'a str,
+    },
+    /// Note how far somebody has read.
+    MarkRead {
+        /// Who.
+        session: SessionId,
+        /// Their login name: they may be gone when the driver comes to it.
+        username: &'a str,
+        /// Which room; 0: direct messages.
+        room: RoomId,
+        /// The last message that was read; for direct messages not yet compared with what there is.
+        id: u64,
+    },
+    /// Tell the session what it has not read.
+    AskUnread {
+        /// To whom.
+        session: SessionId,
+        /// The request's number.
+        request: u32,
+    },
     /// Store a direct message, then call [`ServerMachine::direct_stored`].
     StoreDirect {
         /// By whom.
@@ -114,6 +162,19 @@ pub enum ServerEvent<'a> {
         /// Login name.
         username: &'a str,
     },
+}
+
+/// Which of a room's messages are wanted, newest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryPage {
+    /// The request's number.
+    pub request: u32,
+    /// Which room.
+    pub room: RoomId,
+    /// Only messages before this one; 0: from the newest.
+    pub before: u64,
+    /// So many at most, 1 to [`crate::limits::CHAT_PAGE_MAX`].
+    pub count: u8,
 }
 
 /// What to do with a room that is asked for by name.

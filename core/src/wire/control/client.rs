@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::parts::{DevicePublic, TrackInfo};
 use crate::id::{CallId, RoomId, Slot, TrackId};
 use crate::limits::{
-    DIRECT_SEALED_MAX_BYTES, PBKDF2_ITERATIONS_MAX, PBKDF2_ITERATIONS_MIN, ROOM_PARTICIPANTS_MAX, TRACKS_MAX,
+    CHAT_PAGE_MAX, DIRECT_SEALED_MAX_BYTES, PBKDF2_ITERATIONS_MAX, PBKDF2_ITERATIONS_MIN, ROOM_PARTICIPANTS_MAX,
+    TRACKS_MAX,
 };
 use crate::wire::text;
 
@@ -226,6 +227,62 @@ pub enum ClientMessage<'a> {
         /// Which track.
         track: TrackId,
     },
+    /// Give a message of mine another text.
+    EditChat {
+        /// The same for every resend of this change; unique per author, among messages and changes.
+        reference: u64,
+        /// In which room.
+        room: RoomId,
+        /// Which message.
+        id: u64,
+        /// Its new text.
+        text: &'a str,
+    },
+    /// Take a message back: one of mine, or any in a room that I made.
+    DeleteChat {
+        /// As in [`Self::EditChat`].
+        reference: u64,
+        /// In which room.
+        room: RoomId,
+        /// Which message.
+        id: u64,
+    },
+    /// Show me older messages of a room, newest first.
+    ReadHistory {
+        /// Echoed in the answers.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Only messages before this one; 0: from the newest.
+        before: u64,
+        /// So many at most: 1 to [`CHAT_PAGE_MAX`].
+        count: u8,
+    },
+    /// Show me the messages of a room that have all these words, newest first.
+    SearchChat {
+        /// Echoed in the answers.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Only messages before this one; 0: from the newest.
+        before: u64,
+        /// So many at most: 1 to [`CHAT_PAGE_MAX`].
+        count: u8,
+        /// The words; those in quotation marks stand together in this order.
+        words: &'a str,
+    },
+    /// I have read up to this message, on whatever device.
+    MarkRead {
+        /// Which room; 0: my direct messages.
+        room: RoomId,
+        /// The last message that was read.
+        id: u64,
+    },
+    /// What have I not read?
+    AskUnread {
+        /// Echoed in the answers.
+        request: u32,
+    },
 }
 
 impl ClientMessage<'_> {
@@ -258,7 +315,9 @@ impl ClientMessage<'_> {
             }
             Self::SenderKey { slot, wrap, .. } => is_slot(slot) && wrap.len() == 80,
             Self::RequestKey { slot, .. } => is_slot(slot),
-            Self::SendChat { text, .. } => text::is_chat_text(text),
+            Self::SendChat { text, .. } | Self::EditChat { text, .. } => text::is_chat_text(text),
+            Self::ReadHistory { count, .. } => is_page(count),
+            Self::SearchChat { count, words, .. } => is_page(count) && text::is_search_text(words),
             Self::SendDirect { to, sealed, .. } => {
                 text::is_username(to) && !sealed.is_empty() && sealed.len() <= DIRECT_SEALED_MAX_BYTES
             }
@@ -270,11 +329,18 @@ impl ClientMessage<'_> {
             | Self::LeaveRoom { .. }
             | Self::SyncChat { .. }
             | Self::SyncDirect { .. }
+            | Self::DeleteChat { .. }
+            | Self::MarkRead { .. }
+            | Self::AskUnread { .. }
             | Self::AnswerCall { .. }
             | Self::CancelCall { .. }
             | Self::KeepAlive => true,
         }
     }
+}
+
+fn is_page(count: u8) -> bool {
+    (1..=CHAT_PAGE_MAX).contains(&count)
 }
 
 fn is_slot(slot: Slot) -> bool {

@@ -7,9 +7,9 @@ use crate::error::{Full, Malformed};
 use crate::limits::CONTROL_LENGTH_BYTES;
 
 /// How many client messages this version numbers.
-const CLIENT_KINDS: u32 = 26;
+const CLIENT_KINDS: u32 = 32;
 /// How many server messages this version numbers.
-const SERVER_KINDS: u32 = 31;
+const SERVER_KINDS: u32 = 36;
 
 /// A message, or the number of one that only a newer version knows and that is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +142,7 @@ impl<'a> FrameReader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{RoomId, Slot, TrackId};
+    use crate::id::RoomId;
 
     const CHAT: ClientMessage<'static> =
         ClientMessage::SendChat { reference: 7, room: RoomId(3), text: "Chào Hường" };
@@ -150,10 +150,9 @@ mod tests {
     #[test]
     fn the_number_of_kinds_is_that_of_the_last_message() {
         let mut out = [0; 64];
-        let last = ClientMessage::RequestRefresh { room: RoomId(1), slot: Slot(0), track: TrackId::CAMERA };
-        emit_client(&last, &mut out).unwrap();
+        emit_client(&ClientMessage::AskUnread { request: 1 }, &mut out).unwrap();
         assert_eq!(u32::from(out[4]) + 1, CLIENT_KINDS);
-        emit_server(&ServerMessage::ActiveSpeaker { room: RoomId(1), slot: None }, &mut out).unwrap();
+        emit_server(&ServerMessage::UnreadAll { request: 1 }, &mut out).unwrap();
         assert_eq!(u32::from(out[4]) + 1, SERVER_KINDS);
     }
 

@@ -115,11 +115,15 @@ pub enum Refusal {
     Storage,
     /// There is no such call, or it is over.
     NoSuchCall,
+    /// There is no such message, or it is no longer kept.
+    NoSuchMessage,
+    /// Others may do that, this person may not.
+    Forbidden,
 }
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Version,
         Self::Invalid,
         Self::OutOfOrder,
@@ -138,6 +142,8 @@ impl Refusal {
         Self::ServerFull,
         Self::Storage,
         Self::NoSuchCall,
+        Self::NoSuchMessage,
+        Self::Forbidden,
     ];
 
     /// A short stable code for scripts and logs.
@@ -161,6 +167,8 @@ impl Refusal {
             Self::ServerFull => "server_full",
             Self::Storage => "storage",
             Self::NoSuchCall => "no_such_call",
+            Self::NoSuchMessage => "no_such_message",
+            Self::Forbidden => "forbidden",
         }
     }
 }

@@ -272,6 +272,70 @@ pub enum ServerMessage<'a> {
         /// Whoever does, or did last.
         slot: Option<Slot>,
     },
+    /// A message of a room was changed, or taken back. Changes are numbered in one row with the room's messages.
+    ChatChanged {
+        /// Which room.
+        room: RoomId,
+        /// The change's number there.
+        id: u64,
+        /// Which message; `id` itself for one that was taken back before this receiver saw it.
+        target: u64,
+        /// Login name of whoever changed it.
+        author: &'a str,
+        /// When the server stored the change. **Units:** milliseconds since 1970.
+        time_ms: u64,
+        /// The text that it has now; none if it was taken back.
+        text: Option<&'a str>,
+    },
+    /// A message that [`ClientMessage::ReadHistory`](super::ClientMessage::ReadHistory) or
+    /// [`ClientMessage::SearchChat`](super::ClientMessage::SearchChat) asked for, as it is now.
+    ChatFound {
+        /// Echo.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Its number there.
+        id: u64,
+        /// Login name of the author.
+        author: &'a str,
+        /// The author's name to show, of that time.
+        display_name: &'a str,
+        /// When the server stored it. **Units:** milliseconds since 1970.
+        time_ms: u64,
+        /// When it was changed last, 0 if never. **Units:** milliseconds since 1970.
+        edited_ms: u64,
+        /// The text; none if it was taken back.
+        text: Option<&'a str>,
+    },
+    /// That was all that was asked for.
+    ChatFoundAll {
+        /// Echo.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// What to ask for next as `before`; 0 if there is nothing older.
+        before: u64,
+    },
+    /// How far a room was read, or the direct messages were.
+    Unread {
+        /// Echo.
+        request: u32,
+        /// Which room; 0: direct messages.
+        room: RoomId,
+        /// Its name; empty for direct messages.
+        name: &'a str,
+        /// The last message that was read.
+        read: u64,
+        /// The newest message or change, 0 if there is none.
+        latest: u64,
+        /// Messages of others behind `read`, at most 1000.
+        unread: u32,
+    },
+    /// Everything that is not read was told.
+    UnreadAll {
+        /// Echo.
+        request: u32,
+    },
 }
 
 impl ServerMessage<'_> {
@@ -304,6 +368,11 @@ impl ServerMessage<'_> {
             Self::Chat { author, display_name, text, .. } => {
                 text::is_username(author) && text::is_display_name(display_name) && text::is_chat_text(text)
             }
+            Self::ChatChanged { author, text, .. } => text::is_username(author) && text.is_none_or(text::is_chat_text),
+            Self::ChatFound { author, display_name, text, .. } => {
+                text::is_username(author) && text::is_display_name(display_name) && text.is_none_or(text::is_chat_text)
+            }
+            Self::Unread { name, .. } => name.is_empty() || text::is_room_name(name),
             Self::Direct { from, sealed, .. } => text::is_username(from) && sealed.len() <= DIRECT_SEALED_MAX_BYTES,
             Self::Ringing { from, display_name, name, .. } => {
                 text::is_username(from) && text::is_display_name(display_name) && text::is_room_name(name)
@@ -318,6 +387,8 @@ impl ServerMessage<'_> {
             | Self::Left { .. }
             | Self::ChatStored { .. }
             | Self::ChatFrom { .. }
+            | Self::ChatFoundAll { .. }
+            | Self::UnreadAll { .. }
             | Self::DirectStored { .. }
             | Self::DirectFrom { .. }
             | Self::CallState { .. }

@@ -56,7 +56,7 @@ impl Table {
         ));
         let last = people.iter().flat_map(|person| person.view.rooms.values().flat_map(|room| room.chat.last()));
         if let Some(line) = last.max_by_key(|line| line.time_ms) {
-            lines.push(format!("        {}: {}", line.display_name, line.text));
+            lines.push(format!("        {}: {}", line.display_name, line.text.as_deref().unwrap_or("…")));
         }
         self.print(&lines);
     }

@@ -10,10 +10,14 @@ use super::line::{COMMANDS, Line};
 use super::summary::voice_rows;
 use super::{Meeting, Wanted};
 use crate::exit::Exit;
+use crate::history;
 use crate::lang::{self, Phrase};
 use crate::object::track_name;
 use crate::show;
 use crate::text::{one_row, person};
+
+/// Messages that a search shows.
+const HITS: u32 = 20;
 
 impl Meeting<'_> {
     /// Does what a line says; how to end if it says so.
@@ -30,6 +34,19 @@ impl Meeting<'_> {
             Line::PushToTalk(is_held) => self.session.voice().hold_key(is_held),
             Line::Volume { who, percent } => self.set_volume(&who, percent),
             Line::Screen(is_on) => self.switch(TrackId::SCREEN, is_on),
+            Line::History(count) => self.look_up(None, count),
+            Line::Search(words) => self.look_up(Some(words), HITS),
+            Line::Unread => self.desk.ask_unread(&mut self.session),
+            Line::Edit { id, text } => {
+                if let Some((room, id)) = self.own_message_or_say(id) {
+                    self.post(text, |reference, text| Command::EditChat { reference, room, id, text });
+                }
+            }
+            Line::Delete(id) => {
+                if let Some((room, id)) = self.own_message_or_say(id) {
+                    self.send_message(|reference| Command::DeleteChat { reference, room, id });
+                }
+            }
             Line::Direct { to, text } => {
                 if let Some(to) = self.resolve(&to) {
                     self.post(text, |reference, text| Command::Direct { reference, to, text });
@@ -88,12 +105,35 @@ impl Meeting<'_> {
         if !is_chat_text(&text) {
             return self.tell(&lang::TOO_LONG);
         }
+        self.send_message(|reference| command(reference, text));
+    }
+
+    fn send_message(&mut self, command: impl FnOnce(u64) -> Command) {
         let reference = new_reference();
-        if self.session.engine.send(command(reference, text)) {
-            self.pending.insert(reference);
+        let command = command(reference);
+        let is_message = matches!(command, Command::Chat { .. });
+        if self.session.engine.send(command) {
+            self.pending.add(reference, is_message);
         } else {
             self.tell(&lang::BUSY);
         }
+    }
+
+    /// Shows older messages of the current room.
+    fn look_up(&mut self, words: Option<String>, count: u32) {
+        if let Some(room) = self.current_or_say() {
+            self.desk.ask(history::Wanted { room, words, before: None, count }, &mut self.session);
+        }
+    }
+
+    /// A message of the current room: that of this number, or our last one.
+    fn own_message_or_say(&self, id: Option<u64>) -> Option<(RoomId, u64)> {
+        let room = self.current_or_say()?;
+        let found = self.pending.own_message(&self.session, room, id);
+        if found.is_none() {
+            self.tell(&lang::NO_OWN_MESSAGE);
+        }
+        found.map(|id| (room, id))
     }
 
     /// Takes a call and goes where it leads.

@@ -20,6 +20,21 @@ pub enum Line {
     },
     /// Share the screen, or stop that.
     Screen(bool),
+    /// Show so many older messages.
+    History(u32),
+    /// Search the current room.
+    Search(String),
+    /// Give a message another text: that of this number, or the last of one's own.
+    Edit {
+        /// Which.
+        id: Option<u64>,
+        /// Its new text.
+        text: String,
+    },
+    /// Take a message back: that of this number, or the last of one's own.
+    Delete(Option<u64>),
+    /// What is not read.
+    Unread,
     /// A direct message.
     Direct {
         /// Login name or name to show.
@@ -62,12 +77,17 @@ pub enum Line {
 }
 
 /// Every command with its arguments.
-pub const COMMANDS: [&str; 20] = [
+pub const COMMANDS: [&str; 25] = [
     "/mic on|off",
     "/cam on|off",
     "/ptt on|off",
     "/volume USER PERCENT",
     "/screen on|off",
+    "/history [COUNT]",
+    "/search WORDS",
+    "/edit [#ID] TEXT",
+    "/delete [#ID]",
+    "/unread",
     "/msg USER TEXT",
     "/call USER",
     "/hangup",
@@ -86,6 +106,11 @@ pub const COMMANDS: [&str; 20] = [
 ];
 
 impl Line {
+    /// Whether it is about what was said before: then it waits until all of that is stored.
+    pub const fn looks_back(&self) -> bool {
+        matches!(self, Self::History(_) | Self::Search(_) | Self::Edit { id: None, .. } | Self::Delete(None))
+    }
+
     /// Reads a line; none if it is empty. Two slashes begin a message with one.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -104,6 +129,11 @@ impl Line {
             "ptt" | "t" => switch(rest).map_or(Self::Incomplete("/ptt on|off"), Self::PushToTalk),
             "volume" | "vol" => volume(rest).unwrap_or(Self::Incomplete("/volume USER PERCENT")),
             "screen" | "share" => switch(rest).map_or(Self::Incomplete("/screen on|off"), Self::Screen),
+            "history" | "h" => count(rest).map_or(Self::Incomplete("/history [COUNT]"), Self::History),
+            "search" | "s" => named(rest, Self::Search, "/search WORDS"),
+            "edit" | "e" => edit(rest).unwrap_or(Self::Incomplete("/edit [#ID] TEXT")),
+            "delete" => delete(rest).unwrap_or(Self::Incomplete("/delete [#ID]")),
+            "unread" => Self::Unread,
             "msg" | "dm" => direct(rest).unwrap_or(Self::Incomplete("/msg USER TEXT")),
             "call" => named(rest, Self::Call, "/call USER"),
             "hangup" => Self::HangUp,
@@ -130,6 +160,28 @@ fn switch(text: &str) -> Option<bool> {
         "off" | "tắt" => Some(false),
         _ => None,
     }
+}
+
+/// How many messages; some if it does not say.
+fn count(rest: &str) -> Option<u32> {
+    const COUNT: u32 = 20;
+    const COUNT_MAX: u32 = 10_000;
+    if rest.is_empty() { Some(COUNT) } else { rest.parse().ok().filter(|count| (1..=COUNT_MAX).contains(count)) }
+}
+
+/// `#7` is a message; without the sign it would be a text.
+fn message_id(text: &str) -> Option<u64> {
+    text.strip_prefix('#')?.parse().ok().filter(|id| *id > 0)
+}
+
+fn edit(rest: &str) -> Option<Line> {
+    let (first, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let (id, text) = if first.starts_with('#') { (Some(message_id(first)?), text.trim()) } else { (None, rest) };
+    (!text.is_empty()).then(|| Line::Edit { id, text: text.to_owned() })
+}
+
+fn delete(rest: &str) -> Option<Line> {
+    if rest.is_empty() { Some(Line::Delete(None)) } else { message_id(rest).map(|id| Line::Delete(Some(id))) }
 }
 
 /// A person, whose name may have spaces, and a number.
@@ -182,6 +234,23 @@ mod tests {
         for text in ["/msg", "/msg lan", "/msg \"lan chào", "/msg \"\" a"] {
             assert_eq!(Line::parse(text), Some(Line::Incomplete("/msg USER TEXT")), "{text}");
         }
+    }
+
+    #[test]
+    fn messages_are_named_by_number_or_are_the_last_of_ones_own() {
+        let edit = |id, text: &str| Some(Line::Edit { id, text: text.to_owned() });
+        assert_eq!(Line::parse("/edit #7 chào cả lớp"), edit(Some(7), "chào cả lớp"));
+        assert_eq!(Line::parse("/edit chào #7"), edit(None, "chào #7"));
+        for text in ["/edit", "/edit #7", "/edit #x chào", "/edit #0 a"] {
+            assert_eq!(Line::parse(text), Some(Line::Incomplete("/edit [#ID] TEXT")), "{text}");
+        }
+        assert_eq!(Line::parse("/delete"), Some(Line::Delete(None)));
+        assert_eq!(Line::parse("/delete #9"), Some(Line::Delete(Some(9))));
+        assert_eq!(Line::parse("/delete 9"), Some(Line::Incomplete("/delete [#ID]")));
+        assert_eq!(Line::parse("/history"), Some(Line::History(20)));
+        assert_eq!(Line::parse("/history 100"), Some(Line::History(100)));
+        assert_eq!(Line::parse("/history all"), Some(Line::Incomplete("/history [COUNT]")));
+        assert_eq!(Line::parse("/search \"giao thức\""), Some(Line::Search("\"giao thức\"".to_owned())));
     }
 
     #[test]

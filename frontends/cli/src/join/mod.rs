@@ -8,7 +8,7 @@ mod summary;
 mod trust;
 mod voice;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use hph_client::tiles::{Layout, Tiles};
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
+use crate::history::{Desk, Marks, Pending};
 use crate::identity::{Who, parse_target};
 use crate::lang;
 use crate::object::{object, track_name};
@@ -34,6 +35,7 @@ use crate::sources::{Size, Video, parse_codec, source_failure};
 use crate::text::parse_duration;
 pub use act::find_person;
 use devices::{Devices, Sources};
+pub use line::Line;
 use summary::{Counts, Totals};
 use trust::Comparison;
 use voice::VoiceArgs;
@@ -143,12 +145,16 @@ struct Meeting<'a> {
     /// Where typed messages go.
     current: Option<RoomId>,
     /// Messages that are not acknowledged.
-    pending: HashSet<u64>,
+    pending: Pending,
+    /// A line that was taken and waits for its turn.
+    held: Option<String>,
     my_calls: Vec<CallId>,
     /// The safety code that was shown last.
     comparison: Option<Comparison>,
     /// Keys that are not those that people had, and are not accepted.
     changed: BTreeMap<String, DevicePublic>,
+    desk: Desk,
+    marks: Marks,
     has_entered: bool,
     tiles: Tiles,
     totals: Totals,
@@ -199,10 +205,13 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
         wanted: wanted.collect(),
         devices: BTreeMap::new(),
         current: None,
-        pending: HashSet::new(),
+        pending: Pending::default(),
+        held: None,
         my_calls: Vec::new(),
         comparison: None,
         changed: BTreeMap::new(),
+        desk: Desk::default(),
+        marks: Marks::default(),
         has_entered: false,
         tiles: Tiles::new(args.view.into()),
         totals: Totals::default(),
@@ -234,9 +243,10 @@ impl Meeting<'_> {
         match self.session.next().await? {
             Input::Event(event) => {
                 self.take(&event)?;
+                self.desk.take(&event, &mut self.session);
                 self.lay_out(&event);
             }
-            Input::Line(text) => return Ok(self.obey(&text)),
+            Input::Line(text) => self.held = Some(text),
             // Somebody who types and presses Ctrl-D leaves; a pipe that ends has said all that it had to say.
             Input::LinesEnd if crate::terminal::is_interactive() => return Ok(Some(Exit::Ok)),
             Input::LinesEnd => {}
@@ -245,8 +255,12 @@ impl Meeting<'_> {
             Input::TimeUp => return Err(timed_out(ENTER_MAX, self.session.out)),
             Input::Tick => self.tick(),
         }
-        self.session.takes_lines = self.has_entered && self.pending.len() < PENDING_MAX;
-        Ok(None)
+        let looks_back = |text: &String| Line::parse(text).is_some_and(|line| line.looks_back());
+        let must_wait = !self.pending.is_empty() && self.held.as_ref().is_some_and(looks_back);
+        let exit = self.held.take_if(|_| !must_wait).and_then(|text| self.obey(&text));
+        let has_place = self.pending.len() < PENDING_MAX && self.held.is_none() && !self.desk.is_busy();
+        self.session.takes_lines = self.has_entered && has_place;
+        Ok(exit)
     }
 
     fn take(&mut self, event: &Event) -> Result<(), Failure> {
@@ -265,6 +279,7 @@ impl Meeting<'_> {
                     return Err(refused(hph_client::core::wire::control::Refusal::NoSuchRoom, self.session.out));
                 }
             }
+            Event::Refused { request, .. } if self.desk.is_refused(*request) => {}
             Event::Refused { request, reason } => {
                 let index = self.wanted.iter().position(|wanted| wanted.request == Some(*request));
                 if let Some(wanted) = index.map(|index| self.wanted.remove(index))
@@ -280,11 +295,14 @@ impl Meeting<'_> {
                 }
             }
             Event::Chat { .. } => self.counts.chats_received += 1,
-            Event::ChatStored { reference, .. } | Event::DirectStored { reference, .. } => {
-                self.counts.chats_stored += u64::from(self.pending.remove(reference));
+            Event::ChatStored { reference, room, id } => {
+                self.counts.chats_stored += u64::from(self.pending.stored(*reference, *room, *id));
+            }
+            Event::DirectStored { reference, .. } => {
+                self.counts.chats_stored += u64::from(self.pending.remove(*reference));
             }
             Event::MessageFailed { reference, .. } => {
-                self.counts.chats_failed += u64::from(self.pending.remove(reference));
+                self.counts.chats_failed += u64::from(self.pending.remove(*reference));
             }
             Event::Safety { room, safety } => self.tell_safety(*room, safety),
             Event::PersonKey { username, device, key } => self.note_key(username, device, *key),
@@ -380,6 +398,7 @@ impl Meeting<'_> {
                 out.data(told, || out.lang.fill(phrase, &[&name]));
             }
         }
+        self.marks.tell(&self.session);
         let figures = self.session.engine.figures();
         self.totals.take(&figures, &self.session.view);
         if let Some(room) = self.current.and_then(|room| self.session.view.rooms.get(&room)) {
@@ -397,6 +416,7 @@ impl Meeting<'_> {
                 self.close(room, track);
             }
         }
+        self.marks.tell(&self.session);
         self.session.takes_lines = false;
         self.session.set_deadline(Some(FLUSH_MAX));
         while lived.is_ok() && !self.pending.is_empty() {

@@ -250,7 +250,70 @@ pub enum Event {
         /// The text.
         text: String,
     },
-    /// Our message is stored.
+    /// A message of a room is different now.
+    ChatChanged {
+        /// Which room.
+        room: RoomId,
+        /// The change's number, in one row with the messages'.
+        id: u64,
+        /// Which message; `id` itself for one that was taken back before we saw it. It may be older than all we have.
+        target: u64,
+        /// Login name of whoever changed it.
+        author: String,
+        /// When, in milliseconds since 1970.
+        time_ms: u64,
+        /// The text that it has now; none if it was taken back.
+        text: Option<String>,
+    },
+    /// A message that was looked up, as it is now.
+    ChatFound {
+        /// The request.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Its number.
+        id: u64,
+        /// Login name of the author.
+        author: String,
+        /// The author's name to show.
+        display_name: String,
+        /// Milliseconds since 1970.
+        time_ms: u64,
+        /// When it was changed last, if ever. **Units:** milliseconds since 1970.
+        edited_ms: Option<u64>,
+        /// The text; none if it was taken back.
+        text: Option<String>,
+    },
+    /// That was all that was looked up.
+    ChatFoundAll {
+        /// The request.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// What to ask for next as `before`; 0 if there is nothing older.
+        before: u64,
+    },
+    /// What we have not read of a room, or of the direct messages.
+    Unread {
+        /// The request.
+        request: u32,
+        /// Which room; 0: direct messages.
+        room: RoomId,
+        /// Its name; empty for direct messages.
+        name: String,
+        /// The last message that was read.
+        read: u64,
+        /// The newest message or change, 0 if there is none.
+        latest: u64,
+        /// Messages of others behind `read`; 100 stands for more.
+        unread: u32,
+    },
+    /// Everything that is not read was told.
+    UnreadAll {
+        /// The request.
+        request: u32,
+    },
+    /// Our message is stored, or our change of one.
     ChatStored {
         /// Its reference.
         reference: u64,
@@ -358,6 +421,10 @@ pub(crate) fn translate(event: ClientEvent<'_>) -> Option<Event> {
             time_ms,
             text: text.to_owned(),
         },
+        C::ChatChanged { room, id, target, author, time_ms, text } => {
+            let (author, text) = (author.to_owned(), text.map(ToOwned::to_owned));
+            Event::ChatChanged { room, id, target, author, time_ms, text }
+        }
         C::DatagramsUp => Event::Datagrams { is_up: true },
         C::DatagramsLost => Event::Datagrams { is_up: false },
         // These need what is known of people.

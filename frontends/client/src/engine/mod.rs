@@ -142,6 +142,53 @@ pub enum Command {
         /// What.
         text: String,
     },
+    /// Give a message of ours another text.
+    EditChat {
+        /// Comes back in [`Event::ChatStored`] or [`Event::MessageFailed`].
+        reference: u64,
+        /// Where.
+        room: RoomId,
+        /// Which message.
+        id: u64,
+        /// Its new text.
+        text: String,
+    },
+    /// Take a message back: one of ours, or any in a room that we made.
+    DeleteChat {
+        /// As in [`Self::EditChat`].
+        reference: u64,
+        /// Where.
+        room: RoomId,
+        /// Which message.
+        id: u64,
+    },
+    /// Look up older messages of a room that we are in, newest first.
+    History {
+        /// Comes back in the answers. One look-up at a time: the server refuses a second one.
+        request: u32,
+        /// Where.
+        room: RoomId,
+        /// Only messages before this one; 0: from the newest.
+        before: u64,
+        /// So many at most, 1 to [`hph_core::limits::CHAT_PAGE_MAX`].
+        count: u8,
+        /// Only those with all these words, whatever their case and diacritics; those in quotation marks stand together.
+        words: Option<String>,
+    },
+    /// We have read up to this message, on whatever device.
+    MarkRead {
+        /// Which room; 0: direct messages.
+        room: RoomId,
+        /// Number of the last message.
+        id: u64,
+    },
+    /// Ask what we have not read.
+    Unread {
+        /// Comes back in the answers.
+        request: u32,
+    },
+    /// Ask for all direct messages that the server keeps, also those that were read before.
+    AllDirects,
     /// Say something to one person.
     Direct {
         /// Comes back in [`Event::DirectStored`] or [`Event::MessageFailed`].

@@ -11,10 +11,14 @@ const WAITING_MAX: usize = 512;
 /// A message that was refused for being too fast is sent again after this.
 const RETRY_AFTER: Duration = Duration::from_millis(1100);
 
-/// Where a message goes.
+/// Where a message goes, or which one is changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Room(RoomId),
+    /// A message of ours that gets another text.
+    Edit(RoomId, u64),
+    /// A message that is taken back; there is no text.
+    Delete(RoomId, u64),
     /// A person, and the number under which their keys were asked for.
     Person {
         username: String,
@@ -58,7 +62,7 @@ impl Outbox {
         let is_it = |message: &&mut Waiting| {
             let asked = match message.target {
                 Target::Person { request, .. } => u64::from(request),
-                Target::Room(_) => 0,
+                Target::Room(_) | Target::Edit(..) | Target::Delete(..) => 0,
             };
             message.reference == number || (asked != 0 && asked == number)
         };

@@ -133,6 +133,45 @@ fn chat_comes_once_in_order_and_what_is_missing_is_asked_for() {
 }
 
 #[test]
+fn changes_come_in_one_row_with_messages() {
+    let (mut machine, mut deeds, now) = alone(1);
+    let joined = ServerMessage::Joined { request: 1, room: ROOM, name: "x", slot: Slot(0), member: 1, chat_latest: 0 };
+    tell(&mut machine, &mut deeds, now, joined);
+    let change = |id| ServerMessage::ChatChanged { room: ROOM, id, target: 1, author: "binh", time_ms: 1, text: None };
+    tell(&mut machine, &mut deeds, now, chat(1));
+    let now = now + Duration::from_secs(1);
+    tell(&mut machine, &mut deeds, now, change(3));
+    assert_eq!(deeds.controls.last(), Some(&ClientMessage::SyncChat { room: ROOM, after: 1 }), "3 came before 2");
+    for message in [change(2), change(2), change(3)] {
+        tell(&mut machine, &mut deeds, now, message);
+    }
+    assert_eq!(count(&deeds.events, "ChatChanged"), 2);
+    tell(&mut machine, &mut deeds, now, chat(4));
+    assert_eq!(count(&deeds.events, "Chat {"), 2);
+}
+
+#[test]
+fn direct_messages_begin_where_they_were_read_unless_all_are_wanted() {
+    let (mut machine, mut deeds, now) = alone(1);
+    let asked = |deeds: &mut Deeds| {
+        std::mem::take(&mut deeds.controls).into_iter().rev().find_map(|message| match message {
+            ClientMessage::SyncDirect { after } => Some(after),
+            _ => None,
+        })
+    };
+    assert_eq!(asked(&mut deeds), Some(u64::MAX), "after the last that was read anywhere");
+    tell(&mut machine, &mut deeds, now, ServerMessage::DirectFrom { oldest: 8 });
+    machine.handle_disconnected();
+    machine.handle_signed_in(now, SessionId(6), "an.", &[2; 32], &mut deeds);
+    assert_eq!(asked(&mut deeds), Some(7), "where it stopped itself");
+    machine.want_all_directs(now, &mut deeds);
+    assert_eq!(asked(&mut deeds), Some(0));
+    machine.handle_disconnected();
+    machine.handle_signed_in(now, SessionId(7), "an.", &[3; 32], &mut deeds);
+    assert_eq!(asked(&mut deeds), Some(0));
+}
+
+#[test]
 fn a_direct_message_is_shown_once_however_often_it_comes() {
     let mut bench = Bench::new(&["an.", "binh"]);
     let device = |bench: &Bench, peer: usize| {

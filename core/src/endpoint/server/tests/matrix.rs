@@ -92,6 +92,13 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
         ),
         (M::SendChat { reference: 1, room, text: "x" }, inside(Asks("StoreChat"))),
         (M::SyncChat { room, after: 0 }, inside(Asks("SyncChat"))),
+        (M::EditChat { reference: 1, room, id: 1, text: "x" }, inside(Asks("ChangeChat"))),
+        (M::DeleteChat { reference: 1, room, id: 1 }, inside(Asks("ChangeChat"))),
+        (M::ReadHistory { request: 1, room, before: 0, count: 1 }, inside(Asks("ReadHistory"))),
+        (M::SearchChat { request: 1, room, before: 0, count: 1, words: "x" }, inside(Asks("SearchChat"))),
+        (M::MarkRead { room, id: 1 }, inside(Asks("MarkRead"))),
+        (M::MarkRead { room: RoomId(0), id: 1 }, always(Asks("MarkRead"))),
+        (M::AskUnread { request: 1 }, always(Asks("AskUnread"))),
         (M::SendDirect { reference: 1, to: "an.", sealed: &[0; 99] }, always(Asks("StoreDirect"))),
         (M::SyncDirect { after: 0 }, always(Asks("SyncDirect"))),
         (M::LookUp { request: 1, username: "an." }, always(Answered)),
@@ -105,6 +112,21 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
     ]
 }
 
+const EVENTS: [&str; 12] = [
+    "OpenRoom",
+    "StoreChat",
+    "SyncChat",
+    "ChangeChat",
+    "ReadHistory",
+    "SearchChat",
+    "MarkRead",
+    "AskUnread",
+    "StoreDirect",
+    "SyncDirect",
+    "LookUp",
+    "Closed",
+];
+
 fn outcome(bench: &mut Bench, speaker: SessionId, message: &ClientMessage<'_>) -> Outcome {
     bench.deeds = Deeds::default();
     bench.say(speaker, message);
@@ -115,8 +137,7 @@ fn outcome(bench: &mut Bench, speaker: SessionId, message: &ClientMessage<'_>) -
         ([ServerMessage::Refused { reason, .. }], []) if !is_anybody_told => Outcome::Refused(*reason),
         (_, [event]) => {
             let name = event.split(' ').next().unwrap_or_default();
-            let names = ["OpenRoom", "StoreChat", "SyncChat", "StoreDirect", "SyncDirect", "LookUp", "Closed"];
-            Asks(names.into_iter().find(|known| *known == name).expect("a known event"))
+            Asks(EVENTS.into_iter().find(|known| *known == name).expect("a known event"))
         }
         (_, []) if is_anybody_told => Forwarded,
         ([], []) => Quiet,

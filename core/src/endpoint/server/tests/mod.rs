@@ -3,6 +3,7 @@
 extern crate std;
 
 mod call;
+mod chat;
 mod control;
 mod datagram;
 mod lobby;

@@ -16,6 +16,7 @@ use futures_lite::FutureExt;
 use futures_lite::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use futures_rustls::client::TlsStream;
 use hph_core::endpoint::client::{ClientEvent, ClientMachine, ClientOutput};
+use hph_core::id::RoomId;
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES};
 use hph_core::time::Instant;
 use hph_core::wire::control::{ClientMessage, FrameReader, Parsed, parse_server};
@@ -46,6 +47,13 @@ pub(crate) fn keep(lasting: &mut Lasting<'_>, command: Command, now: Instant) {
         Command::Chat { reference, room, text } => {
             lasting.outbox.push(now, reference, Target::Room(room), text);
         }
+        Command::EditChat { reference, room, id, text } => {
+            lasting.outbox.push(now, reference, Target::Edit(room, id), text);
+        }
+        Command::DeleteChat { reference, room, id } => {
+            lasting.outbox.push(now, reference, Target::Delete(room, id), String::new());
+        }
+        Command::AllDirects => lasting.machine.want_all_directs(now, &mut Nowhere),
         Command::SetTrack { room, track, info } => {
             lasting.machine.set_track(room, track, info, &mut Nowhere);
         }
@@ -55,13 +63,17 @@ pub(crate) fn keep(lasting: &mut Lasting<'_>, command: Command, now: Instant) {
         | Command::Join { .. }
         | Command::CreateRoom { .. }
         | Command::Direct { .. }
-        | Command::AcceptKey { .. } => {
+        | Command::AcceptKey { .. }
+        | Command::MarkRead { room: RoomId(0), .. }
+        | Command::Unread { .. } => {
             // Nobody types hundreds of these while waiting for a connection.
             if lasting.early.len() < 64 {
                 lasting.early.push(command);
             }
         }
         Command::Want { .. }
+        | Command::History { .. }
+        | Command::MarkRead { .. }
         | Command::Call { .. }
         | Command::AnswerCall { .. }
         | Command::CancelCall(_)
@@ -233,7 +245,7 @@ impl Shared<'_, '_> {
     fn send_waiting(&self, machine: &ClientMachine<'_>, output: &mut Output<'_>, next_look_up: &mut u32) {
         let now = Clock::now();
         let may_go = |target: &Target| match target {
-            Target::Room(room) => machine.is_joined(*room),
+            Target::Room(room) | Target::Edit(room, _) | Target::Delete(room, _) => machine.is_joined(*room),
             Target::Person { .. } => true,
         };
         let mut messages = Vec::new();
@@ -245,10 +257,14 @@ impl Shared<'_, '_> {
             messages.push(message.clone());
         }
         for message in messages {
+            let (reference, text) = (message.reference, message.text.as_str());
             match &message.target {
-                Target::Room(room) => {
-                    let (reference, room, text) = (message.reference, *room, message.text.as_str());
-                    output.control(&ClientMessage::SendChat { reference, room, text });
+                Target::Room(room) => output.control(&ClientMessage::SendChat { reference, room: *room, text }),
+                Target::Edit(room, id) => {
+                    output.control(&ClientMessage::EditChat { reference, room: *room, id: *id, text });
+                }
+                Target::Delete(room, id) => {
+                    output.control(&ClientMessage::DeleteChat { reference, room: *room, id: *id });
                 }
                 Target::Person { username, request } => {
                     output.control(&ClientMessage::LookUp { request: *request, username });
@@ -330,6 +346,13 @@ impl Shared<'_, '_> {
             Command::Direct { reference, to, text } => {
                 self.post(now, reference, Target::Person { username: to, request: 0 }, text).await;
             }
+            Command::EditChat { reference, room, id, text } => {
+                self.post(now, reference, Target::Edit(room, id), text).await;
+            }
+            Command::DeleteChat { reference, room, id } => {
+                self.post(now, reference, Target::Delete(room, id), String::new()).await;
+            }
+            Command::AllDirects => self.act(|machine, out| machine.want_all_directs(now, out)).await,
             Command::WatchLobby(is_on) => self.act(|machine, out| machine.watch_lobby(is_on, out)).await,
             Command::Leave(room) => {
                 self.settle().await;
@@ -349,8 +372,8 @@ impl Shared<'_, '_> {
     }
 
     async fn post(&self, now: Instant, reference: u64, target: Target, text: String) {
-        let is_taken = hph_core::wire::text::is_chat_text(&text)
-            && self.state.borrow_mut().lasting.outbox.push(now, reference, target, text);
+        let is_legal = matches!(target, Target::Delete(..)) || hph_core::wire::text::is_chat_text(&text);
+        let is_taken = is_legal && self.state.borrow_mut().lasting.outbox.push(now, reference, target, text);
         if is_taken {
             self.act(|_, _| ()).await;
         } else {

@@ -127,7 +127,18 @@ impl Output<'_> {
             Command::Call { request, to, room } => ClientMessage::Call { request: *request, to, room: *room },
             Command::AnswerCall { call, accept } => ClientMessage::AnswerCall { call: *call, accept: *accept },
             Command::CancelCall(call) => ClientMessage::CancelCall { call: *call },
+            Command::History { request, room, before, count, words } => match words {
+                None => ClientMessage::ReadHistory { request: *request, room: *room, before: *before, count: *count },
+                Some(words) => {
+                    ClientMessage::SearchChat { request: *request, room: *room, before: *before, count: *count, words }
+                }
+            },
+            Command::MarkRead { room, id } => ClientMessage::MarkRead { room: *room, id: *id },
+            Command::Unread { request } => ClientMessage::AskUnread { request: *request },
             Command::WatchLobby(_)
+            | Command::EditChat { .. }
+            | Command::DeleteChat { .. }
+            | Command::AllDirects
             | Command::Leave(_)
             | Command::SetTrack { .. }
             | Command::Chat { .. }
@@ -135,7 +146,10 @@ impl Output<'_> {
             | Command::AcceptKey { .. }
             | Command::Quit => return,
         };
-        self.control(&message);
+        // The server would end a session that says anything else.
+        if message.is_legal() {
+            self.control(&message);
+        }
     }
 
     fn hear(&mut self, message: &ServerMessage<'_>) {
@@ -161,6 +175,21 @@ impl Output<'_> {
                 self.outbox.acknowledge(reference);
                 Event::ChatStored { reference, room, id }
             }
+            M::ChatFound { request, room, id, author, display_name, time_ms, edited_ms, text } => Event::ChatFound {
+                request,
+                room,
+                id,
+                author: author.to_owned(),
+                display_name: display_name.to_owned(),
+                time_ms,
+                edited_ms: (edited_ms > 0).then_some(edited_ms),
+                text: text.map(ToOwned::to_owned),
+            },
+            M::ChatFoundAll { request, room, before } => Event::ChatFoundAll { request, room, before },
+            M::Unread { request, room, name, read, latest, unread } => {
+                Event::Unread { request, room, name: name.to_owned(), read, latest, unread }
+            }
+            M::UnreadAll { request } => Event::UnreadAll { request },
             M::DirectStored { reference, id, .. } => {
                 self.outbox.acknowledge(reference);
                 Event::DirectStored { reference, id }
