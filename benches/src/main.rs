@@ -11,6 +11,8 @@ mod allocations;
 #[cfg(target_os = "linux")]
 mod camera;
 #[cfg(target_os = "linux")]
+mod chat;
+#[cfg(target_os = "linux")]
 mod core_cost;
 #[cfg(target_os = "linux")]
 mod jitter;
@@ -43,6 +45,7 @@ shards   the same server on one and on two relay threads
 core     instructions per packet of each stage of the core, against the baseline in the repository
 rooms    what a packet costs as rooms become 200 of 32 people
 media    a call over emulated networks, in virtual time: adaptation, loss, delay; also as `hph bench media`
+chat     a million messages: search, pages of history, new messages, size of the file, start
 memory   resident memory of a server, idle and with people
 mumble   the same of mumble-server, to compare with
 abuse    what strangers, forgers, replays and floods cost everybody else
@@ -83,6 +86,7 @@ fn run(arguments: &[&str]) -> io::Result<()> {
             Ok(())
         }
         Some(&"camera") => camera::run(&mut report, has("--quick")),
+        Some(&"chat") => chat::run(&report, has("--quick")),
         Some(&"memory") => memory::run(&mut report, has("--quick")),
         Some(&"mumble") => mumble::run(&mut report, has("--quick")),
         Some(&"abuse") => abuse::run(&mut report, has("--quick")),
