@@ -4,15 +4,15 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cpal::traits::{DeviceTrait, StreamTrait};
+use cpal::traits::DeviceTrait;
 use cpal::{FromSample, Host, SampleFormat, SizedSample, Stream};
 use hph_core::time::{Duration, Instant};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::stream::{Form, Health, Shared, forms, is_about_form, now, park};
-use super::{DeviceChoice, DeviceKind, DeviceWatch, SoundSource, host};
+use super::kept::{Device, Kept, Running};
+use super::stream::{Form, Shared, now, park};
+use super::{DeviceChoice, DeviceKind, SoundSource};
 use crate::microphone::Resampler;
-use crate::pacer::{Pacer, Pacing};
 use crate::voice::{BLOCK_SAMPLES, Block, SAMPLE_RATE_HZ, SILENCE};
 
 /// Samples that the ring takes: half a second at the highest rate.
@@ -25,24 +25,14 @@ const PATIENCE: Duration = Duration::from_millis(60);
 /// A microphone that is on. When it is unplugged it gives silence until it is back; with
 /// [`DeviceChoice::Default`] it follows the machine's default.
 pub struct Microphone {
-    host: Host,
-    choice: DeviceChoice,
-    period_samples: u32,
-    open: Option<Open>,
-    health: Health,
-    watch: DeviceWatch,
-    /// Keeps time while there is no device.
-    pacer: Pacer,
+    kept: Kept<Open>,
     missed: u64,
 }
 
 /// A stream that runs.
 struct Open {
-    /// Dropped to close the device.
-    _stream: Stream,
-    id: String,
+    device: Device,
     ring: Consumer<f32>,
-    shared: Arc<Shared>,
     resampler: Option<Resampler>,
     /// Samples at our rate that are not a whole block yet.
     ready: Vec<f32>,
@@ -54,62 +44,17 @@ impl Microphone {
     /// # Errors
     /// There is no such device, or another program holds it: then the error names the program.
     pub fn open(choice: DeviceChoice, period_samples: u32) -> io::Result<Self> {
-        let host = host::open()?;
-        let open = Open::new(&host, &choice, period_samples)?;
-        let mut health = Health::new(now());
-        health.opened(now());
-        let watch = DeviceWatch::start(DeviceKind::Microphone)?;
-        Ok(Self { host, choice, period_samples, open: Some(open), health, watch, pacer: pacer(), missed: 0 })
+        Ok(Self { kept: Kept::open(choice, period_samples)?, missed: 0 })
     }
 
     /// The stable name of the device that is open.
     pub fn device_id(&self) -> Option<&str> {
-        self.open.as_ref().map(|open| open.id.as_str())
+        self.kept.device_id()
     }
 
     /// Samples that were lost because nobody fetched them in time.
     pub fn missed(&self) -> u64 {
-        self.missed + self.open.as_ref().map_or(0, |open| open.shared.missed.load(Ordering::Relaxed))
-    }
-
-    /// Closes what is dead, follows the default, opens again when it is time to.
-    fn maintain(&mut self) {
-        let now = now();
-        if let Some(open) = &self.open {
-            let since = self.health.opened_at();
-            let is_moved = self.choice == DeviceChoice::Default && self.watch.default_differs(&open.id, since);
-            let is_gone = self.watch.is_gone(&open.id, since);
-            let is_alive = self.health.is_alive(&open.shared, now);
-            if is_alive && !is_moved && !is_gone {
-                return;
-            }
-            self.missed = self.missed();
-            self.open = None;
-            self.pacer = pacer();
-            if !is_alive {
-                self.health.failed(now);
-            }
-        }
-        if self.health.may_retry(now) {
-            match self.reopen() {
-                Ok(open) => {
-                    self.open = Some(open);
-                    self.health.opened(now);
-                }
-                Err(_) => self.health.failed(now),
-            }
-        }
-    }
-
-    fn reopen(&mut self) -> io::Result<Open> {
-        match Open::new(&self.host, &self.choice, self.period_samples) {
-            Ok(open) => Ok(open),
-            // The sound server may have been restarted: then this connection to it is dead.
-            Err(_) => {
-                self.host = host::open()?;
-                Open::new(&self.host, &self.choice, self.period_samples)
-            }
-        }
+        self.missed + self.kept.open.as_ref().map_or(0, Open::missed)
     }
 }
 
@@ -117,12 +62,13 @@ impl SoundSource for Microphone {
     fn next_block(&mut self, out: &mut Block) -> io::Result<Option<Instant>> {
         let began = now();
         loop {
-            self.maintain();
-            let Some(open) = self.open.as_mut() else {
+            let missed = &mut self.missed;
+            self.kept.maintain(|closing| *missed += closing.missed());
+            let Some(open) = self.kept.open.as_mut() else {
                 *out = SILENCE;
-                return Ok(Some(self.pacer.wait(BLOCK_SAMPLES as u64)));
+                return Ok(Some(self.kept.wait_without()));
             };
-            open.shared.wake_me();
+            open.device.shared.wake_me();
             if let Some(waiting) = open.take(out) {
                 let behind_us = waiting as u64 * 1_000_000 / u64::from(SAMPLE_RATE_HZ);
                 let age = Duration::from_micros(behind_us + 1000 * crate::voice::BLOCK_MS);
@@ -137,30 +83,31 @@ impl SoundSource for Microphone {
     }
 
     fn is_live(&self) -> bool {
-        self.open.is_some()
+        self.kept.open.is_some()
+    }
+}
+
+impl Running for Open {
+    const KIND: DeviceKind = DeviceKind::Microphone;
+
+    fn open(host: &Host, choice: &DeviceChoice, period_samples: u32) -> io::Result<Self> {
+        let (device, ring) = Device::open(Self::KIND, (host, choice, period_samples), |device, form, shared| {
+            let (producer, ring) = RingBuffer::new(RING_SAMPLES);
+            build(device, form, producer, shared).map(|stream| (stream, ring))
+        })?;
+        let rate = device.rate_hz;
+        let resampler = (rate != SAMPLE_RATE_HZ).then(|| Resampler::new(rate, SAMPLE_RATE_HZ));
+        Ok(Self { device, ring, resampler, ready: Vec::new() })
+    }
+
+    fn device(&self) -> &Device {
+        &self.device
     }
 }
 
 impl Open {
-    fn new(host: &Host, choice: &DeviceChoice, period_samples: u32) -> io::Result<Self> {
-        let kind = DeviceKind::Microphone;
-        let (device, id) = host::find(host, kind, choice)?;
-        let mut last = None;
-        for form in forms(&device, kind, period_samples) {
-            let (producer, ring) = RingBuffer::new(RING_SAMPLES);
-            let shared = Arc::new(Shared::default());
-            match build(&device, &form, producer, &shared) {
-                Ok(stream) => {
-                    stream.play().map_err(|error| host::of_device(&error, kind))?;
-                    let rate = form.config.sample_rate;
-                    let resampler = (rate != SAMPLE_RATE_HZ).then(|| Resampler::new(rate, SAMPLE_RATE_HZ));
-                    return Ok(Self { _stream: stream, id, ring, shared, resampler, ready: Vec::new() });
-                }
-                Err(error) if is_about_form(error.kind()) => last = Some(host::of_device(&error, kind)),
-                Err(error) => return Err(host::of_device(&error, kind)),
-            }
-        }
-        Err(last.unwrap_or_else(|| io::Error::other("the microphone has no form that is understood")))
+    fn missed(&self) -> u64 {
+        self.device.shared.missed.load(Ordering::Relaxed)
     }
 
     /// The next block, if it is there; how many samples wait after it.
@@ -182,7 +129,7 @@ impl Open {
         }
         if self.ready.len() > WAITING_MAX + BLOCK_SAMPLES {
             let late = self.ready.len() - BLOCK_SAMPLES;
-            self.shared.missed.fetch_add(late as u64, Ordering::Relaxed);
+            self.device.shared.missed.fetch_add(late as u64, Ordering::Relaxed);
             self.ready.drain(..late);
         }
         let block = self.ready.first_chunk::<BLOCK_SAMPLES>()?;
@@ -233,8 +180,4 @@ where
         move |error| failed.failed(error.kind()),
         Some(std::time::Duration::from_secs(2)),
     )
-}
-
-fn pacer() -> Pacer {
-    Pacer::new(Pacing::RealTime, SAMPLE_RATE_HZ.into(), Duration::from_secs(1))
 }

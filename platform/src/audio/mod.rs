@@ -13,6 +13,7 @@
 pub mod files;
 pub mod holder;
 mod host;
+mod kept;
 mod microphone;
 pub mod private_server;
 mod speaker;

@@ -4,16 +4,16 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cpal::traits::{DeviceTrait, StreamTrait};
+use cpal::traits::DeviceTrait;
 use cpal::{FromSample, Host, SampleFormat, SizedSample, Stream};
 use hph_core::time::{Duration, Instant};
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::stream::{Form, Health, Shared, forms, is_about_form, now, park};
+use super::kept::{Change, Device, Kept, Running};
+use super::stream::{Form, Shared, now, park};
 use super::synthetic::REST;
-use super::{DeviceChoice, DeviceKind, DeviceWatch, SoundSink, host};
+use super::{DeviceChoice, DeviceKind, SoundSink};
 use crate::microphone::Resampler;
-use crate::pacer::{Pacer, Pacing};
 use crate::voice::{BLOCK_SAMPLES, Block, SAMPLE_RATE_HZ};
 
 /// Samples that the ring takes.
@@ -28,24 +28,15 @@ const CALM: Duration = Duration::from_secs(10);
 /// A loudspeaker that is on. When it is unplugged it takes sound in time and plays nothing until it is back; with
 /// [`DeviceChoice::Default`] it follows the machine's default.
 pub struct Speaker {
-    host: Host,
-    choice: DeviceChoice,
-    period_samples: u32,
-    open: Option<Open>,
-    health: Health,
-    watch: DeviceWatch,
-    pacer: Pacer,
+    kept: Kept<Open>,
     underruns: u64,
     cushion: Cushion,
 }
 
 /// A stream that runs.
 struct Open {
-    /// Dropped to close the device.
-    _stream: Stream,
-    id: String,
+    device: Device,
     ring: Producer<f32>,
-    shared: Arc<Shared>,
     resampler: Option<Resampler>,
     converted: Vec<f32>,
 }
@@ -84,86 +75,34 @@ impl Speaker {
     /// # Errors
     /// There is no such device, or another program holds it: then the error names the program.
     pub fn open(choice: DeviceChoice, period_samples: u32) -> io::Result<Self> {
-        let host = host::open()?;
-        let open = Open::new(&host, &choice, period_samples)?;
-        let now = now();
-        let mut health = Health::new(now);
-        health.opened(now);
-        Ok(Self {
-            host,
-            choice,
-            period_samples,
-            open: Some(open),
-            health,
-            watch: DeviceWatch::start(DeviceKind::Speaker)?,
-            pacer: pacer(),
-            underruns: 0,
-            cushion: Cushion::new(now),
-        })
+        Ok(Self { kept: Kept::open(choice, period_samples)?, underruns: 0, cushion: Cushion::new(now()) })
     }
 
     /// The stable name of the device that is open.
     pub fn device_id(&self) -> Option<&str> {
-        self.open.as_ref().map(|open| open.id.as_str())
-    }
-
-    /// Closes what is dead, follows the default, opens again when it is time to.
-    fn maintain(&mut self) {
-        let now = now();
-        if let Some(open) = &self.open {
-            let since = self.health.opened_at();
-            let is_moved = self.choice == DeviceChoice::Default && self.watch.default_differs(&open.id, since);
-            let is_gone = self.watch.is_gone(&open.id, since);
-            let is_alive = self.health.is_alive(&open.shared, now);
-            if is_alive && !is_moved && !is_gone {
-                return;
-            }
-            self.open = None;
-            self.pacer = pacer();
-            if !is_alive {
-                self.health.failed(now);
-            }
-        }
-        if self.health.may_retry(now) {
-            match self.reopen() {
-                Ok(open) => {
-                    self.open = Some(open);
-                    self.health.opened(now);
-                    self.cushion = Cushion::new(now);
-                }
-                Err(_) => self.health.failed(now),
-            }
-        }
-    }
-
-    fn reopen(&mut self) -> io::Result<Open> {
-        match Open::new(&self.host, &self.choice, self.period_samples) {
-            Ok(open) => Ok(open),
-            // The sound server may have been restarted: then this connection to it is dead.
-            Err(_) => {
-                self.host = host::open()?;
-                Open::new(&self.host, &self.choice, self.period_samples)
-            }
-        }
+        self.kept.device_id()
     }
 }
 
 impl SoundSink for Speaker {
     fn wait(&mut self) {
         loop {
-            self.maintain();
-            let Some(open) = self.open.as_mut() else {
-                self.pacer.skip_rest(REST);
-                self.pacer.wait(BLOCK_SAMPLES as u64);
+            if self.kept.maintain(|_| ()) == Change::Opened {
+                self.cushion = Cushion::new(now());
+            }
+            let Some(open) = self.kept.open.as_mut() else {
+                self.kept.pacer.skip_rest(REST);
+                self.kept.wait_without();
                 return;
             };
-            open.shared.wake_me();
+            let shared = &open.device.shared;
+            shared.wake_me();
             // Before the first callback the ring waits full: the device may ask for any amount at once.
-            let missed = open.shared.missed.load(Ordering::Relaxed);
+            let missed = shared.missed.load(Ordering::Relaxed);
             if self.cushion.update(missed, now()) {
                 self.underruns += 1;
             }
-            let wanted = (open.shared.call_samples.load(Ordering::Relaxed) as usize).max(1) + self.cushion.samples;
+            let wanted = (shared.call_samples.load(Ordering::Relaxed) as usize).max(1) + self.cushion.samples;
             if open.waiting() < wanted {
                 return;
             }
@@ -172,18 +111,18 @@ impl SoundSink for Speaker {
     }
 
     fn play(&mut self, block: &Block) -> io::Result<()> {
-        if let Some(open) = self.open.as_mut() {
+        if let Some(open) = self.kept.open.as_mut() {
             open.push(block);
         }
         Ok(())
     }
 
     fn delay_us(&self) -> u64 {
-        self.open.as_ref().map_or(0, |open| open.waiting() as u64 * 1_000_000 / u64::from(SAMPLE_RATE_HZ))
+        self.kept.open.as_ref().map_or(0, |open| open.waiting() as u64 * 1_000_000 / u64::from(SAMPLE_RATE_HZ))
     }
 
     fn is_live(&self) -> bool {
-        self.open.is_some()
+        self.kept.open.is_some()
     }
 
     fn underruns(&self) -> u64 {
@@ -191,28 +130,25 @@ impl SoundSink for Speaker {
     }
 }
 
-impl Open {
-    fn new(host: &Host, choice: &DeviceChoice, period_samples: u32) -> io::Result<Self> {
-        let kind = DeviceKind::Speaker;
-        let (device, id) = host::find(host, kind, choice)?;
-        let mut last = None;
-        for form in forms(&device, kind, period_samples) {
+impl Running for Open {
+    const KIND: DeviceKind = DeviceKind::Speaker;
+
+    fn open(host: &Host, choice: &DeviceChoice, period_samples: u32) -> io::Result<Self> {
+        let (device, ring) = Device::open(Self::KIND, (host, choice, period_samples), |device, form, shared| {
             let (ring, consumer) = RingBuffer::new(RING_SAMPLES);
-            let shared = Arc::new(Shared::default());
-            match build(&device, &form, consumer, &shared) {
-                Ok(stream) => {
-                    stream.play().map_err(|error| host::of_device(&error, kind))?;
-                    let rate = form.config.sample_rate;
-                    let resampler = (rate != SAMPLE_RATE_HZ).then(|| Resampler::new(SAMPLE_RATE_HZ, rate));
-                    return Ok(Self { _stream: stream, id, ring, shared, resampler, converted: Vec::new() });
-                }
-                Err(error) if is_about_form(error.kind()) => last = Some(host::of_device(&error, kind)),
-                Err(error) => return Err(host::of_device(&error, kind)),
-            }
-        }
-        Err(last.unwrap_or_else(|| io::Error::other("the loudspeaker has no form that is understood")))
+            build(device, form, consumer, shared).map(|stream| (stream, ring))
+        })?;
+        let rate = device.rate_hz;
+        let resampler = (rate != SAMPLE_RATE_HZ).then(|| Resampler::new(SAMPLE_RATE_HZ, rate));
+        Ok(Self { device, ring, resampler, converted: Vec::new() })
     }
 
+    fn device(&self) -> &Device {
+        &self.device
+    }
+}
+
+impl Open {
     /// Samples in the ring.
     fn waiting(&self) -> usize {
         RING_SAMPLES - self.ring.slots()
@@ -271,10 +207,6 @@ fn build_of<T: SizedSample + FromSample<f32>>(
         move |error| failed.failed(error.kind()),
         Some(std::time::Duration::from_secs(2)),
     )
-}
-
-fn pacer() -> Pacer {
-    Pacer::new(Pacing::RealTime, SAMPLE_RATE_HZ.into(), Duration::from_secs(1))
 }
 
 #[cfg(test)]
