@@ -18,6 +18,10 @@ use crate::limits::{
     FRAGMENTS_MAX, LAYERS_MAX, MEDIA_HEADER_BYTES, PARITY_GROUP_PACKETS_MAX, PARITY_GROUP_PARITY_MAX,
     ROOM_PARTICIPANTS_MAX, TAG_BYTES, TRACKS_MAX,
 };
+use crate::wire::datagram::Kind;
+
+/// Where the track stands in the header.
+const TRACK_AT: usize = 6;
 
 /// What the packets of a frame carry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,6 +76,13 @@ pub struct MediaLayout {
     /// Length of all that is authenticated for the hop: media header, SFrame header, end-to-end tag; of a parity packet
     /// the media header alone.
     pub clear_len_bytes: usize,
+}
+
+/// Whether a datagram with that prefix and payload is a packet of sound, so that it may go before others. Looks at nothing
+/// else: to be asked of what was made or accepted here.
+pub fn is_sound(prefix: &[u8], payload: &[u8]) -> bool {
+    let is_media = prefix.first() == Some(&(Kind::Media as u8)) && payload.len() >= MEDIA_HEADER_BYTES;
+    is_media && payload.get(TRACK_AT).is_some_and(|track| TrackId(*track).is_audio())
 }
 
 impl MediaHeader {
@@ -232,6 +243,17 @@ mod tests {
     #[test]
     fn a_header_comes_back_as_it_went() {
         assert_eq!(MediaHeader::parse(&HEADER.emit()), Ok(HEADER));
+    }
+
+    #[test]
+    fn sound_is_known_from_outside() {
+        let (media, other) = ([Kind::Media as u8; 30], [Kind::Ping as u8; 30]);
+        for (track, expected) in [(TrackId::MICROPHONE, true), (TrackId::SCREEN_SOUND, true), (TrackId::SCREEN, false)]
+        {
+            let payload = MediaHeader { track, ..HEADER }.emit();
+            assert_eq!((is_sound(&media, &payload), is_sound(&other, &payload)), (expected, false));
+            assert!(!is_sound(&media, &payload[..27]) && !is_sound(&[], &payload));
+        }
     }
 
     #[test]

@@ -31,6 +31,7 @@
 //!
 //! Layer: driver. It must not know what a datagram means; it takes only the length of the prefix from the core.
 
+mod marking;
 mod offload;
 mod receive;
 mod send;
@@ -46,6 +47,7 @@ use std::net::UdpSocket;
 
 use socket2::SockRef;
 
+pub use marking::{Class, Marking};
 pub use offload::{Offload, Path};
 pub use receive::{Datagram, Place, Received};
 pub use send::{SendCounters, SendQueue};

@@ -9,7 +9,7 @@ use socket2::SockRef;
 
 use super::receive::{Place, Received};
 use super::sys::{self, MESSAGE_MAX_BYTES, MESSAGES_MAX, Outgoing, PARTS_MAX, SEGMENTS_MAX};
-use super::{Offload, Path};
+use super::{Class, Marking, Offload, Path};
 
 /// Bytes for payloads that do not lie in the scratch: short answers.
 const OWN_BYTES: usize = 16 * 1024;
@@ -49,6 +49,7 @@ struct Entry {
     to: SocketAddr,
     prefix: [u8; HOP_PREFIX_BYTES],
     payload: Payload,
+    class: Class,
     /// The next entry of the same lane.
     next: u32,
 }
@@ -76,6 +77,8 @@ pub struct SendQueue {
     own: Vec<u8>,
     source: Option<Place>,
     turn: usize,
+    /// How many entries are voice.
+    voices: usize,
     sender: Sender,
 }
 
@@ -90,7 +93,8 @@ impl SendQueue {
             own: Vec::with_capacity(OWN_BYTES),
             source: None,
             turn: 0,
-            sender: Sender { path: offload.send, refusals: 0, counters: SendCounters::default() },
+            voices: 0,
+            sender: Sender { path: offload.send, marking: None, refusals: 0, counters: SendCounters::default() },
         }
     }
 
@@ -101,18 +105,38 @@ impl SendQueue {
 
     /// Queues a datagram: the prefix, then the payload. False, and counted, if there is no room or no such lane.
     pub fn push(&mut self, lane: usize, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) -> bool {
-        let is_pushed = self.try_push(lane, to, prefix, payload).is_some();
+        self.push_as(Class::Video, lane, to, prefix, payload)
+    }
+
+    /// As [`Self::push`]: a datagram of that class. Voice leaves before all else that waits.
+    pub fn push_as(
+        &mut self,
+        class: Class,
+        lane: usize,
+        to: SocketAddr,
+        prefix: &[u8; HOP_PREFIX_BYTES],
+        payload: &[u8],
+    ) -> bool {
+        let is_pushed = self.try_push(class, lane, to, prefix, payload).is_some();
         self.sender.counters.unqueued += u64::from(!is_pushed);
         is_pushed
     }
 
-    fn try_push(&mut self, lane: usize, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) -> Option<()> {
+    fn try_push(
+        &mut self,
+        class: Class,
+        lane: usize,
+        to: SocketAddr,
+        prefix: &[u8; HOP_PREFIX_BYTES],
+        payload: &[u8],
+    ) -> Option<()> {
         if self.free() == 0 || lane >= self.lanes.len() {
             return None;
         }
         let payload = self.place(payload)?;
         let index = self.entries.len() as u32;
-        self.entries.push(Entry { to, prefix: *prefix, payload, next: NONE });
+        self.entries.push(Entry { to, prefix: *prefix, payload, class, next: NONE });
+        self.voices += usize::from(class == Class::Voice);
         let Lane { first, last } = self.lanes.get_mut(lane)?;
         match self.entries.get_mut(*last as usize) {
             Some(previous) => previous.next = index,
@@ -156,7 +180,14 @@ impl SendQueue {
         self.turn = self.turn.wrapping_add(1);
         let start = self.turn.checked_rem(self.active.len()).unwrap_or(0);
         self.active.rotate_left(start);
-        self.transmit(socket, received);
+        let voices = std::mem::take(&mut self.voices);
+        let mut is_open = true;
+        if voices > 0 {
+            is_open = self.transmit(socket, received, Class::Voice, is_open);
+        }
+        if voices < self.entries.len() {
+            self.transmit(socket, received, Class::Video, is_open);
+        }
         for lane in self.active.drain(..) {
             if let Some(lane) = self.lanes.get_mut(lane as usize) {
                 *lane = EMPTY_LANE;
@@ -167,13 +198,18 @@ impl SendQueue {
         self.source = None;
     }
 
-    fn transmit(&mut self, socket: &UdpSocket, received: &Received) {
+    /// Sends what is of that class, unless the socket's buffer was found full; says whether it still has room.
+    fn transmit(&mut self, socket: &UdpSocket, received: &Received, class: Class, mut is_open: bool) -> bool {
         let Self { lanes, active, entries, own, sender, .. } = self;
         let mut call = Call::new();
-        let mut is_open = true;
+        sender.marking.get_or_insert_with(|| Marking::new(socket)).mark(socket, class);
         for lane in active.iter() {
             let mut next = lanes.get(*lane as usize).map_or(NONE, |lane| lane.first);
             while let Some(entry) = entries.get(next as usize) {
+                next = entry.next;
+                if entry.class != class {
+                    continue;
+                }
                 let payload = match entry.payload {
                     Payload::Received { start, len_bytes } => received.part(start as usize, len_bytes.into()),
                     Payload::Own { start, len_bytes } => {
@@ -185,10 +221,9 @@ impl SendQueue {
                     call.clear();
                     call.push(sender.path, entry.to, &entry.prefix, payload);
                 }
-                next = entry.next;
             }
         }
-        sender.transmit(socket, &call, is_open);
+        sender.transmit(socket, &call, is_open)
     }
 
     /// Memory that it holds. **Units:** bytes.
@@ -276,6 +311,8 @@ impl<'a> Call<'a> {
 /// What sending needs to remember.
 struct Sender {
     path: Path,
+    /// Of the socket that is sent on: one and the same, always.
+    marking: Option<Marking>,
     /// Segmented messages refused in a row.
     refusals: u32,
     counters: SendCounters,
@@ -368,7 +405,7 @@ mod tests {
     fn what_a_full_buffer_does_not_take_is_dropped_and_counted() {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         let to = socket.local_addr().expect("an address");
-        let mut sender = Sender { path: Path::Batched, refusals: 0, counters: SendCounters::default() };
+        let mut sender = Sender { path: Path::Batched, marking: None, refusals: 0, counters: SendCounters::default() };
         let mut call = Call::new();
         for _ in 0..3 {
             assert!(call.push(Path::Segmented, to, &[0; HOP_PREFIX_BYTES], b"body"));
@@ -381,7 +418,8 @@ mod tests {
     fn offload_that_is_always_refused_is_given_up() {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         let to = socket.local_addr().expect("an address");
-        let mut sender = Sender { path: Path::Segmented, refusals: 0, counters: SendCounters::default() };
+        let mut sender =
+            Sender { path: Path::Segmented, marking: None, refusals: 0, counters: SendCounters::default() };
         // Segments larger than any interface carries: the kernel refuses to cut, and sends them one by one.
         let payload = vec![0; 30_000];
         for _ in 0..REFUSALS_MAX {

@@ -10,9 +10,10 @@ use hph_core::limits::{HOP_PREFIX_BYTES, ROOM_PARTICIPANTS_MAX};
 use hph_core::media::feedback::Downstream;
 use hph_core::stats::Histogram;
 use hph_core::time::{Duration, Instant};
+use hph_core::wire::media::is_sound;
 use hph_platform::clock::Clock;
 use hph_platform::doorbell::Doorbell;
-use hph_platform::udp::{Received, SendQueue};
+use hph_platform::udp::{Class, Received, SendQueue};
 
 use super::COMMANDS_MAX;
 use super::figures::ShardFigures;
@@ -67,8 +68,9 @@ struct Output<'a> {
 
 impl RelayOutput for Output<'_> {
     fn datagram(&mut self, lane: usize, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
+        let class = if is_sound(prefix, payload) { Class::Voice } else { Class::Video };
         // What finds no room is counted by the queue.
-        self.queue.push(lane, to, prefix, payload);
+        self.queue.push_as(class, lane, to, prefix, payload);
     }
 
     fn hand_over(&mut self, shard: usize, what: HandOver, payload: &[u8]) {
