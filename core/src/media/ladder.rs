@@ -77,6 +77,8 @@ impl Rung {
 /// The ladder of one camera.
 #[derive(Clone, Copy, Debug)]
 pub struct Ladder {
+    /// The best step that is ever chosen.
+    best: usize,
     rung: usize,
     /// What a frame of quality 75 at full size would cost, in bits.
     unit_bits: u64,
@@ -88,6 +90,7 @@ pub struct Ladder {
 impl Default for Ladder {
     fn default() -> Self {
         Self {
+            best: 0,
             rung: 0,
             unit_bits: UNIT_BITS_AT_FIRST,
             is_measured: false,
@@ -98,6 +101,12 @@ impl Default for Ladder {
 }
 
 impl Ladder {
+    /// A ladder without the steps above that quality.
+    pub fn at_most(quality: u8) -> Self {
+        let best = RUNGS.iter().position(|rung| rung.quality <= quality).unwrap_or(0);
+        Self { best, rung: best, ..Self::default() }
+    }
+
     /// The present step.
     pub fn rung(&self) -> Rung {
         RUNGS.get(self.rung).copied().unwrap_or(RUNGS[0])
@@ -122,7 +131,9 @@ impl Ladder {
                 Ordering::Equal => KEEP_SHARE,
                 Ordering::Greater => 1000,
             };
-            rung.halvings >= halvings_min && self.predict(*rung) <= granted.saturating_mul(share) / 1000
+            index >= self.best
+                && rung.halvings >= halvings_min
+                && self.predict(*rung) <= granted.saturating_mul(share) / 1000
         };
         let best = RUNGS
             .iter()
@@ -227,6 +238,15 @@ mod tests {
         assert_eq!(ladder.choose(at_ms(0), 0, 0), RUNGS[RUNGS.len() - 1]);
         ladder.handle_frame(usize::MAX);
         assert_eq!(ladder.choose(at_ms(9_000), u32::MAX, 0), RUNGS[RUNGS.len() - 1]);
+    }
+
+    #[test]
+    fn a_ladder_may_end_lower() {
+        let mut ladder = Ladder::at_most(75);
+        assert_eq!(ladder.rung(), RUNGS[1]);
+        frame(&mut ladder, 100);
+        assert_eq!(ladder.choose(at_ms(0), u32::MAX, 0), RUNGS[1]);
+        assert_eq!(Ladder::at_most(0).rung(), RUNGS[0], "none is so bad");
     }
 
     #[test]

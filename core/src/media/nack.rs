@@ -10,7 +10,7 @@ use super::track_window::TrackKey;
 use crate::error::DropReason;
 use crate::limits::{LAYERS_MAX, ROOM_PARTICIPANTS_MAX, TRACKS_MAX};
 use crate::time::{Duration, Instant};
-use crate::wire::media::MediaHeader;
+use crate::wire::media::{Form, MediaHeader};
 
 /// Bytes of an entry.
 pub const NACK_ENTRY_BYTES: usize = 16;
@@ -25,8 +25,11 @@ const MISSING_MAX: usize = 64;
 const LEAP_MAX: u32 = 512;
 /// Each packet is asked for this often at most.
 const ROUNDS_MAX: u8 = 4;
-/// If the end of a frame does not come for this long after what came last of it, it is missing.
+/// If the end of a frame does not come for this long after what came last of it, it is missing ...
 const TAIL_PATIENCE: Duration = Duration::from_millis(4);
+/// ... or for twice as long as lately lay between two packets of a frame: a slow link, or a sender that spreads its frames,
+/// brings them one by one. But not longer than this.
+const TAIL_PATIENCE_MAX: Duration = Duration::from_millis(100);
 /// Where parity follows, it has this long to make asking unnecessary.
 const PARITY_PATIENCE: Duration = Duration::from_millis(16);
 /// Until the round trip is known.
@@ -47,7 +50,7 @@ pub struct NackEntry {
 
 impl NackEntry {
     /// Writes the entry.
-    pub fn emit(&self) -> [u8; NACK_ENTRY_BYTES] {
+    pub const fn emit(&self) -> [u8; NACK_ENTRY_BYTES] {
         let [r0, r1, r2, r3] = self.key.room.to_be_bytes();
         let [s0, s1] = self.key.sender.to_be_bytes();
         let [q0, q1, q2, q3] = self.seq.to_be_bytes();
@@ -183,6 +186,33 @@ pub struct GapStats {
     pub by_parity: u64,
     /// How often one was asked for.
     pub asked: u64,
+    /// Packets that are no longer asked for: nobody brings them any more, unless they are only late.
+    pub given_up: u64,
+}
+
+impl Add for GapStats {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            received: self.received.saturating_add(other.received),
+            missed: self.missed.saturating_add(other.missed),
+            recovered: self.recovered.saturating_add(other.recovered),
+            by_parity: self.by_parity.saturating_add(other.by_parity),
+            asked: self.asked.saturating_add(other.asked),
+            given_up: self.given_up.saturating_add(other.given_up),
+        }
+    }
+}
+
+impl GapStats {
+    /// Packets lost before and after repair. **Units:** millionths of all that should have come.
+    pub fn loss_ppm(&self) -> (u64, u64) {
+        let left = self.missed.saturating_sub(self.recovered);
+        let all = self.received.saturating_add(left);
+        let share = |part: u64| part.saturating_mul(1_000_000).checked_div(all).unwrap_or(0);
+        (share(self.missed), share(left))
+    }
 }
 
 /// The gaps of one track and layer. **Bound:** about 1.6 KiB. Start every one as [`GapTracker::EMPTY`].
@@ -195,8 +225,12 @@ pub struct GapTracker {
     newest: u32,
     /// The last packet of the newest frame, if it has not come, and when it counts as missing.
     tail: Option<(u32, Instant)>,
+    /// The longest time of late between two packets of a frame.
+    spacing_us: u64,
     /// Whether frames have parity, as the last packet said.
     has_parity: bool,
+    /// Whether they are strips, of which each is of use by itself.
+    is_strips: bool,
     missing: [Missing; MISSING_MAX],
     missing_count: usize,
     due_at: Instant,
@@ -211,25 +245,38 @@ impl GapTracker {
         used_at: Instant::from_micros(0),
         newest: 0,
         tail: None,
+        spacing_us: 0,
         has_parity: false,
+        is_strips: false,
         missing: [Missing::NONE; MISSING_MAX],
         missing_count: 0,
         due_at: Instant::NEVER,
-        stats: GapStats { received: 0, missed: 0, recovered: 0, by_parity: 0, asked: 0 },
+        stats: GapStats { received: 0, missed: 0, recovered: 0, by_parity: 0, asked: 0, given_up: 0 },
     };
 
     /// Notes an authentic packet.
-    fn note(&mut self, now: Instant, header: &MediaHeader) {
+    fn note(&mut self, now: Instant, header: &MediaHeader, given_up: &mut impl FnMut(TrackKey, u32)) {
+        let silence = now.since(self.used_at);
         self.used_at = now;
         self.has_parity = header.parity > 0;
-        let last = header.first_seq().wrapping_add(header.count.into()).wrapping_sub(1);
+        self.is_strips = header.form == Form::Strips;
+        let first = header.first_seq();
+        let last = first.wrapping_add(header.count.into()).wrapping_sub(1);
+        // What was sent in a long silence is too old, or was meant for others: a size that we were not sent meanwhile.
+        if silence >= DEADLINE {
+            self.give_up_to(first.wrapping_sub(1), given_up);
+        }
         if header.is_parity() {
             // It comes behind all of its frame.
-            self.miss_up_to(now, last);
+            self.miss_up_to(now, last, given_up);
         } else {
             self.stats.received = self.stats.received.saturating_add(1);
             if is_ahead(header.seq, self.newest) {
-                self.miss_up_to(now, header.seq.wrapping_sub(1));
+                if header.index > 0 && header.seq == self.newest.wrapping_add(1) {
+                    let faded_us = self.spacing_us.saturating_sub(self.spacing_us / 16);
+                    self.spacing_us = silence.as_micros().max(faded_us);
+                }
+                self.miss_up_to(now, header.seq.wrapping_sub(1), given_up);
                 self.newest = header.seq;
             } else {
                 self.take(header.seq);
@@ -237,15 +284,26 @@ impl GapTracker {
         }
         let is_open = is_ahead(last, self.newest);
         if is_open || self.tail.is_some_and(|(seq, _)| !is_ahead(seq, self.newest)) {
-            self.tail = is_open.then_some((last, now.add(TAIL_PATIENCE)));
+            self.tail = is_open.then_some((last, now.add(self.tail_patience())));
         }
         self.update_due();
     }
 
+    /// How long the end of a frame may stay away.
+    fn tail_patience(&self) -> Duration {
+        Duration::from_micros(self.spacing_us.saturating_mul(2)).max(TAIL_PATIENCE).min(TAIL_PATIENCE_MAX)
+    }
+
     /// Asks for what is due, through `ask`, until that says that there is no room; gives up what is too late.
-    fn poll(&mut self, now: Instant, rtt: Duration, mut ask: impl FnMut(TrackKey, u32) -> bool) {
+    fn poll(
+        &mut self,
+        now: Instant,
+        rtt: Duration,
+        mut ask: impl FnMut(TrackKey, u32) -> bool,
+        given_up: &mut impl FnMut(TrackKey, u32),
+    ) {
         if let Some((last, _)) = self.tail.take_if(|(_, at)| now >= *at) {
-            self.miss_up_to(now, last);
+            self.miss_up_to(now, last, given_up);
         }
         let rtt = if rtt == Duration::ZERO { RTT_UNKNOWN } else { rtt };
         let round = Duration::from_micros(rtt.as_micros().saturating_add(rtt.as_micros() / 4).saturating_add(3000));
@@ -255,6 +313,7 @@ impl GapTracker {
             let Some(mut one) = self.missing.get(index).copied() else { break };
             let is_over = now.since(one.noticed_at) >= DEADLINE || rtt >= DEADLINE;
             if is_over || (one.rounds >= ROUNDS_MAX && now >= one.ask_at) {
+                self.give_up(one.seq, given_up);
                 continue;
             }
             if now >= one.ask_at && has_room {
@@ -284,14 +343,13 @@ impl GapTracker {
     }
 
     /// Everything after the newest packet up to `last` is missing.
-    fn miss_up_to(&mut self, now: Instant, last: u32) {
+    fn miss_up_to(&mut self, now: Instant, last: u32, given_up: &mut impl FnMut(TrackKey, u32)) {
         let ahead = last.wrapping_sub(self.newest);
         if ahead == 0 || !is_ahead(last, self.newest) {
             return;
         }
         if ahead > LEAP_MAX {
-            self.missing_count = 0;
-            self.newest = last;
+            self.give_up_to(last, given_up);
             return;
         }
         self.stats.missed = self.stats.missed.saturating_add(ahead.into());
@@ -300,6 +358,9 @@ impl GapTracker {
             let seq = self.newest.wrapping_add(step).wrapping_add(1);
             let one = Missing { seq, rounds: 0, noticed_at: now, ask_at: now.add(patience) };
             if self.missing_count >= MISSING_MAX {
+                if let Some(oldest) = self.missing.first() {
+                    self.give_up(oldest.seq, given_up);
+                }
                 close_up(&mut self.missing);
                 self.missing_count = MISSING_MAX.saturating_sub(1);
             }
@@ -309,6 +370,31 @@ impl GapTracker {
             }
         }
         self.newest = last;
+    }
+
+    /// Nothing up to `last` is asked for. Of a leap only the last [`LEAP_MAX`] are told: of what lies before, nobody has
+    /// anything any more.
+    fn give_up_to(&mut self, last: u32, given_up: &mut impl FnMut(TrackKey, u32)) {
+        if !is_ahead(last, self.newest) {
+            return;
+        }
+        for index in 0..self.missing_count {
+            let Some(one) = self.missing.get(index).copied() else { break };
+            self.give_up(one.seq, given_up);
+        }
+        self.missing_count = 0;
+        let ahead = last.wrapping_sub(self.newest).min(LEAP_MAX);
+        for back in (0..ahead).rev() {
+            self.give_up(last.wrapping_sub(back), given_up);
+        }
+        self.newest = last;
+    }
+
+    fn give_up(&mut self, seq: u32, given_up: &mut impl FnMut(TrackKey, u32)) {
+        self.stats.given_up = self.stats.given_up.saturating_add(1);
+        if self.is_strips {
+            given_up(self.key, seq);
+        }
     }
 
     fn update_due(&mut self) {
@@ -340,19 +426,19 @@ impl<P: AsMut<[GapTracker]> + AsRef<[GapTracker]>> Gaps<P> {
     }
 
     /// Notes an authentic packet of a track whose lost packets are worth asking for. The first one of a track says
-    /// nothing of those before it.
-    pub fn note(&mut self, now: Instant, header: &MediaHeader) {
+    /// nothing of those before it. `given_up` hears of strips that are too old to be asked for.
+    pub fn note(&mut self, now: Instant, header: &MediaHeader, given_up: &mut impl FnMut(TrackKey, u32)) {
         let key = TrackKey::of(header);
         let places = self.places.as_mut();
         if let Some(known) = places.iter_mut().find(|place| place.is_used && place.key == key) {
-            known.note(now, header);
+            known.note(now, header, given_up);
             self.due_at = self.due_at.min(known.due_at);
             return;
         }
         let Some(place) = places.iter_mut().min_by_key(|place| (place.is_used, place.used_at)) else { return };
         let newest = if header.is_parity() { header.first_seq() } else { header.seq }.wrapping_sub(1);
-        *place = GapTracker { key, is_used: true, newest, ..GapTracker::EMPTY };
-        place.note(now, header);
+        *place = GapTracker { key, is_used: true, used_at: now, newest, ..GapTracker::EMPTY };
+        place.note(now, header, given_up);
         self.due_at = self.due_at.min(place.due_at);
     }
 
@@ -368,12 +454,13 @@ impl<P: AsMut<[GapTracker]> + AsRef<[GapTracker]>> Gaps<P> {
     }
 
     /// Puts what is to be asked for now into a body; empty if there is nothing. What found no room is due again at once.
-    pub fn poll(&mut self, now: Instant, rtt: Duration) -> NackBody {
+    /// `given_up` hears of strips that are not asked for again.
+    pub fn poll(&mut self, now: Instant, rtt: Duration, given_up: &mut impl FnMut(TrackKey, u32)) -> NackBody {
         let mut body = NackBody::default();
         self.due_at = Instant::NEVER;
         for place in self.places.as_mut().iter_mut().filter(|place| place.is_used) {
             if now >= place.due_at {
-                place.poll(now, rtt, |key, seq| body.add(key, seq));
+                place.poll(now, rtt, |key, seq| body.add(key, seq), given_up);
             }
             self.due_at = self.due_at.min(place.due_at);
         }

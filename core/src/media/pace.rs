@@ -1,62 +1,38 @@
-//! When the datagrams of a picture leave: spread over half a frame interval instead of all at once.
+//! When the datagrams of pictures leave: not faster than the hop takes them without making voice wait.
 //!
 //! A burst fills the queue of the slowest link on the way, and whatever comes right behind it waits or is lost: voice.
-//! So pictures queue at the sender, where voice can pass them by; voice itself is never paced.
+//! So pictures queue at the sender, where voice passes them by; voice itself is never paced. How fast they may leave the
+//! rate controller knows ([`super::rate`]): where bursts cost nothing, as on a wire, it is many times what they need.
 //!
-//! The queue is the driver's. The pacer only says how many of the waiting datagrams may leave, and when to ask again.
+//! The queue is the driver's. The pacer only says when each datagram is due.
 
 use core::ops::Add;
 
 use crate::time::{Duration, Instant};
 
-/// What is due within this time leaves together: fewer wake-ups, and bursts that a kernel can segment.
-const TOGETHER: Duration = Duration::from_millis(1);
-/// A frame never takes longer than this, however slow the camera is.
-const SPREAD_MAX: Duration = Duration::from_millis(50);
+/// What leaves in this time may leave at once.
+pub const AT_ONCE: Duration = Duration::from_millis(2);
+/// Nothing waits longer than this, however little is granted: a picture that is late is worth less than one that is lost.
+pub const WAIT_MAX: Duration = Duration::from_millis(300);
 
-/// Spreads what waits. **Bound:** a few words, however much waits.
+/// Spreads what leaves. **Bound:** one instant, however much waits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pacer {
-    waiting: u32,
-    gap_us: u64,
-    next_at: Instant,
+    /// When the hop will have carried all that has left.
+    free_at: Instant,
 }
 
 impl Pacer {
-    /// Notes that `datagrams` of a frame wait behind those that wait already. All of them are due within half of
-    /// `frame_interval`: a frame that is late does not hold up the next one.
-    pub fn add(&mut self, now: Instant, datagrams: u32, frame_interval: Duration) {
-        if self.waiting == 0 {
-            self.next_at = now;
-        }
-        self.waiting = self.waiting.saturating_add(datagrams);
-        let spread_us = (frame_interval.as_micros() / 2).min(SPREAD_MAX.as_micros());
-        self.gap_us = spread_us.checked_div(u64::from(self.waiting)).unwrap_or(0);
-    }
-
-    /// How many of the waiting datagrams leave now; they no longer wait.
-    pub fn take_due(&mut self, now: Instant) -> u32 {
-        if self.waiting == 0 || now < self.next_at {
-            return 0;
-        }
-        let span_us = now.since(self.next_at).as_micros().saturating_add(TOGETHER.as_micros());
-        let due = match span_us.checked_div(self.gap_us) {
-            Some(gaps) => u32::try_from(gaps).unwrap_or(u32::MAX).max(1).min(self.waiting),
-            None => self.waiting,
-        };
-        self.waiting = self.waiting.saturating_sub(due);
-        self.next_at = self.next_at.add(Duration::from_micros(self.gap_us.saturating_mul(u64::from(due))));
+    /// When the next datagram of `bytes` is due, if pictures may leave at `pace_bps`: `now` or later, and not before those
+    /// that were asked about earlier.
+    pub fn schedule(&mut self, now: Instant, bytes: usize, pace_bps: u32) -> Instant {
+        let latest = now.add(WAIT_MAX);
+        let begins = self.free_at.max(now);
+        let due = Instant::from_micros(begins.as_micros().saturating_sub(AT_ONCE.as_micros())).max(now).min(latest);
+        let bits = (bytes as u64).saturating_mul(8_000_000);
+        let takes_us = bits.checked_div(pace_bps.into()).unwrap_or(u64::MAX);
+        self.free_at = begins.add(Duration::from_micros(takes_us)).min(latest.add(AT_ONCE));
         due
-    }
-
-    /// How many wait.
-    pub const fn waiting(&self) -> u32 {
-        self.waiting
-    }
-
-    /// When to ask again.
-    pub const fn poll_timeout(&self) -> Instant {
-        if self.waiting == 0 { Instant::NEVER } else { self.next_at }
     }
 }
 
@@ -68,67 +44,51 @@ mod tests {
 
     use super::*;
 
-    fn at(us: u64) -> Instant {
-        Instant::from_micros(us)
+    fn at_ms(ms: u64) -> Instant {
+        Instant::from_micros(1_000_000 + ms * 1000)
     }
 
-    /// Asks exactly when the pacer says, until nothing waits; gives (when, how many).
-    fn drain(pacer: &mut Pacer) -> Vec<(u64, u32)> {
-        let mut left = Vec::new();
-        while pacer.waiting() > 0 {
-            let when = pacer.poll_timeout();
-            left.push((when.as_micros(), pacer.take_due(when)));
+    /// When the datagrams of a frame are due, in milliseconds after it.
+    fn frame(pacer: &mut Pacer, now: Instant, datagrams: usize, bps: u32) -> Vec<u64> {
+        (0..datagrams).map(|_| pacer.schedule(now, 1000, bps).since(now).as_micros() / 1000).collect()
+    }
+
+    #[test]
+    fn what_a_hop_carries_in_a_moment_leaves_at_once_and_the_rest_at_its_pace() {
+        let mut pacer = Pacer::default();
+        // 8 ms each at 1 Mbit/s, and 2 ms ahead.
+        assert_eq!(frame(&mut pacer, at_ms(0), 6, 1_000_000), [0, 6, 14, 22, 30, 38]);
+        // A hop with room to spare holds nothing up.
+        assert_eq!(frame(&mut pacer, at_ms(1000), 20, 50_000_000).last(), Some(&0));
+    }
+
+    #[test]
+    fn a_frame_that_follows_soon_waits_for_the_one_before_and_not_for_a_pause() {
+        let mut pacer = Pacer::default();
+        frame(&mut pacer, at_ms(0), 6, 1_000_000);
+        assert_eq!(frame(&mut pacer, at_ms(10), 2, 1_000_000), [36, 44]);
+        assert_eq!(frame(&mut pacer, at_ms(500), 2, 1_000_000), [0, 6]);
+    }
+
+    #[test]
+    fn nothing_waits_longer_than_it_may_and_nothing_is_overtaken() {
+        let mut pacer = Pacer::default();
+        let mut last = at_ms(0);
+        for ms in 0..500 {
+            let due = pacer.schedule(at_ms(ms), 1200, if ms % 3 == 0 { 0 } else { 200_000 });
+            assert!(due >= last && due >= at_ms(ms) && due <= at_ms(ms) + WAIT_MAX);
+            last = due;
         }
-        assert_eq!(pacer.poll_timeout(), Instant::NEVER);
-        left
+        assert_eq!(pacer.schedule(at_ms(1000), 1200, 0), at_ms(1000), "what came before is forgotten");
     }
 
     #[test]
-    fn a_frame_leaves_evenly_within_half_its_interval() {
+    fn absurd_numbers_do_no_harm() {
         let mut pacer = Pacer::default();
-        pacer.add(at(1_000_000), 48, Duration::from_micros(33_333));
-        let left = drain(&mut pacer);
-        assert_eq!(left[0].0, 1_000_000, "the first leaves at once");
-        assert!(left.iter().all(|(_, count)| *count <= 3), "{left:?}");
-        assert_eq!(left.iter().map(|(_, count)| count).sum::<u32>(), 48);
-        let (last, _) = left[left.len() - 1];
-        assert!((1_014_000..=1_016_700).contains(&last), "{last}");
-    }
-
-    #[test]
-    fn a_frame_that_is_late_leaves_together_with_the_next_one_in_its_time() {
-        let mut pacer = Pacer::default();
-        pacer.add(at(0), 20, Duration::from_millis(40));
-        assert!(pacer.take_due(at(0)) < 20);
-        pacer.add(at(10_000), 20, Duration::from_millis(40));
-        let last = drain(&mut pacer).last().map(|(when, _)| *when).unwrap();
-        assert!(last <= 30_000, "{last}");
-    }
-
-    #[test]
-    fn whoever_asks_late_gets_all_that_was_due() {
-        let mut pacer = Pacer::default();
-        pacer.add(at(0), 100, Duration::from_millis(20));
-        assert_eq!(pacer.take_due(at(1_000_000)), 100);
-        assert_eq!(pacer.take_due(at(1_000_000)), 0);
-    }
-
-    #[test]
-    fn a_slow_camera_does_not_make_its_frames_slow() {
-        let mut pacer = Pacer::default();
-        pacer.add(at(0), 10, Duration::from_secs(5));
-        let last = drain(&mut pacer).last().map(|(when, _)| *when).unwrap();
-        assert!(last <= 50_000, "{last}");
-    }
-
-    #[test]
-    fn absurd_numbers_neither_panic_nor_hang() {
-        let mut pacer = Pacer::default();
-        for interval in [Duration::ZERO, Duration::from_secs(u64::MAX)] {
-            pacer.add(Instant::NEVER, u32::MAX, interval);
-            pacer.add(at(0), u32::MAX, interval);
-            assert!(pacer.take_due(Instant::NEVER) > 0);
+        for now in [Instant::NEVER, at_ms(0)] {
+            for bps in [0, u32::MAX] {
+                assert!(pacer.schedule(now, usize::MAX, bps) >= now);
+            }
         }
-        assert_eq!(Pacer::default().take_due(at(1)), 0);
     }
 }

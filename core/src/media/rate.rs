@@ -69,6 +69,15 @@ const COMPETITOR_MEMORY: Duration = Duration::from_secs(10);
 /// Without a report for this long what is granted is halved.
 const REPORT_SILENCE_MAX: Duration = Duration::from_millis(500);
 
+/// Packets that wait less than this in a hop's queue disturb no voice: they may leave in bursts ...
+const BURST_HARMLESS: Duration = Duration::from_millis(5);
+/// ... and with more than this they are spread.
+const BURST_HARMFUL: Duration = Duration::from_millis(10);
+/// Pictures leave so many times faster than they may on average, in permille: at least, at first, at most.
+const HASTE_MIN: u32 = 1000;
+const HASTE_FIRST: u32 = 16_000;
+const HASTE_MAX: u32 = 64_000;
+
 /// What became of one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketReport {
@@ -134,6 +143,8 @@ pub struct RateFigures {
     pub queue_delay: Duration,
     /// Packets lost in the last half second, in permille.
     pub loss_permille: u32,
+    /// How fast pictures may leave, in bits a second: see [`super::pace`].
+    pub pace_bps: u32,
     /// Present state.
     pub state: RateState,
     /// Reason of the last decision.
@@ -147,6 +158,7 @@ pub struct RateController {
     target_bps: u32,
     state: RateState,
     reason: RateReason,
+    haste: u32,
     base: BaseDelay,
     history: History,
     queue: Duration,
@@ -183,6 +195,7 @@ impl RateController {
             target_bps: start_bps,
             state: RateState::Growing,
             reason: RateReason::Start,
+            haste: HASTE_FIRST,
             base: BaseDelay::default(),
             history: History::default(),
             queue: Duration::ZERO,
@@ -214,6 +227,7 @@ impl RateController {
         self.halved_at = now;
         if let Some(delay_us) = report.least_delay_us {
             self.queue = self.base.queue(now, delay_us);
+            self.hasten(self.queue.as_micros().saturating_add(report.spread_us));
         }
         match self.state {
             RateState::Growing => self.grow_or_stop(now, elapsed_us),
@@ -262,6 +276,20 @@ impl RateController {
         self.target_bps.saturating_sub(self.limits.reserve_bps)
     }
 
+    /// How fast pictures may leave: see [`super::pace`].
+    pub fn pace_bps(&self) -> u32 {
+        permille(self.video_bps(), self.haste.into())
+    }
+
+    /// Takes the longest that a packet waited of late. Where even that is short, bursts do no harm.
+    fn hasten(&mut self, longest_us: u64) {
+        if longest_us <= BURST_HARMLESS.as_micros() {
+            self.haste = (self.haste.saturating_mul(5) / 4).min(HASTE_MAX);
+        } else if longest_us > BURST_HARMFUL.as_micros() {
+            self.haste = (self.haste.saturating_mul(7) / 10).max(HASTE_MIN);
+        }
+    }
+
     /// All that is known.
     pub fn figures(&self) -> RateFigures {
         RateFigures {
@@ -269,6 +297,7 @@ impl RateController {
             arriving_bps: self.history.arriving_bps(),
             queue_delay: self.queue,
             loss_permille: self.history.loss_permille(),
+            pace_bps: self.pace_bps(),
             state: self.state,
             reason: self.reason,
         }

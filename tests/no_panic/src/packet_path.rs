@@ -327,9 +327,9 @@ fn nack(body: &[u8], key: TrackKey, seq: u32, out: &mut NackBody) -> Handled {
 }
 
 fn gaps(gaps: &mut Gaps<&mut [GapTracker]>, now: Instant, header: &MediaHeader, rtt: Duration) -> Instant {
-    gaps.note(now, header);
+    gaps.note(now, header, &mut |key, seq| _ = black_box((key, seq)));
     gaps.handle_made(header);
-    black_box(gaps.poll(now, rtt));
+    black_box(gaps.poll(now, rtt, &mut |key, seq| _ = black_box((key, seq))));
     gaps.forget(header.room.0, header.sender.0);
     gaps.due_at()
 }

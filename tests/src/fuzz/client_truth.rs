@@ -114,6 +114,7 @@ impl ClientOutput for ClientTruth {
                 let key = (frame.room, frame.slot, frame.track, frame.layer, frame.frame);
                 self.frames.push((key, frame.bytes.to_vec()));
             }
+            ClientEvent::StripLost { .. } => reach("strip lost"),
             ClientEvent::Strip(strip) => {
                 reach("strip");
                 let key = (strip.room, strip.slot, strip.track, strip.layer, strip.frame);

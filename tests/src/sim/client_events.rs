@@ -208,6 +208,7 @@ impl World<'_> {
             // Every client sends all it has, in one size.
             ServerMessage::WantedLayers { .. }
             | ServerMessage::Refresh { .. }
+            | ServerMessage::Lost { .. }
             | ServerMessage::ActiveSpeaker { .. } => {}
             _ => self.handle_lobby(client, message),
         }

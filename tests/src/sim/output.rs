@@ -227,7 +227,7 @@ impl ClientOutput for ClientDeeds {
             ClientEvent::DatagramsUp => Note::Up,
             ClientEvent::DatagramsLost => Note::Lost,
             ClientEvent::ServerSilent => Note::Silent,
-            ClientEvent::Said(_) => Note::Said,
+            ClientEvent::StripLost { .. } | ClientEvent::Said(_) => Note::Said,
         });
     }
 }

@@ -92,7 +92,7 @@ pub struct Call {
     pub controller: RateController,
     ladder: Ladder,
     pacer: Pacer,
-    waiting: VecDeque<Packet>,
+    waiting: VecDeque<(Instant, Packet)>,
     next_frame_at: u64,
     frame: u64,
     frame_parts: VecDeque<(u64, u64, u64)>,
@@ -182,10 +182,8 @@ impl Call {
         if self.now >= self.next_frame_at {
             self.take_picture();
         }
-        for _ in 0..self.pacer.take_due(self.instant()) {
-            if let Some(packet) = self.waiting.pop_front() {
-                self.send(packet.content, packet.bytes);
-            }
+        while let Some((_, packet)) = self.waiting.pop_front_if(|(due, _)| due.as_micros() <= self.now) {
+            self.send(packet.content, packet.bytes);
         }
         while let Some(packet) = self.link.receive(self.now) {
             self.take(packet);
@@ -255,9 +253,10 @@ impl Call {
         }
         for _ in 0..parts {
             let content = Content::Picture { frame: self.frame };
-            self.waiting.push_back(Packet { content, counter: 0, sent: 0, bytes: bytes / parts + OVERHEAD });
+            let bytes = bytes / parts + OVERHEAD;
+            let due = self.pacer.schedule(self.instant(), bytes as usize, self.controller.pace_bps());
+            self.waiting.push_back((due, Packet { content, counter: 0, sent: 0, bytes }));
         }
-        self.pacer.add(self.instant(), parts as u32, Duration::from_micros(interval));
     }
 
     fn take(&mut self, packet: Packet) {

@@ -2,6 +2,7 @@
 
 use heapless::String;
 
+use super::repair::LostPackets;
 use super::room::{Member, OWN_REQUEST_MIN};
 use super::sync::Catcher;
 use super::{ClientEvent, ClientMachine, ClientOutput};
@@ -62,6 +63,9 @@ impl ClientMachine<'_> {
                 self.knows_directs = true;
             }
             M::Refused { .. } => self.handle_refused(now, message, out),
+            M::Lost { room, track, layer, seq, more } => {
+                self.handle_lost(room, track, LostPackets { layer, seq, more }, out);
+            }
             _ => out.event(ClientEvent::Said(message)),
         }
     }

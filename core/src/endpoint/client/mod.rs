@@ -140,6 +140,19 @@ pub enum ClientEvent<'a> {
     Frame(IncomingFrame<'a>),
     /// A strip of somebody's picture.
     Strip(IncomingStrip<'a>),
+    /// A strip of a picture of ours did not come to somebody, and is not sent again: its blocks should be, as they are now.
+    StripLost {
+        /// In which room.
+        room: RoomId,
+        /// Which track.
+        track: TrackId,
+        /// Which size layer.
+        layer: u8,
+        /// Capture time of its frame on the media clock.
+        timestamp: u32,
+        /// Which strip of the frame.
+        index: u16,
+    },
     /// Datagrams go both ways.
     DatagramsUp,
     /// No datagram came back for two seconds.
@@ -241,7 +254,7 @@ impl<'a> ClientMachine<'a> {
     pub fn new(storage: ClientStorage<'a>, device: DeviceSecret, seed: [u8; 32]) -> Self {
         Self {
             rooms: storage.rooms,
-            incoming: Incoming { reassembler: storage.reassembler, repair: storage.repair },
+            incoming: Incoming::new(storage.reassembler, storage.repair),
             held: HeldPackets::new(storage.held),
             device,
             random: Drbg::from_seed(seed),

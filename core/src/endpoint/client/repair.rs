@@ -2,26 +2,31 @@
 //! again, and both ends of the hop learn what became of their datagrams.
 
 use super::link::Link;
-use super::{ClientMachine, ClientOutput};
+use super::{ClientEvent, ClientMachine, ClientOutput};
 use crate::error::DropReason;
-use crate::id::RoomId;
+use crate::id::{RoomId, TrackId};
 use crate::limits::{DATAGRAM_MAX_BYTES, HOP_PREFIX_BYTES, MEDIA_HEADER_BYTES};
 use crate::media::cache::PacketCache;
 use crate::media::feedback::{Downstream, FEEDBACK_MAX_BYTES, FeedbackReport, HopStats};
-use crate::media::nack::{GapStats, GapTracker, Gaps, parse_nack};
+use crate::media::nack::{GapStats, GapTracker, Gaps, NackBody, NackEntry, parse_nack};
 use crate::media::parity::{Recovery, Solvable, Symbol};
 use crate::media::rate::RateReport;
 use crate::media::reassembly::Reassembler;
 use crate::media::track_window::TrackKey;
 use crate::time::{Duration, Instant};
+use crate::wire::control::ClientMessage;
 use crate::wire::datagram::Kind;
-use crate::wire::media::{MediaHeader, MediaLayout};
+use crate::wire::media::{Form, MediaHeader, MediaLayout};
 
 /// One packet may be sent again for this many that were sent.
 const RESENT_PART: u32 = 4;
 /// What may be sent again before anything was sent, and at most at once. **Units:** packets, times [`RESENT_PART`].
 const RESEND_CREDIT_AT_FIRST: u32 = 64 * RESENT_PART;
 const RESEND_CREDIT_MAX: u32 = 512 * RESENT_PART;
+/// What was given up is told at most this often, all of it together.
+const REPORT_LOST_INTERVAL: Duration = Duration::from_millis(100);
+/// It waits so long for more of the kind.
+const REPORT_LOST_PATIENCE: Duration = Duration::from_millis(20);
 
 /// Below this loss nothing is added. **Units:** 1/65536, 0.5 %.
 const PARITY_LOSS_MIN: u16 = 328;
@@ -51,9 +56,40 @@ pub struct ClientRepair<'a> {
 pub(super) struct Incoming<'a> {
     pub reassembler: Reassembler<'a>,
     pub repair: ClientRepair<'a>,
+    pub lost: GivenUp,
 }
 
-impl Incoming<'_> {
+/// Packets of others that nobody brings any more, until their senders are told. **Bound:** one message; what finds no room
+/// in it is mended by the rolling refresh.
+#[derive(Default)]
+pub(super) struct GivenUp {
+    body: NackBody,
+    /// When they are told; none while there are none.
+    due_at: Option<Instant>,
+    told_at: Instant,
+}
+
+impl GivenUp {
+    fn add(&mut self, now: Instant, key: TrackKey, seq: u32) {
+        self.body.add(key, seq);
+        self.due_at.get_or_insert((now + REPORT_LOST_PATIENCE).max(self.told_at + REPORT_LOST_INTERVAL));
+    }
+
+    /// Tells what was given up, if it is time.
+    fn tell(&mut self, now: Instant, out: &mut impl ClientOutput) {
+        if self.due_at.is_none_or(|due_at| now < due_at) {
+            return;
+        }
+        out.control(&ClientMessage::ReportLost { packets: self.body.finish() });
+        *self = Self { told_at: now, ..Self::default() };
+    }
+}
+
+impl<'a> Incoming<'a> {
+    pub fn new(reassembler: Reassembler<'a>, repair: ClientRepair<'a>) -> Self {
+        Self { reassembler, repair, lost: GivenUp::default() }
+    }
+
     /// Forgets everything of whoever was in that place.
     pub fn forget(&mut self, room: u32, sender: u16) {
         self.reassembler.forget(room, sender);
@@ -75,22 +111,51 @@ pub struct LossStats {
     pub downstream: Downstream,
 }
 
-/// The part of a link that belongs to repair.
-pub(super) struct LinkRepair {
-    resend_credit: u32,
-    parity_credit: u32,
+/// Packets of a picture of ours, as the server names them.
+#[derive(Clone, Copy)]
+pub(super) struct LostPackets {
+    pub layer: u8,
+    pub seq: u32,
+    pub more: u32,
 }
 
-impl Default for LinkRepair {
-    fn default() -> Self {
-        Self { resend_credit: RESEND_CREDIT_AT_FIRST, parity_credit: 0 }
-    }
+/// The part of a link that belongs to repair.
+#[derive(Default)]
+pub(super) struct LinkRepair {
+    /// For packets that the server asks for.
+    resend: ResendCredit,
+    /// For what was in packets that a receiver gave up.
+    renew: ResendCredit,
+    parity_credit: u32,
 }
 
 impl LinkRepair {
     /// A packet was sent: a part of it may be sent again.
     pub fn earn_resend(&mut self) {
-        self.resend_credit = self.resend_credit.saturating_add(1).min(RESEND_CREDIT_MAX);
+        self.resend.earn();
+        self.renew.earn();
+    }
+}
+
+/// What is sent again is paid from what was sent, so that nobody who asks can make more of it.
+struct ResendCredit(u32);
+
+impl Default for ResendCredit {
+    fn default() -> Self {
+        Self(RESEND_CREDIT_AT_FIRST)
+    }
+}
+
+impl ResendCredit {
+    fn earn(&mut self) {
+        self.0 = self.0.saturating_add(1).min(RESEND_CREDIT_MAX);
+    }
+
+    /// Pays for one packet; false if there is not enough.
+    fn take(&mut self) -> bool {
+        let rest = self.0.checked_sub(RESENT_PART);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
     }
 }
 
@@ -157,8 +222,8 @@ impl ClientMachine<'_> {
         if header.track.is_audio() || !is_known {
             return None;
         }
-        let repair = &mut self.incoming.repair;
-        repair.gaps.note(now, header);
+        let Incoming { repair, lost, .. } = &mut self.incoming;
+        repair.gaps.note(now, header, &mut |key, seq| lost.add(now, key, seq));
         if header.parity == 0 {
             return None;
         }
@@ -194,15 +259,16 @@ impl ClientMachine<'_> {
     /// Asks for what is missing and reports what came, if it is time.
     pub(super) fn drive_repair(&mut self, now: Instant, out: &mut impl ClientOutput) {
         let Some(link) = self.link.as_mut().filter(|link| link.is_up()) else { return };
-        let gaps = &mut self.incoming.repair.gaps;
+        let Incoming { repair: ClientRepair { gaps, .. }, lost, .. } = &mut self.incoming;
         let mut result = Ok(());
         if now >= gaps.due_at() {
-            let mut body = gaps.poll(now, link.rtt());
+            let mut body = gaps.poll(now, link.rtt(), &mut |key, seq| lost.add(now, key, seq));
             let body = body.finish();
             if !body.is_empty() {
                 result = link.send(now, Kind::Nack, body, out);
             }
         }
+        lost.tell(now, out);
         let mut report = [0; FEEDBACK_MAX_BYTES];
         if let Some(len) = link.received.poll_report(now, Downstream::default(), &mut report) {
             let report = report.get_mut(..len).unwrap_or_default();
@@ -217,7 +283,35 @@ impl ClientMachine<'_> {
     pub(super) fn poll_repair(&self) -> Instant {
         let Some(link) = self.link.as_ref().filter(|link| link.is_up()) else { return Instant::NEVER };
         let report = link.received.poll_timeout().unwrap_or(Instant::NEVER);
-        report.min(self.incoming.repair.gaps.due_at())
+        let lost = self.incoming.lost.due_at.unwrap_or(Instant::NEVER);
+        report.min(self.incoming.repair.gaps.due_at()).min(lost)
+    }
+
+    /// Somebody gave up some of our packets. Tells the encoder which of its strips they were, as far as they are still known
+    /// and were sent in this membership.
+    pub(super) fn handle_lost(
+        &mut self,
+        id: RoomId,
+        track: TrackId,
+        packets: LostPackets,
+        out: &mut impl ClientOutput,
+    ) {
+        let LostPackets { layer, seq, more } = packets;
+        let Some((sender, _)) = self.room_mut(id).and_then(|room| room.joined) else { return };
+        let Some(link) = self.link.as_mut() else { return };
+        let key = TrackKey { room: id.0, sender: sender.0, track: track.0, layer };
+        for seq in (NackEntry { key, seq, more }).packets() {
+            let Some(kept) = self.incoming.repair.sent.find(key, seq) else { continue };
+            let Ok(header) = MediaHeader::parse(kept.payload) else { continue };
+            if header.form != Form::Strips {
+                continue;
+            }
+            if !link.repair.renew.take() {
+                return;
+            }
+            let MediaHeader { timestamp, index, .. } = header;
+            out.event(ClientEvent::StripLost { room: id, track, layer, timestamp, index });
+        }
     }
 
     /// The server reports what came of what we sent.
@@ -246,10 +340,9 @@ impl ClientMachine<'_> {
             let link = self.link.as_mut().ok_or(DropReason::UnknownConnection)?;
             for seq in entry.packets() {
                 let Some(kept) = self.incoming.repair.sent.find(entry.key, seq) else { continue };
-                if link.repair.resend_credit < RESENT_PART {
+                if !link.repair.resend.take() {
                     return Err(DropReason::RateLimited);
                 }
-                link.repair.resend_credit = link.repair.resend_credit.saturating_sub(RESENT_PART);
                 link.send_media(now, kept.payload, kept.clear_len_bytes, out)?;
                 self.resent = self.resent.saturating_add(1);
             }

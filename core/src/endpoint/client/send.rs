@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use super::link::Link;
 use super::repair::ClientRepair;
 use super::room::Numbering;
 use super::{ClientMachine, ClientOutput};
@@ -94,15 +95,61 @@ impl ClientMachine<'_> {
     /// if that is worth its price. Gives the number of datagrams.
     ///
     /// # Errors
-    /// [`DropReason::NotInRoom`] and [`DropReason::UnvalidatedPath`] while not joined or without datagrams,
-    /// [`DropReason::UnknownTrack`] if the track is off or there is no such layer, [`DropReason::Length`] for an empty
-    /// or too long frame, or strips out of bounds; [`DropReason::KeyExhausted`].
+    /// As [`Self::seal_frame`].
     pub fn send_frame(
         &mut self,
         now: Instant,
         id: RoomId,
         frame: &OutgoingFrame<'_>,
         out: &mut impl ClientOutput,
+    ) -> Result<u16, DropReason> {
+        self.seal_pieces(now, id, frame, |link, payload, clear_len_bytes| {
+            link.send_media(now, payload, clear_len_bytes, out)
+        })
+    }
+
+    /// As [`Self::send_frame`], but sends nothing: `sealed` takes each packet and the number of its bytes that the hop's
+    /// seal covers, for [`Self::send_sealed`] in the same order and soon.
+    ///
+    /// # Errors
+    /// [`DropReason::NotInRoom`] and [`DropReason::UnvalidatedPath`] while not joined or without datagrams,
+    /// [`DropReason::UnknownTrack`] if the track is off or there is no such layer, [`DropReason::Length`] for an empty
+    /// or too long frame, or strips out of bounds; [`DropReason::KeyExhausted`].
+    pub fn seal_frame(
+        &mut self,
+        now: Instant,
+        id: RoomId,
+        frame: &OutgoingFrame<'_>,
+        mut sealed: impl FnMut(&[u8], usize),
+    ) -> Result<u16, DropReason> {
+        self.seal_pieces(now, id, frame, |_, payload, clear_len_bytes| {
+            sealed(payload, clear_len_bytes);
+            Ok(())
+        })
+    }
+
+    /// Sends a packet that [`Self::seal_frame`] gave.
+    ///
+    /// # Errors
+    /// [`DropReason::UnvalidatedPath`] without datagrams, [`DropReason::Length`] for what it did not give,
+    /// [`DropReason::KeyExhausted`].
+    pub fn send_sealed(
+        &mut self,
+        now: Instant,
+        payload: &[u8],
+        clear_len_bytes: usize,
+        out: &mut impl ClientOutput,
+    ) -> Result<(), DropReason> {
+        let link = self.link.as_mut().filter(|link| link.is_up()).ok_or(DropReason::UnvalidatedPath)?;
+        link.send_media(now, payload, clear_len_bytes, out)
+    }
+
+    fn seal_pieces(
+        &mut self,
+        now: Instant,
+        id: RoomId,
+        frame: &OutgoingFrame<'_>,
+        mut each: impl FnMut(&mut Link, &[u8], usize) -> Result<(), DropReason>,
     ) -> Result<u16, DropReason> {
         let link = self.link.as_mut().filter(|link| link.is_up()).ok_or(DropReason::UnvalidatedPath)?;
         let room = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|room| room.id == id);
@@ -154,7 +201,7 @@ impl ClientMachine<'_> {
             let clear_len_bytes = packet.filled;
             packet.push(body)?;
             let payload = packet.as_slice();
-            link.send_media(now, payload, clear_len_bytes, out)?;
+            each(link, payload, clear_len_bytes)?;
             link.repair.earn_resend();
             encoder.add(index, payload.get(MEDIA_HEADER_BYTES..).unwrap_or_default());
             if !is_audio {
@@ -165,7 +212,7 @@ impl ClientMachine<'_> {
             let mut packet = Packet::default();
             packet.push(&MediaHeader { index, ..first }.emit())?;
             packet.push(symbol)?;
-            link.send_media(now, packet.as_slice(), MEDIA_HEADER_BYTES, out)?;
+            each(link, packet.as_slice(), MEDIA_HEADER_BYTES)?;
         }
         Ok(plan.count().saturating_add(encoder.parity().into()))
     }

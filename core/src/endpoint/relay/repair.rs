@@ -93,7 +93,8 @@ impl RelayMachine<'_> {
         }
         let Some(session) = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut()) else { return };
         let Some(log) = self.logs.get_mut(lane) else { return };
-        log.gaps.note(now, header);
+        // Its receivers miss the same, and tell.
+        log.gaps.note(now, header, &mut |_, _| ());
         let due_at = log.gaps.due_at();
         // Without a place its gaps are looked at when its next datagram comes.
         if !session.is_watched && due_at < Instant::NEVER {
@@ -109,7 +110,7 @@ impl RelayMachine<'_> {
         let Some(session) = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut()) else { return };
         let Some(log) = self.logs.get_mut(lane) else { return };
         if now >= log.gaps.due_at() {
-            let mut body = log.gaps.poll(now, log.sent.stats().rtt);
+            let mut body = log.gaps.poll(now, log.sent.stats().rtt, &mut |_, _| ());
             let body = body.finish();
             if !body.is_empty() {
                 let asked =

@@ -72,6 +72,7 @@ impl ServerMachine<'_> {
                 let Membership { room_index, .. } = self.membership(from, room)?;
                 self.ask_for_refresh(now, room_index, slot, track, ALL_LAYERS, out);
             }
+            M::ReportLost { packets } => self.pass_on_lost(now, from, packets, out),
             M::SenderKey { room, slot, member, epoch, wrap } => {
                 let (to, slot) = self.other_member(from, room, slot, Some(member))?;
                 // Who gives the key must be known before it comes.
@@ -204,7 +205,7 @@ impl ServerMachine<'_> {
     }
 
     /// The session of another member of a room that `from` is in, and `from`'s own place there.
-    fn other_member(
+    pub(super) fn other_member(
         &self,
         from: SessionId,
         room: RoomId,

@@ -3,8 +3,10 @@
 
 use super::{ServerMachine, ServerOutput};
 use crate::endpoint::relay::{RelayCommand, RelayReport, SHARDS_MAX};
-use crate::id::{SessionId, Slot, TrackId};
+use crate::id::{RoomId, SessionId, Slot, TrackId};
 use crate::limits::ROOM_PARTICIPANTS_MAX;
+use crate::media::nack::parse_nack;
+use crate::rate::TokenBucket;
 use crate::room::Room;
 use crate::room::active_speaker::{ActiveSpeaker, SpeechActivity};
 use crate::time::{Duration, Instant};
@@ -14,9 +16,13 @@ use crate::wire::control::ServerMessage;
 pub(super) const ALL_LAYERS: u8 = 0b111;
 /// A sender is asked for a whole picture at most this often; what is asked in between is put together.
 pub const REFRESH_INTERVAL: Duration = Duration::from_millis(400);
+/// A sender is told so often a second of packets of a track that did not come, and so often at once; each time of up to
+/// 33 packets. What is more than that is mended by the rolling refresh.
+pub(super) const LOST_PER_S: u32 = 20;
+pub(super) const LOST_AT_ONCE: u32 = 40;
 
 /// One picture track of a member, as far as the packet planes told.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct PictureDemand {
     /// By shard: sizes wanted, bound of the largest.
     shards: [(u8, u32); SHARDS_MAX],
@@ -24,6 +30,19 @@ pub(super) struct PictureDemand {
     /// Sizes of which a whole picture is still to be asked for.
     refresh: u8,
     refreshed_at: Option<Instant>,
+    lost: TokenBucket,
+}
+
+impl Default for PictureDemand {
+    fn default() -> Self {
+        Self {
+            shards: Default::default(),
+            is_known: false,
+            refresh: 0,
+            refreshed_at: None,
+            lost: TokenBucket::new(LOST_PER_S, LOST_AT_ONCE),
+        }
+    }
 }
 
 impl PictureDemand {
@@ -106,6 +125,22 @@ impl ServerMachine<'_> {
         let to = room.participant(sender).and_then(|participant| self.session_at(participant.session));
         if let Some(to) = to {
             out.control(to, &ServerMessage::Refresh { room: room.id, track, layers });
+        }
+    }
+
+    /// Passes on which packets somebody did not get, each entry to the sender whom it names. What is said of others than
+    /// those in a room with the asking session, or too often, is passed over: the rolling refresh mends it.
+    pub(super) fn pass_on_lost(&mut self, now: Instant, from: SessionId, packets: &[u8], out: &mut impl ServerOutput) {
+        let Ok(entries) = parse_nack(packets) else { return };
+        for entry in entries {
+            let (room, sender, track) = (RoomId(entry.key.room), Slot(entry.key.sender), TrackId(entry.key.track));
+            let Ok((to, _)) = self.other_member(from, room, sender, None) else { continue };
+            let Ok(membership) = self.membership(from, room) else { continue };
+            let demand = self.demand_mut(membership.room_index, sender, track);
+            if demand.is_some_and(|demand| demand.lost.take(now)) {
+                let (layer, seq, more) = (entry.key.layer, entry.seq, entry.more);
+                out.control(to, &ServerMessage::Lost { room, track, layer, seq, more });
+            }
         }
     }
 

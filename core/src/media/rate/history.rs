@@ -26,6 +26,8 @@ pub struct RateReport {
     pub(super) newest_sent: Instant,
     /// The least difference of arrival and sending; their clocks differ, so it may be anything.
     pub(super) least_delay_us: Option<i64>,
+    /// By how much the greatest exceeds it.
+    pub(super) spread_us: u64,
 }
 
 impl RateReport {
@@ -37,7 +39,11 @@ impl RateReport {
             return;
         };
         let delay_us = signed(arrived_us).saturating_sub(signed(packet.sent_at.as_micros()));
-        self.least_delay_us = Some(self.least_delay_us.map_or(delay_us, |least| least.min(delay_us)));
+        let least_us = self.least_delay_us.unwrap_or(delay_us);
+        self.spread_us = self.spread_us.saturating_add(u64::try_from(least_us.saturating_sub(delay_us)).unwrap_or(0));
+        let least_us = least_us.min(delay_us);
+        self.spread_us = self.spread_us.max(u64::try_from(delay_us.saturating_sub(least_us)).unwrap_or(0));
+        self.least_delay_us = Some(least_us);
         self.newest_arrival_us = self.newest_arrival_us.max(arrived_us);
         self.bytes = self.bytes.saturating_add(u64::from(packet.size_bytes));
         self.received = self.received.saturating_add(1);

@@ -8,6 +8,7 @@ use crate::limits::{
     CHAT_PAGE_MAX, DIRECT_SEALED_MAX_BYTES, PBKDF2_ITERATIONS_MAX, PBKDF2_ITERATIONS_MIN, ROOM_PARTICIPANTS_MAX,
     TRACKS_MAX,
 };
+use crate::media::nack::parse_nack;
 use crate::wire::text;
 
 /// A message from client to server. `request` numbers are echoed in the answer; `reference` numbers make a resend
@@ -283,6 +284,11 @@ pub enum ClientMessage<'a> {
         /// Echoed in the answers.
         request: u32,
     },
+    /// Strips of others' pictures did not come and are not asked for any more: please have what was in them sent anew.
+    ReportLost {
+        /// Which: 1 to 16 entries of 16 bytes, as the body of a Nack (`crate::media::nack`).
+        packets: &'a [u8],
+    },
 }
 
 impl ClientMessage<'_> {
@@ -318,6 +324,7 @@ impl ClientMessage<'_> {
             Self::SendChat { text, .. } | Self::EditChat { text, .. } => text::is_chat_text(text),
             Self::ReadHistory { count, .. } => is_page(count),
             Self::SearchChat { count, words, .. } => is_page(count) && text::is_search_text(words),
+            Self::ReportLost { packets } => parse_nack(packets).is_ok(),
             Self::SendDirect { to, sealed, .. } => {
                 text::is_username(to) && !sealed.is_empty() && sealed.len() <= DIRECT_SEALED_MAX_BYTES
             }

@@ -336,6 +336,19 @@ pub enum ServerMessage<'a> {
         /// Echo.
         request: u32,
     },
+    /// Somebody did not get these packets of your picture, and nobody brings them any more.
+    Lost {
+        /// In which room.
+        room: RoomId,
+        /// Which track.
+        track: TrackId,
+        /// Which size layer.
+        layer: u8,
+        /// The first of them.
+        seq: u32,
+        /// Which of the 32 after it, too.
+        more: u32,
+    },
 }
 
 impl ServerMessage<'_> {
@@ -360,6 +373,7 @@ impl ServerMessage<'_> {
                     && info.tracks.iter().all(super::TrackInfo::is_legal)
             }
             Self::ParticipantGone { slot, .. } | Self::KeyRequested { slot, .. } => is_slot(slot),
+            Self::Lost { track, layer, .. } => usize::from(track.0) < TRACKS_MAX && usize::from(layer) < LAYERS_MAX,
             Self::WantedLayers { track, layers, .. } | Self::Refresh { track, layers, .. } => {
                 usize::from(track.0) < TRACKS_MAX && layers < 1 << LAYERS_MAX
             }

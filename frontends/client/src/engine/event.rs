@@ -429,6 +429,6 @@ pub(crate) fn translate(event: ClientEvent<'_>) -> Option<Event> {
         C::DatagramsLost => Event::Datagrams { is_up: false },
         // These need what is known of people.
         C::Participant { .. } | C::Direct { .. } => return None,
-        C::Frame(_) | C::Strip(_) | C::ServerSilent | C::Said(_) => return None,
+        C::Frame(_) | C::Strip(_) | C::StripLost { .. } | C::ServerSilent | C::Said(_) => return None,
     })
 }

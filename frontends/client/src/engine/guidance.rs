@@ -9,6 +9,20 @@ use hph_core::id::{RoomId, TrackId};
 /// Kept free of pictures: voice with its copies, and control. **Units:** bits a second.
 const SOUND_BPS: u32 = 150_000;
 
+/// Reports of lost strips that may wait for the next picture; what comes on top is mended by the rolling refresh.
+const LOST_MAX: usize = 1024;
+
+/// A strip of a picture of ours that somebody did not get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostStrip {
+    /// Its size layer.
+    pub layer: u8,
+    /// Capture time of its frame on the media clock.
+    pub timestamp: u32,
+    /// Which strip of the frame.
+    pub index: u16,
+}
+
 /// What others want of one picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Demand {
@@ -33,8 +47,9 @@ struct State {
     /// What is lost of ours on the worst way to a receiver, from 0 to 1, and how many packets in a row.
     loss: (f32, f32),
     demands: HashMap<(RoomId, TrackId), Demand>,
+    lost: Vec<((RoomId, TrackId), LostStrip)>,
     /// Picture tracks that are on.
-    pictures: u32,
+    pictures: Vec<(RoomId, TrackId)>,
 }
 
 /// The place where both meet. Asked once a picture; never held for long.
@@ -70,22 +85,52 @@ impl Guidance {
         self.with(|state| state.demands.entry((room, track)).or_default().refresh |= layers);
     }
 
-    /// We are in the room anew: what was wanted before was told to another membership.
-    pub fn forget_room(&self, room: RoomId) {
-        self.with(|state| state.demands.retain(|(other, _), _| *other != room));
-    }
-
-    /// A picture track is on, or off again.
-    pub fn count_picture(&self, is_on: bool) {
+    /// Somebody did not get a strip.
+    pub fn report_lost(&self, room: RoomId, track: TrackId, strip: LostStrip) {
         self.with(|state| {
-            state.pictures = if is_on { state.pictures + 1 } else { state.pictures.saturating_sub(1) };
+            if state.lost.len() < LOST_MAX {
+                state.lost.push(((room, track), strip));
+            }
         });
     }
 
-    /// What is wanted of a picture now, whole pictures asked for only once; and what it may take, if anything is known.
+    /// The strips of a picture that somebody did not get, each once.
+    pub fn take_lost(&self, room: RoomId, track: TrackId) -> Vec<LostStrip> {
+        self.with(|state| {
+            state.lost.extract_if(.., |(whose, _)| *whose == (room, track)).map(|(_, strip)| strip).collect()
+        })
+    }
+
+    /// We are in the room anew: what was wanted before was told to another membership.
+    pub fn forget_room(&self, room: RoomId) {
+        self.with(|state| {
+            state.demands.retain(|(other, _), _| *other != room);
+            state.lost.retain(|((other, _), _)| *other != room);
+        });
+    }
+
+    /// A picture track is on. Whoever says so says [`Self::end_picture`] later.
+    pub fn begin_picture(&self, room: RoomId, track: TrackId) {
+        self.with(|state| state.pictures.push((room, track)));
+    }
+
+    /// A picture track is off again.
+    pub fn end_picture(&self, room: RoomId, track: TrackId) {
+        self.with(|state| {
+            if let Some(index) = state.pictures.iter().position(|other| *other == (room, track)) {
+                state.pictures.swap_remove(index);
+            }
+            state.lost.retain(|(other, _)| *other != (room, track));
+        });
+    }
+
+    /// What is wanted of a picture now, whole pictures asked for only once; and what it may take, if anything is known: an
+    /// equal share of all that are wanted.
     pub fn take(&self, room: RoomId, track: TrackId) -> (Demand, Option<u32>) {
         self.with(|state| {
-            let granted = state.uplink_bps.map(|bps| bps.saturating_sub(SOUND_BPS) / state.pictures.max(1));
+            let is_wanted = |key: &&(RoomId, TrackId)| state.demands.get(key).is_none_or(|demand| demand.layers != 0);
+            let wanted = state.pictures.iter().filter(is_wanted).count().max(1) as u32;
+            let granted = state.uplink_bps.map(|bps| bps.saturating_sub(SOUND_BPS) / wanted);
             let demand = state.demands.entry((room, track)).or_default();
             let taken = *demand;
             demand.refresh = 0;
@@ -116,15 +161,34 @@ mod tests {
     #[test]
     fn pictures_share_what_the_way_carries_beside_sound() {
         let guidance = Guidance::default();
-        guidance.count_picture(true);
+        guidance.begin_picture(ROOM, TrackId::CAMERA);
         assert_eq!(guidance.take(ROOM, TrackId::CAMERA).1, None);
         guidance.set_uplink(Some(2_150_000));
         assert_eq!(guidance.take(ROOM, TrackId::CAMERA).1, Some(2_000_000));
-        guidance.count_picture(true);
+        guidance.begin_picture(ROOM, TrackId::SCREEN);
         assert_eq!(guidance.take(ROOM, TrackId::CAMERA).1, Some(1_000_000));
-        guidance.count_picture(false);
+        guidance.set_wanted(ROOM, TrackId::SCREEN, 0, 0);
+        assert_eq!(guidance.take(ROOM, TrackId::CAMERA).1, Some(2_000_000), "nobody looks at the other");
+        guidance.set_wanted(ROOM, TrackId::SCREEN, 1, 0);
+        assert_eq!(guidance.take(ROOM, TrackId::CAMERA).1, Some(1_000_000));
+        guidance.end_picture(ROOM, TrackId::SCREEN);
+        assert_eq!(guidance.take(ROOM, TrackId::CAMERA).1, Some(2_000_000));
         guidance.set_uplink(Some(100_000));
         assert_eq!(guidance.take(ROOM, TrackId::CAMERA).1, Some(0));
+    }
+
+    #[test]
+    fn reports_of_losses_go_to_their_picture_once_and_take_no_more_than_their_room() {
+        let guidance = Guidance::default();
+        let strip = |index| LostStrip { layer: 0, timestamp: 9, index };
+        guidance.report_lost(ROOM, TrackId::SCREEN, strip(7));
+        (0..5000).for_each(|index| guidance.report_lost(ROOM, TrackId::CAMERA, strip(index)));
+        assert_eq!(guidance.take_lost(ROOM, TrackId::SCREEN), [strip(7)]);
+        assert_eq!(guidance.take_lost(ROOM, TrackId::SCREEN), []);
+        assert_eq!(guidance.take_lost(ROOM, TrackId::CAMERA).len(), LOST_MAX - 1);
+        guidance.report_lost(ROOM, TrackId::CAMERA, strip(1));
+        guidance.forget_room(ROOM);
+        assert_eq!(guidance.take_lost(ROOM, TrackId::CAMERA), []);
     }
 
     #[test]

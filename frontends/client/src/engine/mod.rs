@@ -21,7 +21,7 @@ use hph_core::time::Instant;
 use hph_core::wire::control::{DevicePublic, TrackInfo};
 
 pub use event::{EndReason, Event, FailReason, MicrophoneRemark, Participant};
-pub use guidance::{Demand, Guidance};
+pub use guidance::{Demand, Guidance, LostStrip};
 pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip, LossStats};
 pub use hph_core::media::nack::GapStats;
 pub use hph_core::media::rate::{RateFigures, RateReason, RateState};
@@ -331,6 +331,8 @@ pub struct EngineFigures {
     pub loss: LossStats,
     /// Own packets that were sent again.
     pub resent: u64,
+    /// Own strips that somebody did not get in time and that are therefore coded anew.
+    pub lost_strips: u64,
     /// Own frames that were not sent.
     pub frames_unsent: u64,
     /// Smoothed round-trip time. **Units:** microseconds.
@@ -341,6 +343,13 @@ pub struct EngineFigures {
     pub drops: Vec<(&'static str, u64)>,
     /// What our way to the server carries, as the rate controller sees it; none while signed out.
     pub uplink: Option<RateFigures>,
+}
+
+impl EngineFigures {
+    /// What repair made of the packets of all remote tracks together.
+    pub fn repaired(&self) -> GapStats {
+        self.repair.iter().fold(GapStats::default(), |sum, (_, track)| sum + *track)
+    }
 }
 
 /// A running engine. Dropping it ends the session.

@@ -62,7 +62,7 @@ impl ClientOutput for Deeds {
 }
 
 fn cache() -> PacketCache<'static> {
-    PacketCache::new(vec![CachePlace::EMPTY; 64].leak(), vec![0; 64 * CACHE_PACKET_BYTES].leak())
+    PacketCache::new(vec![CachePlace::EMPTY; 256].leak(), vec![0; 256 * CACHE_PACKET_BYTES].leak())
 }
 
 /// A client machine of its own.

@@ -75,6 +75,79 @@ fn what_the_first_hop_loses_the_server_asks_for() {
     assert_eq!((bench.peers[0].machine.resent(), bench.server.repair().asked), (3, 3));
 }
 
+/// Strips of ours that the first one is told to encode anew since, as it names them.
+fn to_renew(bench: &mut Bench) -> Vec<String> {
+    let lost = bench.events(0).into_iter().filter(|event| event.starts_with("StripLost"));
+    lost.map(|event| event.split_once("timestamp: ").unwrap().1.trim_end_matches(" }").into()).collect()
+}
+
+#[test]
+fn a_strip_that_never_gets_through_is_named_to_its_encoder_once() {
+    let mut bench = bench();
+    bench.loses = Box::new(|_, is_up, bytes| {
+        !is_up && header(bytes).is_some_and(|header| header.frame == 0 && [3, 7].contains(&header.index))
+    });
+    send_strips(&mut bench, 8);
+    bench.wait(500);
+    assert_eq!(strips(&mut bench), 6);
+    assert_eq!(to_renew(&mut bench), ["7, index: 3", "7, index: 7"]);
+    assert_eq!(bench.peers[1].machine.gap_stats().next().unwrap().1.given_up, 2);
+    send_strips(&mut bench, 8);
+    bench.wait(1000);
+    assert_eq!(to_renew(&mut bench), [""; 0]);
+}
+
+#[test]
+fn reports_of_lost_strips_come_seldom_and_cost_the_sender_a_part_of_what_it_sent() {
+    let mut bench = bench();
+    // Most of everything, also of what is sent again.
+    let mut chance = 7u32;
+    bench.loses = Box::new(move |peer, is_up, bytes| {
+        chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        peer == 1 && !is_up && is(Kind::Media, bytes) && chance >> 24 < 190
+    });
+    let (mut sent, mut renewed) = (0, 0);
+    for _ in 0..60 {
+        send_strips(&mut bench, 40);
+        sent += 40;
+        bench.wait(50);
+        renewed += to_renew(&mut bench).len();
+    }
+    let given_up = bench.peers[1].machine.gap_stats().next().unwrap().1.given_up;
+    assert!(renewed > 100 && renewed <= sent / 4 + 64, "{renewed} of {sent}, {given_up} given up");
+    // A liar gets no more.
+    let slot = bench.peers[0].machine.room_mut(ROOM).unwrap().joined.unwrap().0;
+    let key = TrackKey { room: ROOM.0, sender: slot.0, track: TRACK.0, layer: 0 };
+    let newest = bench.peers[0].sent.len() as u32;
+    let mut lies = 0;
+    for _ in 0..50 {
+        let packets = NackEntry { key, seq: newest.wrapping_sub(33), more: u32::MAX }.emit();
+        bench.say(1, &ClientMessage::ReportLost { packets: &packets });
+        bench.settle();
+        lies += to_renew(&mut bench).len();
+    }
+    assert!(lies + renewed <= sent / 4 + 64, "{lies} and {renewed} of {sent}");
+}
+
+#[test]
+fn a_report_about_others_or_of_what_nobody_sent_does_nothing() {
+    let mut bench = bench();
+    send_strips(&mut bench, 4);
+    bench.events(0);
+    let slot = bench.peers[0].machine.room_mut(ROOM).unwrap().joined.unwrap().0;
+    let key = TrackKey { room: ROOM.0, sender: slot.0, track: TRACK.0, layer: 0 };
+    let own = TrackKey { sender: slot.0 + 1, ..key };
+    for key in [TrackKey { room: 99, ..key }, own, TrackKey { sender: 31, ..key }, TrackKey { layer: 1, ..key }] {
+        bench.say(1, &ClientMessage::ReportLost { packets: &NackEntry { key, seq: 0, more: 7 }.emit() });
+    }
+    bench.say(1, &ClientMessage::ReportLost { packets: &NackEntry { key, seq: 4000, more: 7 }.emit() });
+    bench.settle();
+    assert_eq!(to_renew(&mut bench), [""; 0]);
+    bench.say(1, &ClientMessage::ReportLost { packets: &NackEntry { key, seq: 2, more: 0b101 }.emit() });
+    bench.settle();
+    assert_eq!(to_renew(&mut bench), ["7, index: 2", "7, index: 3"]);
+}
+
 #[test]
 fn without_loss_nothing_is_added_and_nothing_asked_for() {
     let mut bench = bench();

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::id::{CallId, Slot, TrackId};
+use crate::media::nack::NackEntry;
+use crate::media::track_window::TrackKey;
 use crate::wire::control::TrackInfo;
 
 /// Where the speaker is while it speaks about [`ROOM`].
@@ -29,6 +31,12 @@ enum Outcome {
 
 use Outcome::{Answered, Asks, Forwarded, Quiet};
 const SCRAM: &[u8] = b"x";
+/// Packet 7 of the camera in place 0 of the room.
+const LOST: &[u8] = &LOST_PACKET;
+const LOST_PACKET: [u8; 16] = {
+    let key = TrackKey { room: ROOM.0, sender: 0, track: TrackId::CAMERA.0, layer: 0 };
+    NackEntry { key, seq: 7, more: 0 }.emit()
+};
 const NOT_IN_ROOM: Outcome = Outcome::Refused(Refusal::NotInRoom);
 const OUT_OF_ORDER: Outcome = Outcome::Refused(Refusal::OutOfOrder);
 const NO_SUCH_CALL: Outcome = Outcome::Refused(Refusal::NoSuchCall);
@@ -90,6 +98,7 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
             M::RequestRefresh { room, slot: Slot(20), track: TrackId::CAMERA },
             inside(Outcome::Refused(Refusal::NoSuchPerson)),
         ),
+        (M::ReportLost { packets: LOST }, [Forwarded, Quiet, Quiet]),
         (M::SendChat { reference: 1, room, text: "x" }, inside(Asks("StoreChat"))),
         (M::SyncChat { room, after: 0 }, inside(Asks("SyncChat"))),
         (M::EditChat { reference: 1, room, id: 1, text: "x" }, inside(Asks("ChangeChat"))),

@@ -3,7 +3,10 @@
 use super::*;
 use crate::endpoint::relay::RelayReport;
 use crate::endpoint::server::REFRESH_INTERVAL;
+use crate::endpoint::server::media::{LOST_AT_ONCE, LOST_PER_S};
 use crate::id::{Slot, TrackId};
+use crate::media::nack::NackEntry;
+use crate::media::track_window::TrackKey;
 use crate::room::active_speaker::SpeechActivity;
 use crate::wire::control::{Codec, TrackInfo};
 
@@ -147,6 +150,29 @@ fn whole_pictures_are_asked_for_now_and_then_and_for_all_who_need_them_at_once()
     assert_eq!(plane.news(an), [refresh(0b111)]);
     plane.wait(REFRESH_INTERVAL);
     assert_eq!(plane.news(an), []);
+}
+
+#[test]
+fn a_sender_is_told_what_did_not_come_but_not_more_often_than_is_good_for_it() {
+    let (mut plane, an, binh) = Plane::new();
+    let key = TrackKey { room: ROOM.0, sender: 0, track: CAMERA.0, layer: 2 };
+    let report = |plane: &mut Plane, from| {
+        let packets = NackEntry { key, seq: 7, more: 5 }.emit().repeat(16);
+        let now = plane.now;
+        let report = ClientMessage::ReportLost { packets: &packets };
+        plane.with(|machine, out| machine.handle_control(now, from, &report, out));
+    };
+    report(&mut plane, an);
+    assert_eq!(plane.news(an), [], "about itself");
+    for _ in 0..10 {
+        report(&mut plane, binh);
+    }
+    let lost = ServerMessage::Lost { room: ROOM, track: CAMERA, layer: 2, seq: 7, more: 5 };
+    assert_eq!(plane.news(an), [lost].repeat(LOST_AT_ONCE as usize));
+    assert_eq!(plane.news(binh), []);
+    plane.wait(Duration::from_millis(500));
+    report(&mut plane, binh);
+    assert_eq!(plane.news(an), [lost].repeat(LOST_PER_S as usize / 2));
 }
 
 #[test]

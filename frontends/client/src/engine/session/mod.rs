@@ -21,6 +21,7 @@ use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES};
 use hph_core::time::Instant;
 use hph_core::wire::control::{ClientMessage, FrameReader, Parsed, parse_server};
 use hph_platform::clock::Clock;
+use hph_platform::udp::Marking;
 
 use super::connect::{self, Secured, Welcome};
 use super::edges::FramesOut;
@@ -107,6 +108,7 @@ pub(super) struct State<'s, 'm> {
     frame: Vec<u8>,
     pub figures: EngineFigures,
     pub frames_out: FramesOut,
+    marking: Marking,
     end: Option<SessionEnd>,
     next_look_up: u32,
     /// When the machine's timers are looked at next.
@@ -137,6 +139,7 @@ pub(crate) async fn serve(
             frame: vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES],
             figures,
             frames_out: FramesOut::default(),
+            marking: Marking::new(socket.get_ref()),
             end: None,
             // Apart from the numbers that frontends choose.
             next_look_up: 1 << 31,
@@ -206,6 +209,7 @@ impl Shared<'_, '_> {
             bytes: &mut state.bytes,
             frame: &mut state.frame,
             socket: &self.socket,
+            marking: &mut state.marking,
             figures: &mut state.figures,
             sink,
             stages: &self.ends.stages,
@@ -237,6 +241,9 @@ impl Shared<'_, '_> {
         }
         self.send_waiting(machine, &mut output, &mut state.next_look_up);
         state.frames_out.send(machine, &mut output);
+        if state.frames_out.due_at() < state.wakes_at {
+            let _ = self.alarm.0.try_send(());
+        }
         let _ = self.wake.0.try_send(());
         result
     }
@@ -398,7 +405,8 @@ impl Shared<'_, '_> {
                     let lost = u32::from(loss.up.loss) + u32::from(loss.downstream.loss);
                     self.ends.guidance.set_loss(lost as f32 / 65536.0, f32::from(loss.up.burst) / 16.0);
                 }
-                state.wakes_at = state.lasting.machine.poll_timeout().min(now + TICK_MAX);
+                let due_at = state.lasting.machine.poll_timeout().min(state.frames_out.due_at());
+                state.wakes_at = due_at.min(now + TICK_MAX);
                 (state.end.take(), state.wakes_at.since(now).as_micros())
             };
             if let Some(end) = end {

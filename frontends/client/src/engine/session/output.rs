@@ -4,14 +4,17 @@ use std::net::UdpSocket;
 
 use async_io::Async;
 use hph_core::endpoint::client::{ClientEvent, ClientOutput};
+use hph_core::limits::HOP_PREFIX_BYTES;
 use hph_core::wire::control::{ClientMessage, DevicePublic, ServerMessage, SignOutReason, emit_client};
+use hph_core::wire::media::is_sound;
 use hph_platform::clock::Clock;
+use hph_platform::udp::{Class, Marking};
 
 use super::{SafetyCodes, SessionEnd};
 use crate::engine::event::translate;
 use crate::engine::known::KnownPeople;
 use crate::engine::outbox::Outbox;
-use crate::engine::{Command, EngineFigures, Event, FailReason, FrameSink, Guidance, IncomingMedia, Participant};
+use crate::engine::{Command, EngineFigures, Event, FailReason, FrameSink, Guidance, IncomingMedia, LostStrip, Participant};
 use crate::media::Stages;
 use crate::people::KeyState;
 
@@ -20,6 +23,7 @@ pub(in crate::engine) struct Output<'a> {
     pub bytes: &'a mut Vec<u8>,
     pub frame: &'a mut [u8],
     pub socket: &'a Async<UdpSocket>,
+    pub marking: &'a mut Marking,
     pub figures: &'a mut EngineFigures,
     pub sink: &'a mut FrameSink,
     pub stages: &'a std::sync::Mutex<Stages>,
@@ -42,6 +46,9 @@ impl ClientOutput for Output<'_> {
     }
 
     fn datagram(&mut self, bytes: &[u8]) {
+        let (prefix, payload) = bytes.split_at(bytes.len().min(HOP_PREFIX_BYTES));
+        let class = if is_sound(prefix, payload) { Class::Voice } else { Class::Video };
+        self.marking.mark(self.socket.get_ref(), class);
         if self.socket.get_ref().send(bytes).is_ok() {
             self.figures.datagrams.0 += 1;
             self.figures.bytes.0 += bytes.len() as u64;
@@ -58,6 +65,10 @@ impl ClientOutput for Output<'_> {
                 (self.sink)(&IncomingMedia::Frame(frame));
             }
             ClientEvent::Strip(strip) => (self.sink)(&IncomingMedia::Strip(strip)),
+            ClientEvent::StripLost { room, track, layer, timestamp, index } => {
+                self.figures.lost_strips += 1;
+                self.guidance.report_lost(room, track, LostStrip { layer, timestamp, index });
+            }
             ClientEvent::ServerSilent => {
                 *self.end = Some(SessionEnd::Lost("the server is silent".to_owned()));
             }

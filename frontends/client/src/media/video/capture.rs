@@ -97,9 +97,13 @@ impl Capture {
         };
         let CameraFormat { width, height, fps } = source.format();
         let info = TrackInfo { is_on: true, codec: codec.on_the_wire(), width, height };
+        let screen = match spec {
+            CameraSpec::Screen { mode, .. } => Some(*mode),
+            _ => None,
+        };
         let mut way = match codec {
             VideoCodec::Jpeg => Way::Whole(JpegEncoder::new()),
-            VideoCodec::Strips => Way::Strips(Box::new(Publisher::new(frames.guidance(), room, track, fps))),
+            VideoCodec::Strips => Way::Strips(Box::new(Publisher::new(frames.guidance(), room, track, fps, screen))),
         };
         let control = way.control();
         let step = move |turn: Turn| {

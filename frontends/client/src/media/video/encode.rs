@@ -14,8 +14,6 @@ use hph_platform::video::{StripEncoder, StripFrame, StripParams};
 
 /// Quality of whole JPEGs that we encode ourselves.
 const JPEG_QUALITY: u8 = 75;
-/// Reports of lost strips that may wait for the next picture; what comes on top is mended by the rolling refresh.
-const LOST_MAX: usize = 1024;
 
 /// How pictures are encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +40,6 @@ impl VideoCodec {
 pub struct VideoControl {
     params: Mutex<StripParams>,
     is_refresh_wanted: AtomicBool,
-    lost: Mutex<Vec<(u32, u16)>>,
 }
 
 impl VideoControl {
@@ -61,15 +58,6 @@ impl VideoControl {
     /// Sends the whole picture next time: somebody has come, or has lost too much.
     pub fn request_refresh(&self) {
         self.is_refresh_wanted.store(true, Ordering::Relaxed);
-    }
-
-    /// Nobody got that strip of the frame with that timestamp: its blocks are sent again, unless they were since.
-    pub fn mark_lost(&self, timestamp: u32, index: u16) {
-        if let Ok(mut lost) = self.lost.lock()
-            && lost.len() < LOST_MAX
-        {
-            lost.push((timestamp, index));
-        }
     }
 }
 
@@ -109,13 +97,15 @@ impl Strips {
         self.encoder.mark_frame_lost(self.last_timestamp);
     }
 
+    /// Somebody did not get that strip of the frame with that timestamp: its blocks are sent again, unless they were since.
+    pub fn mark_lost(&mut self, timestamp: u32, index: u16) {
+        self.encoder.mark_lost(timestamp, index);
+    }
+
     /// Encodes a picture; none if there is nothing new in it.
     pub fn encode(&mut self, at: Instant, picture: &Picture, timestamp: u32) -> io::Result<Option<Encoded>> {
         if self.control.is_refresh_wanted.swap(false, Ordering::Relaxed) {
             self.encoder.request_refresh();
-        }
-        if let Ok(mut lost) = self.control.lost.lock() {
-            lost.drain(..).for_each(|(frame, index)| self.encoder.mark_lost(frame, index));
         }
         self.last_timestamp = timestamp;
         let params = self.control.params();
@@ -144,7 +134,7 @@ mod tests {
         assert!(encode(&mut encoder, 40, 8).is_none());
         encoder.mark_last_lost();
         assert!(encode(&mut encoder, 80, 9).is_none(), "the frame without strips was no loss");
-        control.mark_lost(7, 0);
+        encoder.mark_lost(7, 0);
         let (bytes, strips) = encode(&mut encoder, 120, 10).unwrap();
         assert_eq!(strips.unwrap(), vec![0..bytes.len()]);
         encoder.mark_last_lost();
@@ -152,13 +142,6 @@ mod tests {
         control.request_refresh();
         assert!(encode(&mut encoder, 200, 12).is_some());
         assert!(encode(&mut encoder, 240, 13).is_none());
-    }
-
-    #[test]
-    fn reports_of_losses_that_nobody_reads_take_no_more_than_their_room() {
-        let control = VideoControl::default();
-        (0..5000).for_each(|frame| control.mark_lost(frame, 0));
-        assert_eq!(control.lost.lock().unwrap().len(), LOST_MAX);
     }
 
     #[test]

@@ -5,3 +5,4 @@ pub(super) mod encode;
 pub(super) mod gather;
 mod publisher;
 pub(super) mod receive;
+mod steps;

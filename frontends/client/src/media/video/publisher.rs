@@ -1,38 +1,30 @@
 //! Which sizes of a camera's pictures are sent, how good and how often: decided for each picture, from what others want
 //! and what the network grants.
 //!
-//! The largest size that anybody wants climbs and descends the ladder; smaller ones beside it are thumbnails of a fixed
+//! The largest size that anybody wants follows the network ([`Steps`]); smaller ones beside it are thumbnails of a fixed
 //! cost. A size that nobody is sent is not encoded.
 
 use std::io;
 use std::sync::Arc;
 
 use hph_core::id::{RoomId, TrackId};
-use hph_core::limits::FRAME_MAX_BYTES;
-use hph_core::media::ladder::{Ladder, Rung};
+use hph_core::media::ladder::Rung;
 use hph_core::time::{Duration, Instant};
 use hph_platform::camera::{Captured, CapturedImage};
 use hph_platform::jpeg;
 use hph_platform::picture::Picture;
-use hph_platform::video::StripParams;
+use hph_platform::screen::ScreenMode;
 
 use super::encode::{Encoded, Strips, VideoControl};
+use super::steps::{self, Steps};
 use crate::engine::Guidance;
 
 /// Sizes of one track: full, half and a quarter of the sides.
 const SIZES: usize = 3;
 /// What a smaller size beside the largest is sent with.
 const THUMBNAIL: Rung = Rung { quality: 60, frames_per_s: 12, halvings: 0 };
-/// What each of them takes from what is granted. **Units:** bits a second.
-const THUMBNAIL_BPS: u32 = 120_000;
-/// Still parts are refined this far above the quality of what moves.
-const REFINED_ABOVE: u8 = 15;
-/// The ladder is trusted after so many frames: the first has the whole picture and says little of the next.
-const LEARNING_FRAMES: u32 = 8;
-/// A frame may take this much more than its even share: a change of scene needs more than what follows.
-const BURST: u32 = 2;
-/// A frame is never bounded below this: some blocks of everything must go on.
-const FRAME_MIN_BYTES: usize = 3000;
+/// What each of them takes from what is granted, by size. **Units:** bits a second.
+const THUMBNAIL_BPS: [u32; SIZES] = [0, 300_000, 120_000];
 
 /// One size of the track.
 #[derive(Default)]
@@ -46,9 +38,7 @@ pub(super) struct Publisher {
     guidance: Arc<Guidance>,
     room: RoomId,
     track: TrackId,
-    frames_per_s: u8,
-    ladder: Ladder,
-    learned: u32,
+    steps: Steps,
     sizes: [Size; SIZES],
     /// What the last sent frames of the sizes are known by, to mark them lost.
     last: Vec<usize>,
@@ -60,16 +50,20 @@ pub(super) struct Publisher {
 pub(super) type Published = (u8, Encoded);
 
 impl Publisher {
-    /// A track of that room. `frames_per_s` is the rate of the camera.
-    pub fn new(guidance: Arc<Guidance>, room: RoomId, track: TrackId, frames_per_s: u16) -> Self {
-        guidance.count_picture(true);
+    /// A track of that room. `frames_per_s` is the rate of the source; `screen` what matters in it, if it is no camera.
+    pub fn new(
+        guidance: Arc<Guidance>,
+        room: RoomId,
+        track: TrackId,
+        frames_per_s: u16,
+        screen: Option<ScreenMode>,
+    ) -> Self {
+        guidance.begin_picture(room, track);
         Self {
             guidance,
             room,
             track,
-            frames_per_s: u8::try_from(frames_per_s).unwrap_or(u8::MAX).max(1),
-            ladder: Ladder::default(),
-            learned: 0,
+            steps: Steps::new(frames_per_s, screen),
             sizes: Default::default(),
             last: Vec::new(),
             pictures: Default::default(),
@@ -95,13 +89,18 @@ impl Publisher {
     pub fn publish(&mut self, captured: Captured, timestamp: u32) -> io::Result<Vec<Published>> {
         self.last.clear();
         let (demand, granted) = self.guidance.take(self.room, self.track);
-        let wanted: Vec<usize> = (0..SIZES).filter(|size| demand.layers & 1 << size != 0).collect();
-        let Some(&largest) = wanted.first() else { return Ok(Vec::new()) };
         for (size, state) in self.sizes.iter().enumerate() {
             if demand.refresh & 1 << size != 0 {
                 state.encoder.control().request_refresh();
             }
         }
+        for strip in self.guidance.take_lost(self.room, self.track) {
+            if let Some(size) = self.sizes.get_mut(usize::from(strip.layer)) {
+                size.encoder.mark_lost(strip.timestamp, strip.index);
+            }
+        }
+        let wanted: Vec<usize> = (0..SIZES).filter(|size| demand.layers & 1 << size != 0).collect();
+        let Some(&largest) = wanted.first() else { return Ok(Vec::new()) };
         let full = match captured.image {
             CapturedImage::Picture(picture) => picture,
             CapturedImage::Jpeg(bytes) => {
@@ -111,45 +110,32 @@ impl Publisher {
             }
         };
         self.pictures[0] = full;
-        let bound = bound_bps(granted, demand.max_bps, wanted.len() - 1);
+        let bound = bound_bps(granted, demand.max_bps, &wanted);
         let mut published = Vec::new();
         for size in wanted {
-            let rung = if size == largest { self.rung(captured.at, bound, size) } else { THUMBNAIL };
-            let rate = rung.frames_per_s.min(self.frames_per_s);
+            let rung = if size == largest { self.steps.choose(captured.at, bound, size) } else { THUMBNAIL };
             if !is_due(self.sizes[size].sent_at, captured.at, rung.frames_per_s) {
                 continue;
             }
             let halvings = usize::from(rung.halvings).max(size).min(SIZES - 1);
             self.scale_to(halvings);
+            let params = if size == largest {
+                self.steps.params(captured.at, rung, bound)
+            } else {
+                steps::thumbnail(rung, THUMBNAIL_BPS[size])
+            };
             let encoder = &mut self.sizes[size].encoder;
-            encoder.control().set_params(params(rung, bound.filter(|_| size == largest), rate));
+            encoder.control().set_params(params);
             let encoded = encoder.encode(captured.at, &self.pictures[halvings], timestamp)?;
             let Some(encoded) = encoded else { continue };
             self.sizes[size].sent_at = Some(captured.at);
             if size == largest {
-                self.learn(encoded.0.len(), rung.frames_per_s);
+                self.steps.learn(encoded.0.len(), rung);
             }
             self.last.push(size);
             published.push((size as u8, encoded));
         }
         Ok(published)
-    }
-
-    /// The step for the largest size. Where nothing is known of the network, the best one.
-    fn rung(&mut self, now: Instant, bound: Option<u32>, halvings_min: usize) -> Rung {
-        match bound {
-            Some(bound) if self.learned >= LEARNING_FRAMES => self.ladder.choose(now, bound, halvings_min as u8),
-            _ => self.ladder.rung(),
-        }
-    }
-
-    /// A camera that is slower than the step costs less than the step would.
-    fn learn(&mut self, bytes: usize, frames_per_s: u8) {
-        self.learned = self.learned.saturating_add(1);
-        if self.learned > 1 {
-            let rate = usize::from(self.frames_per_s.min(frames_per_s));
-            self.ladder.handle_frame(bytes * rate / usize::from(frames_per_s.max(1)));
-        }
     }
 
     /// Makes the picture of that size from the next larger one.
@@ -165,13 +151,14 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        self.guidance.count_picture(false);
+        self.guidance.end_picture(self.room, self.track);
     }
 }
 
 /// What the largest size may take: what the network grants and its receivers can take, less the thumbnails beside it.
-fn bound_bps(granted: Option<u32>, max_bps: u32, thumbnails: usize) -> Option<u32> {
-    let granted = granted.map(|bps| bps.saturating_sub(THUMBNAIL_BPS * thumbnails as u32));
+fn bound_bps(granted: Option<u32>, max_bps: u32, wanted: &[usize]) -> Option<u32> {
+    let thumbnails = wanted.iter().skip(1).filter_map(|size| THUMBNAIL_BPS.get(*size)).sum();
+    let granted = granted.map(|bps| bps.saturating_sub(thumbnails));
     let received = (max_bps > 0).then_some(max_bps);
     granted.into_iter().chain(received).min()
 }
@@ -182,19 +169,12 @@ fn is_due(sent_at: Option<Instant>, now: Instant, frames_per_s: u8) -> bool {
     frames_per_s >= 30 || sent_at.is_none_or(|at| now.since(at) >= interval)
 }
 
-fn params(rung: Rung, bound_bps: Option<u32>, frames_per_s: u8) -> StripParams {
-    let even_share = |bps: u32| (bps / 8 / u32::from(frames_per_s.max(1)) * BURST) as usize;
-    StripParams {
-        quality: rung.quality,
-        refined_quality: rung.quality.saturating_add(REFINED_ABOVE).min(90),
-        bytes_max: bound_bps.map_or(FRAME_MAX_BYTES, |bps| even_share(bps).clamp(FRAME_MIN_BYTES, FRAME_MAX_BYTES)),
-        ..StripParams::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use hph_core::media::strip::Strip;
+
     use super::*;
+    use crate::engine::LostStrip;
 
     const ROOM: RoomId = RoomId(7);
 
@@ -209,7 +189,7 @@ mod tests {
 
     fn publisher() -> (Arc<Guidance>, Publisher) {
         let guidance = Arc::new(Guidance::default());
-        let publisher = Publisher::new(Arc::clone(&guidance), ROOM, TrackId::CAMERA, 30);
+        let publisher = Publisher::new(Arc::clone(&guidance), ROOM, TrackId::CAMERA, 30, None);
         (guidance, publisher)
     }
 
@@ -229,7 +209,7 @@ mod tests {
         let half = publisher.publish(captured(3), 3).unwrap();
         assert_eq!(layers(&half), [1]);
         let (_, (bytes, strips)) = &half[0];
-        let strip = hph_core::media::strip::Strip::parse(&bytes[strips.as_ref().unwrap()[0].clone()]).unwrap();
+        let strip = Strip::parse(&bytes[strips.as_ref().unwrap()[0].clone()]).unwrap();
         assert_eq!((strip.header.width, strip.header.height), (160, 96));
     }
 
@@ -247,6 +227,57 @@ mod tests {
         assert!(narrow <= 1_300_000 && narrow < wide / 2, "{wide} then {narrow} bits");
         let again = (0..8).map(|s| second(50_000_000, 90 + s * 30)).last().unwrap();
         assert!(again * 10 >= wide * 9, "{wide}, then {again} bits");
+    }
+
+    /// The blocks of a published frame, strip by strip.
+    fn blocks(published: &[Published]) -> Vec<Vec<u16>> {
+        let (_, (bytes, strips)) = &published[0];
+        let strips = strips.as_ref().unwrap().iter();
+        strips.map(|at| Strip::parse(&bytes[at.clone()]).unwrap().blocks().collect()).collect()
+    }
+
+    #[test]
+    fn what_somebody_did_not_get_is_sent_again_and_nothing_else() {
+        let (guidance, mut publisher) = publisher();
+        let still = |ms: u64| Captured { at: Instant::from_micros(2_000_000 + ms * 1000), ..captured(0) };
+        let first = blocks(&publisher.publish(still(0), 7).unwrap());
+        assert!(first.len() > 3);
+        assert_eq!(publisher.publish(still(40), 8).unwrap().len(), 0);
+        let lost = |index, layer| LostStrip { layer, timestamp: 7, index };
+        guidance.report_lost(ROOM, TrackId::CAMERA, lost(1, 0));
+        guidance.report_lost(ROOM, TrackId::CAMERA, lost(2, 2));
+        guidance.report_lost(ROOM, TrackId::CAMERA, lost(3, 9));
+        let again = blocks(&publisher.publish(still(80), 9).unwrap());
+        assert_eq!(again.concat(), first[1]);
+        // Somebody else did not get it either; meanwhile it has been sent.
+        guidance.report_lost(ROOM, TrackId::CAMERA, lost(1, 0));
+        assert_eq!(publisher.publish(still(120), 10).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn what_is_asked_for_while_nobody_looks_is_not_forgotten() {
+        let (guidance, mut publisher) = publisher();
+        let still = |ms: u64| Captured { at: Instant::from_micros(2_000_000 + ms * 1000), ..captured(0) };
+        publisher.publish(still(0), 0).unwrap();
+        guidance.set_wanted(ROOM, TrackId::CAMERA, 0, 0);
+        guidance.ask_refresh(ROOM, TrackId::CAMERA, 0b001);
+        assert_eq!(publisher.publish(still(40), 1).unwrap().len(), 0);
+        guidance.set_wanted(ROOM, TrackId::CAMERA, 1, 0);
+        assert_eq!(blocks(&publisher.publish(still(80), 2).unwrap()).concat().len(), 240);
+    }
+
+    #[test]
+    fn thumbnails_cost_what_they_may_however_much_changes() {
+        let (guidance, mut publisher) = publisher();
+        guidance.set_wanted(ROOM, TrackId::CAMERA, 0b111, 0);
+        let mut bits = [0; SIZES];
+        for index in 0..60 {
+            for (layer, (bytes, _)) in publisher.publish(captured(index), index as u32).unwrap() {
+                bits[usize::from(layer)] += bytes.len() * 8;
+            }
+        }
+        // Two seconds, up to twice the even share, and never less than the least frame.
+        assert!(bits[1] <= 2 * 2 * 300_000 && bits[2] <= 2 * 350_000, "{bits:?}");
     }
 
     #[test]
