@@ -56,6 +56,6 @@ fn a_shared_screen_reaches_others_as_a_track_of_its_own() {
     // A budget or a busy machine may leave out pictures of so much motion, but of what was sent nothing may be missing.
     assert!(shown >= 10, "{shown} shown of {captured}");
     for what in ["lost", "broken", "strips_missing", "strips_refused"] {
-        assert_eq!(counted(&seen, "received", what), 0, "{what}");
+        assert_eq!(counted(&seen, "received", what), 0, "{what}: {seen} {sent}");
     }
 }

@@ -4,6 +4,7 @@
 //! - `capture`, `receive`, `record`, `stages`: what both share.
 
 mod capture;
+mod lips;
 mod receive;
 mod record;
 mod stages;

@@ -12,6 +12,7 @@ use hph_core::limits::TRACKS_MAX;
 use hph_core::time::Instant;
 use hph_core::wire::control::TrackInfo;
 
+use super::lips::Heard;
 use super::record::{Recorder, RecorderConfig};
 use super::stages::Stages;
 use super::video::gather::{ArrivedStrip, Gathered};
@@ -57,6 +58,10 @@ pub struct ReceiverFigures {
     pub strips_refused: u64,
     /// Sum over the frames of the share of the picture that was not as it should be. **Units:** millionths of a picture.
     pub stale_ppm: u64,
+    /// Size layer of the last picture: 0 full, 1 half, 2 a quarter of the sides.
+    pub layer: u8,
+    /// How long the last picture waited for the sound of its moment. **Units:** microseconds.
+    pub held_us: u64,
 }
 
 /// A frame that waits.
@@ -127,7 +132,7 @@ impl Counted {
 
 impl Counted {
     /// Counts a frame of strips that was shown, or overtaken before that.
-    pub fn count_strips(&self, track: RemoteTrack, frame: &Gathered, is_overtaken: bool) {
+    pub fn count_strips(&self, (track, layer): (RemoteTrack, u8), frame: &Gathered, is_overtaken: bool) {
         if let Ok(mut figures) = self.0.lock() {
             let figures = figures.entry(track).or_default();
             figures.frames += 1;
@@ -136,6 +141,7 @@ impl Counted {
             figures.strips += u64::from(frame.strips);
             figures.strips_missing += u64::from(frame.count.saturating_sub(frame.strips));
             figures.stale_ppm += (frame.stale * 1e6) as u64;
+            (figures.layer, figures.held_us) = (layer, frame.held.as_micros());
         }
     }
 
@@ -243,9 +249,11 @@ impl Receiver {
         let counted = Counted::default();
         let announced = Announced::default();
         let (pictures_counted, sound_counted, sizes) = (counted.clone(), counted.clone(), announced.clone());
+        let heard = Heard::default();
+        let voices_heard = heard.clone();
         let pictures = Queue::start("pictures", PICTURES_MAX, move |arrivals| {
-            let (counted, announced, stages) = (&pictures_counted, &sizes, &*stages);
-            video::receive(arrivals, Pictures { recorder: of_pictures, screen, counted, announced, stages })
+            let (counted, announced, heard, stages) = (&pictures_counted, &sizes, &heard, &*stages);
+            video::receive(arrivals, Pictures { recorder: of_pictures, screen, counted, announced, heard, stages })
         })?;
         let (voice, voices) = (VoiceShared::default(), ShownVoices::default());
         let sound = match config.voice.codec {
@@ -259,6 +267,7 @@ impl Receiver {
                     recorder: of_sound,
                     counted: sound_counted,
                     shared: voice.clone(),
+                    heard: voices_heard,
                     shown: Arc::clone(&voices),
                 };
                 Queue::start("sound", QUEUE_MAX, move |packets| player.play(packets))?

@@ -15,14 +15,18 @@ pub struct Stages {
     pub seal_and_send: Histogram,
     /// From the first fragment's arrival to the last one's: opening included.
     pub reassemble: Histogram,
-    /// From the whole frame to the start of decoding.
+    /// Waiting for the sound of its moment, from the whole frame on; of the time that follows none is counted twice.
+    pub wait: Histogram,
+    /// From the whole frame to the start of decoding, without that wait.
     pub hand_over: Histogram,
     /// Decoding; of strips, all of a frame together.
     pub decode: Histogram,
     /// From the samples that strips were decoded to, to pixels.
     pub paint: Histogram,
-    /// From capture at the sender to a decoded picture here, by the time code in the picture.
+    /// From capture at the sender to a decoded picture here, by the time code in the picture, without the wait for sound.
     pub total: Histogram,
+    /// How far what is seen and what is heard of one sender lie apart, either way.
+    pub lips: Histogram,
 }
 
 impl Stages {
@@ -40,10 +44,12 @@ impl Stages {
             (&mut self.queue, &other.queue),
             (&mut self.seal_and_send, &other.seal_and_send),
             (&mut self.reassemble, &other.reassemble),
+            (&mut self.wait, &other.wait),
             (&mut self.hand_over, &other.hand_over),
             (&mut self.decode, &other.decode),
             (&mut self.paint, &other.paint),
             (&mut self.total, &other.total),
+            (&mut self.lips, &other.lips),
         ];
         for (mine, theirs) in pairs {
             mine.merge(theirs);
@@ -51,16 +57,18 @@ impl Stages {
     }
 
     /// Every stage with its name, in order.
-    pub fn named(&self) -> [(&'static str, &Histogram); 8] {
+    pub fn named(&self) -> [(&'static str, &Histogram); 10] {
         [
             ("encode", &self.encode),
             ("queue", &self.queue),
             ("seal_and_send", &self.seal_and_send),
             ("reassemble", &self.reassemble),
+            ("wait", &self.wait),
             ("hand_over", &self.hand_over),
             ("decode", &self.decode),
             ("paint", &self.paint),
             ("total", &self.total),
+            ("lips", &self.lips),
         ]
     }
 }

@@ -8,8 +8,10 @@ use hph_platform::video::StripDecoder;
 use crate::engine::IncomingStrip;
 use crate::media::receive::Announcement;
 
-/// A picture is shown this long after its first strip at the latest, whatever is missing in it.
+/// A picture is shown this long after the strip that came last, whatever is missing in it ...
 const PATIENCE: Duration = Duration::from_millis(40);
+/// ... and later if its strips come one by one, but not later than this: senders spread what a narrow way can't take at once.
+const PATIENCE_MAX: Duration = Duration::from_millis(150);
 
 /// One strip, as it came.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub(in crate::media) struct ArrivedStrip {
     pub bytes: Vec<u8>,
     /// When it came.
     pub at: Instant,
+    /// How long it waited for its sound since.
+    pub held: Duration,
 }
 
 impl From<&IncomingStrip<'_>> for ArrivedStrip {
@@ -34,6 +38,7 @@ impl From<&IncomingStrip<'_>> for ArrivedStrip {
             count: strip.count,
             bytes: strip.bytes.to_vec(),
             at: strip.at,
+            held: Duration::ZERO,
         }
     }
 }
@@ -43,6 +48,14 @@ impl From<&IncomingStrip<'_>> for ArrivedStrip {
 struct Open {
     first_at: Instant,
     strips: Gathered,
+}
+
+impl Open {
+    /// When it is shown whatever is missing.
+    fn due_at(&self) -> Instant {
+        let patience_us = PATIENCE.as_micros() + 2 * self.strips.gathered.as_micros();
+        self.strips.last_at + Duration::from_micros(patience_us).min(PATIENCE_MAX)
+    }
 }
 
 /// A picture as it is shown.
@@ -64,6 +77,8 @@ pub(in crate::media) struct Gathered {
     pub gathered: Duration,
     /// When the last one came.
     pub last_at: Instant,
+    /// How long it waited for its sound.
+    pub held: Duration,
     /// How long decoding took, of all strips together.
     pub decoding: Duration,
     /// Share of the picture that is not as it should be, 0 to 1: estimated, since nobody knows what was in a strip that did
@@ -120,6 +135,7 @@ impl StripTrack {
                     blocks: 0,
                     gathered: Duration::ZERO,
                     last_at: strip.at,
+                    held: strip.held,
                     decoding: Duration::ZERO,
                     stale: 0.0,
                 },
@@ -131,7 +147,7 @@ impl StripTrack {
             shown.strips = shown.strips.saturating_add(1);
             shown.bytes += strip.bytes.len();
             shown.blocks += blocks;
-            shown.last_at = strip.at;
+            (shown.last_at, shown.held) = (strip.at, strip.held);
             shown.gathered = strip.at.since(open.first_at);
             shown.decoding = Duration::from_micros(shown.decoding.as_micros() + decoding.as_micros());
         }
@@ -140,13 +156,13 @@ impl StripTrack {
 
     /// When the picture is to be shown whatever is missing; none if there is nothing new.
     pub fn deadline(&self) -> Option<Instant> {
-        self.open.map(|open| open.first_at + PATIENCE)
+        self.open.map(|open| open.due_at())
     }
 
     /// What is to be shown now: a frame of which every strip came, or whose time is up.
     pub fn due(&mut self, now: Instant) -> Option<Gathered> {
         let open = self.open?;
-        let is_due = open.strips.strips >= open.strips.count || now >= open.first_at + PATIENCE;
+        let is_due = open.strips.strips >= open.strips.count || now >= open.due_at();
         if is_due { self.close() } else { None }
     }
 
@@ -197,6 +213,7 @@ mod tests {
                 count,
                 bytes: out.bytes[range.clone()].to_vec(),
                 at,
+                held: Duration::ZERO,
             };
             out.strips.iter().map(strip).collect()
         }

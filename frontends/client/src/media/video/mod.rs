@@ -3,6 +3,7 @@
 pub(super) mod capture;
 pub(super) mod encode;
 pub(super) mod gather;
+mod hold;
 mod publisher;
 pub(super) mod receive;
 mod steps;

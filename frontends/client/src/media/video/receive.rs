@@ -7,14 +7,16 @@ use std::sync::Mutex;
 use async_channel::Receiver;
 use async_io::Timer;
 use futures_lite::future;
-use hph_core::time::Instant;
+use hph_core::time::{Duration, Instant};
 use hph_platform::camera::read_timecode;
 use hph_platform::clock::Clock;
 use hph_platform::jpeg;
 use hph_platform::picture::Picture;
 
 use super::gather::{ArrivedStrip, Gathered, StripTrack};
+use super::hold::Hold;
 use crate::engine::RemoteTrack;
+use crate::media::lips::Heard;
 use crate::media::receive::{Announced, Counted, Received, Shown};
 use crate::media::record::Recorder;
 use crate::media::stages::Stages;
@@ -27,6 +29,24 @@ pub(in crate::media) enum Arrived {
     Strip(RemoteTrack, u8, ArrivedStrip),
 }
 
+impl Arrived {
+    /// Its track and size layer.
+    pub const fn key(&self) -> (RemoteTrack, u8) {
+        match self {
+            Self::Frame(frame) => (frame.remote_track(), 0),
+            Self::Strip(track, layer, _) => (*track, *layer),
+        }
+    }
+
+    /// Its capture time on the media clock.
+    const fn timestamp(&self) -> u32 {
+        match self {
+            Self::Frame(frame) => frame.timestamp,
+            Self::Strip(_, _, strip) => strip.timestamp,
+        }
+    }
+}
+
 /// Takes every picture that is worth showing, on the thread of pictures: the newest of each track, nothing twice.
 pub type PictureSink = Box<dyn FnMut(RemoteTrack, &Picture) + Send>;
 
@@ -36,6 +56,7 @@ pub(in crate::media) struct Pictures<'a> {
     pub screen: Option<PictureSink>,
     pub counted: &'a Counted,
     pub announced: &'a Announced,
+    pub heard: &'a Heard,
     pub stages: &'a Mutex<Stages>,
 }
 
@@ -46,33 +67,42 @@ pub(in crate::media) struct Pictures<'a> {
 pub(in crate::media) fn receive(arrivals: &Receiver<Arrived>, mut pictures: Pictures<'_>) -> io::Result<()> {
     let mut picture = Picture::default();
     let mut tracks: HashMap<(RemoteTrack, u8), StripTrack> = HashMap::new();
-    let mut waiting = Vec::new();
-    loop {
-        let deadline = tracks.values().filter_map(StripTrack::deadline).min();
-        match next(arrivals, deadline) {
-            Next::Arrived(first) => waiting.push(first),
-            Next::Deadline => {}
-            Next::Over => break,
+    let mut hold = Hold::default();
+    let mut due = Vec::new();
+    let mut is_over = false;
+    while !is_over {
+        let deadline = tracks.values().filter_map(StripTrack::deadline).chain(hold.next_due()).min();
+        let next = next(arrivals, deadline);
+        is_over = matches!(next, Next::Over);
+        let first = if let Next::Arrived(first) = next { Some(first) } else { None };
+        let now = Clock::now();
+        for arrived in first.into_iter().chain(std::iter::from_fn(|| arrivals.try_recv().ok())) {
+            hold.push(pictures.heard.due(arrived.key().0, now, arrived.timestamp()), arrived);
         }
-        waiting.extend(std::iter::from_fn(|| arrivals.try_recv().ok()));
-        for (index, arrived) in waiting.iter().enumerate() {
+        // When nothing more comes nothing more is heard either.
+        let until = if is_over { Instant::NEVER } else { now };
+        due.extend(std::iter::from_fn(|| hold.pop(until)));
+        for (index, arrived) in due.iter().enumerate() {
             match arrived {
                 Arrived::Frame(frame) => {
-                    let is_overtaken = is_overtaken(frame, waiting.get(index + 1..).unwrap_or_default());
+                    let is_overtaken = is_overtaken(frame, due.get(index + 1..).unwrap_or_default());
                     pictures.handle_frame(frame, is_overtaken, &mut picture)?;
                 }
-                Arrived::Strip(key, layer, strip) => pictures.handle_strip(&mut tracks, (*key, *layer), strip)?,
+                Arrived::Strip(key, layer, strip) => {
+                    let strip = ArrivedStrip { held: now.since(strip.at), ..strip.clone() };
+                    pictures.handle_strip(&mut tracks, (*key, *layer), &strip)?;
+                }
             }
         }
-        waiting.clear();
+        due.clear();
         let now = Clock::now();
-        for ((key, _), track) in &mut tracks {
+        for (key, track) in &mut tracks {
             if let Some(shown) = track.due(now) {
                 pictures.show(*key, track, &shown)?;
             }
         }
     }
-    for ((key, _), track) in &mut tracks {
+    for (key, track) in &mut tracks {
         if let Some(shown) = track.close() {
             pictures.show(*key, track, &shown)?;
         }
@@ -125,20 +155,23 @@ impl Pictures<'_> {
     /// Decodes a whole JPEG and notes how long its way took; false if it does not decode.
     fn decode(&mut self, frame: &Received, picture: &mut Picture) -> bool {
         let began = Clock::now();
+        let key = frame.remote_track();
         let is_whole = jpeg::decode_into(&frame.bytes, picture).is_ok();
         let ended = Clock::now();
         // A picture that was overtaken would not be shown.
         if is_whole && frame.is_newest {
             let timecode = read_timecode(picture);
+            let ahead_us = self.heard.ahead_us(key, ended, frame.timestamp);
             Stages::record(self.stages, |stages| {
                 stages.hand_over.record(began.since(frame.complete_at));
                 stages.decode.record(ended.since(began));
                 if let Some(timecode) = timecode {
                     stages.total.record(timecode.age(ended));
                 }
+                record_lips(stages, ahead_us);
             });
             if let Some(screen) = &mut self.screen {
-                screen(frame.remote_track(), picture);
+                screen(key, picture);
             }
         }
         is_whole
@@ -159,34 +192,46 @@ impl Pictures<'_> {
         }
         match track.handle(strip, Clock::now) {
             Ok(None) => {}
-            Ok(Some(overtaken)) => self.counted.count_strips(key.0, &overtaken, true),
+            Ok(Some(overtaken)) => self.counted.count_strips(key, &overtaken, true),
             Err(_) => self.counted.count_refused(key.0),
         }
         Ok(())
     }
 
-    fn show(&mut self, key: RemoteTrack, track: &mut StripTrack, shown: &Gathered) -> io::Result<()> {
+    fn show(&mut self, key: (RemoteTrack, u8), track: &mut StripTrack, shown: &Gathered) -> io::Result<()> {
         let began = Clock::now();
         let picture = track.picture();
         let ended = Clock::now();
         let timecode = read_timecode(picture);
+        let ahead_us = self.heard.ahead_us(key.0, ended, shown.timestamp);
+        let without_wait =
+            |span: Duration| Duration::from_micros(span.as_micros().saturating_sub(shown.held.as_micros()));
         Stages::record(self.stages, |stages| {
             stages.reassemble.record(shown.gathered);
-            stages.hand_over.record(began.since(shown.last_at));
+            stages.wait.record(shown.held);
+            stages.hand_over.record(without_wait(began.since(shown.last_at)));
             stages.decode.record(shown.decoding);
             stages.paint.record(ended.since(began));
             if let Some(timecode) = timecode {
-                stages.total.record(timecode.age(ended));
+                stages.total.record(without_wait(timecode.age(ended)));
             }
+            record_lips(stages, ahead_us);
         });
         self.counted.count_strips(key, shown, false);
         if let Some(recorder) = self.recorder.as_mut() {
-            recorder.record_picture(key, picture, shown)?;
+            recorder.record_picture(key.0, picture, shown)?;
         }
         if let Some(screen) = &mut self.screen {
-            screen(key, picture);
+            screen(key.0, picture);
         }
         Ok(())
+    }
+}
+
+/// Notes how far a picture and its sound lie apart, if there is a sound.
+fn record_lips(stages: &mut Stages, ahead_us: Option<i64>) {
+    if let Some(ahead_us) = ahead_us {
+        stages.lips.record(Duration::from_micros(ahead_us.unsigned_abs()));
     }
 }
 
@@ -216,14 +261,20 @@ mod tests {
         let now = Instant::from_micros(1);
         StripEncoder::new().encode(now, 0, &picture, &StripParams::default(), &mut out).unwrap();
         let bytes = out.bytes[out.strips[0].clone()].to_vec();
-        ArrivedStrip { frame: 0, timestamp: 0, count: 1, bytes, at: now }
+        ArrivedStrip { frame: 0, timestamp: 0, count: 1, bytes, at: now, held: Duration::ZERO }
     }
 
     #[test]
     fn whoever_takes_a_place_begins_with_a_picture_of_their_own_and_each_size_with_its_bound() {
         let (counted, announced, stages) = (Counted::default(), Announced::default(), Mutex::default());
-        let mut pictures =
-            Pictures { recorder: None, screen: None, counted: &counted, announced: &announced, stages: &stages };
+        let mut pictures = Pictures {
+            recorder: None,
+            screen: None,
+            counted: &counted,
+            announced: &announced,
+            heard: &Heard::default(),
+            stages: &stages,
+        };
         let mut tracks = HashMap::new();
         let mut handle = |tracks: &mut _, layer, strip: &ArrivedStrip| {
             pictures.handle_strip(tracks, (KEY, layer), strip).unwrap();

@@ -18,6 +18,7 @@ use super::figures::VoiceFigures;
 use super::shared::VoiceShared;
 use super::voices::Voices;
 use crate::engine::RemoteTrack;
+use crate::media::lips::Heard;
 use crate::media::receive::{Counted, Shown, Sound};
 use crate::media::record::Recorder;
 
@@ -36,6 +37,7 @@ pub(in crate::media) struct Player {
     pub recorder: Option<Recorder>,
     pub counted: Counted,
     pub shared: VoiceShared,
+    pub heard: Heard,
     pub shown: ShownVoices,
     pub sink: Box<dyn SoundSink>,
     /// Whether there is nothing to do while nobody speaks: no device that wants silence, no file.
@@ -125,12 +127,15 @@ impl Player {
 
     fn play_block(&mut self, voices: &mut Voices, now: Instant) -> io::Result<()> {
         let playout = Duration::from_micros(self.sink.delay_us());
-        let (recorder, shared) = (&mut self.recorder, &self.shared);
+        let (recorder, shared, heard) = (&mut self.recorder, &self.shared, &self.heard);
         let mut written = Ok(());
         let mix = voices.pull(now, shared, |track, block, pulled| {
             if let Some(recorder) = recorder.as_mut() {
                 written =
                     std::mem::replace(&mut written, Ok(())).and_then(|()| recorder.hear(track, block, pulled.kind));
+            }
+            if let Some(timestamp) = pulled.timestamp {
+                heard.handle_sound(track, now + playout, timestamp);
             }
             if let Some(timestamp) = pulled.timestamp.filter(|_| pulled.kind == PulledKind::Voice) {
                 let total = age_of(timestamp, now + playout);
