@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hph_client::core::media::nack::GapStats;
 use hph_client::core::stats::Histogram;
 use hph_client::core::time::Instant;
 use hph_client::media::{Stages, VoiceStages};
@@ -88,8 +89,12 @@ struct End {
     people: usize,
     frames: (u64, u64),
     frames_unsent: u64,
-    /// Packets that came, that were missing at first, and that came in the end or were made again.
-    packets: (u64, u64, u64),
+    /// What repair did for packets of others.
+    repair: GapStats,
+    /// Own packets that were sent again, and strips that were coded anew because somebody gave them up.
+    sent_again: (u64, u64),
+    /// What the ways to the server carry, added up. **Units:** bits a second.
+    granted_bps: u64,
     broken: u64,
     skipped: u64,
     overrun: u64,
@@ -135,7 +140,9 @@ impl Summary {
             people: people.len(),
             frames: (0, 0),
             frames_unsent: 0,
-            packets: (0, 0, 0),
+            repair: GapStats::default(),
+            sent_again: (0, 0),
+            granted_bps: 0,
             broken: 0,
             skipped: 0,
             overrun: 0,
@@ -157,10 +164,9 @@ impl Summary {
             }
             end.frames = (end.frames.0 + figures.frames.0, end.frames.1 + figures.frames.1);
             end.frames_unsent += figures.frames_unsent;
-            for (_, track) in &figures.repair {
-                let (came, missed, recovered) = end.packets;
-                end.packets = (came + track.received, missed + track.missed, recovered + track.recovered);
-            }
+            end.repair = end.repair + figures.repaired();
+            end.sent_again = (end.sent_again.0 + figures.resent, end.sent_again.1 + figures.lost_strips);
+            end.granted_bps += figures.uplink.map_or(0, |uplink| u64::from(uplink.target_bps));
             end.overrun += person.overrun();
             end.bytes_in += figures.bytes.1;
             let received = person.received();
@@ -192,8 +198,9 @@ impl Summary {
         let Some(end) = &self.end else { return Vec::new() };
         let (whole, lost) = end.frames;
         let loss = lost as f64 * 100.0 / (whole + lost).max(1) as f64;
-        let (came, missed, recovered) = end.packets;
-        let packets = (came + missed - recovered.min(missed)).max(1) as f64;
+        let repair = end.repair;
+        let (before, after) = repair.loss_ppm();
+        let percent = |ppm: u64| ppm as f64 / 10_000.0;
         let heard = self.chats_heard as f64 * 100.0 / self.chats_expected.max(1) as f64;
         let mut figures = vec![
             Figure::new("demo.seconds", end.seconds, "s"),
@@ -203,8 +210,14 @@ impl Summary {
             Figure::new("demo.frames", whole as f64, "frames").at_least(1.0),
             Figure::new("demo.fps_in_least", end.fps_least, "fps").at_least(10.0),
             Figure::new("demo.frame_loss", loss, "%").at_most(1.0),
-            Figure::new("demo.packet_loss", missed as f64 * 100.0 / packets, "%"),
-            Figure::new("demo.packet_loss_repaired", missed.saturating_sub(recovered) as f64 * 100.0 / packets, "%"),
+            Figure::new("demo.packet_loss", percent(before), "%"),
+            Figure::new("demo.packet_loss_repaired", percent(after), "%"),
+            Figure::new("demo.packets_asked", repair.asked as f64, "packets"),
+            Figure::new("demo.packets_by_parity", repair.by_parity as f64, "packets"),
+            Figure::new("demo.packets_given_up", repair.given_up as f64, "packets"),
+            Figure::new("demo.packets_sent_again", end.sent_again.0 as f64, "packets"),
+            Figure::new("demo.strips_renewed", end.sent_again.1 as f64, "strips"),
+            Figure::new("demo.uplink_granted", end.granted_bps as f64 / 1000.0 / end.people.max(1) as f64, "kbit/s"),
             Figure::new("demo.frames_broken", end.broken as f64, "frames").at_most(0.0),
             Figure::new("demo.frames_skipped", end.skipped as f64, "frames"),
             Figure::new("demo.frames_unsent", end.frames_unsent as f64, "frames"),
@@ -214,9 +227,10 @@ impl Summary {
             Figure::new("demo.chat_messages", self.chats.len() as f64, "messages").at_least(1.0),
             milliseconds("demo.latency_p50", &end.stages.total, 500).at_most(100.0),
             milliseconds("demo.latency_p99", &end.stages.total, 990),
+            milliseconds("demo.lips_p90", &end.stages.lips, 900).at_most(45.0),
         ];
         for (name, histogram) in end.stages.named() {
-            if name != "total" {
+            if name != "total" && name != "lips" {
                 figures.push(milliseconds(format!("demo.stage.{name}_p50"), histogram, 500));
             }
         }

@@ -32,21 +32,24 @@ impl Table {
     pub fn draw(&mut self, people: &[Person], relay: &RelayFigures, elapsed: Duration) {
         self.before.resize(people.len(), Sample::default());
         let mut lines = vec![format!(
-            "{:>4} s  {:<10} {:<18} {:>6} {:>9} {:>7} {:>8} {:>8} {:>8} {:>7} {:>5}",
+            "{:>4} s  {:<10} {:<18} {:>6} {:>9} {:>7} {:>7} {:>7} {:>7} {:>8} {:>7} {:>7} {:>5}",
             elapsed.as_secs(),
             "who",
             "where",
             "fps in",
             "kbit/s in",
             "loss %",
+            "left %",
             "p50 ms",
             "p99 ms",
             "voice ms",
             "conc. %",
+            "lips ms",
             "chat"
         )];
         for (person, before) in people.iter().zip(&mut self.before) {
             lines.push(row(person, before, elapsed));
+            lines.push(repair_row(person));
         }
         lines.push(format!(
             "        relay: {} packets forwarded, {} µs p50, {} µs p99",
@@ -87,9 +90,9 @@ fn row(person: &Person, before: &mut Sample, elapsed: Duration) -> String {
     let fps = now.frames.saturating_sub(before.frames) as f64 / seconds;
     let kbits = now.bytes.saturating_sub(before.bytes) as f64 * 8.0 / 1000.0 / seconds;
     *before = now;
-    let (whole, lost) = person.figures().frames;
-    let loss = lost as f64 * 100.0 / (whole + lost).max(1) as f64;
-    let total = person.stages().total;
+    let (loss, left) = person.figures().repaired().loss_ppm();
+    let stages = person.stages();
+    let total = &stages.total;
     let rooms: Vec<&str> = person.role.rooms.iter().copied().filter(|room| person.is_in(room)).collect();
     let place = if rooms.is_empty() { "(away)".to_owned() } else { rooms.join(", ") };
     let voices = person.voices();
@@ -100,17 +103,46 @@ fn row(person: &Person, before: &mut Sample, elapsed: Duration) -> String {
         .fold((0, 0), |sum, (_, voice)| (sum.0 + voice.jitter.concealed_samples, sum.1 + voice.jitter.played_samples));
     let chat: usize = person.heard.values().map(Vec::len).sum();
     format!(
-        "        {:<10} {:<18} {:>6.1} {:>9.0} {:>7.2} {:>8.1} {:>8.1} {:>8.1} {:>7.2} {:>5}",
+        "        {:<10} {:<18} {:>6.1} {:>9.0} {:>7.2} {:>7.2} {:>7.1} {:>7.1} {:>8.1} {:>7.2} {:>7.1} {:>5}",
         person.role.name,
         place,
         fps,
         kbits,
-        loss,
-        quantile_us(&total, 500) as f64 / 1000.0,
-        quantile_us(&total, 990) as f64 / 1000.0,
+        loss as f64 / 10_000.0,
+        left as f64 / 10_000.0,
+        quantile_us(total, 500) as f64 / 1000.0,
+        quantile_us(total, 990) as f64 / 1000.0,
         depth_us as f64 / 1000.0,
         concealed as f64 * 100.0 / played.max(1) as f64,
+        quantile_us(&stages.lips, 900) as f64 / 1000.0,
         chat
+    )
+}
+
+/// What repair did for a person, which sizes of pictures they see, and what their way to the server carries.
+fn repair_row(person: &Person) -> String {
+    let figures = person.figures();
+    let repair = figures.repaired();
+    let mut sizes = [0; 3];
+    for (_, track) in
+        person.received().iter().filter(|((_, _, track), track_figures)| !track.is_audio() && track_figures.frames > 0)
+    {
+        if let Some(count) = sizes.get_mut(usize::from(track.layer)) {
+            *count += 1;
+        }
+    }
+    let granted_kbps = figures.uplink.map_or(0, |uplink| uplink.target_bps / 1000);
+    format!(
+        "          asked {}, by parity {}, given up {}, sent again {}, renewed {}; sizes {} full, {} half, {} quarter; may send {} kbit/s",
+        repair.asked,
+        repair.by_parity,
+        repair.given_up,
+        figures.resent,
+        figures.lost_strips,
+        sizes[0],
+        sizes[1],
+        sizes[2],
+        granted_kbps
     )
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hph_client::core::id::{RoomId, Slot, TrackId};
+use hph_client::core::media::nack::GapStats;
 use hph_client::core::stats::Histogram;
 use hph_client::engine::{EngineFigures, RemoteTrack};
 use hph_client::media::{ReceiverFigures, VoiceFigures};
@@ -111,7 +112,20 @@ impl Totals {
             figures.bytes.0 / 1000,
             figures.bytes.1 / 1000
         );
-        tracks.chain([connection]).collect()
+        let repair = figures.repaired();
+        let (before, after) = repair.loss_ppm();
+        let granted_kbps = figures.uplink.map_or(0, |uplink| uplink.target_bps / 1000);
+        let repair = format!(
+            "  packets lost {:.2} %, after repair {:.2} %\tasked {}, by parity {}, given up {}\tsent again {}, may send {} kbit/s",
+            before as f64 / 10_000.0,
+            after as f64 / 10_000.0,
+            repair.asked,
+            repair.by_parity,
+            repair.given_up,
+            figures.resent,
+            granted_kbps
+        );
+        tracks.chain([connection, repair]).collect()
     }
 }
 
@@ -210,6 +224,19 @@ impl Summary<'_> {
                 },
                 "sent": sent,
                 "received": received,
+                "resent": figures.resent,
+                "strips_renewed": figures.lost_strips,
+                "loss_ppm": {
+                    "up": per_million(figures.loss.up.loss),
+                    "down": per_million(figures.loss.down_loss),
+                    "beyond": per_million(figures.loss.downstream.loss),
+                },
+                "uplink": figures.uplink.map(|uplink| json!({
+                    "granted_bps": uplink.target_bps,
+                    "arriving_bps": uplink.arriving_bps,
+                    "queue_us": uplink.queue_delay.as_micros(),
+                    "state": format!("{:?}", uplink.state).to_lowercase(),
+                })),
                 "frames_unsent": figures.frames_unsent,
                 "overrun": self.closed.overrun,
                 "drops": drops,
@@ -240,6 +267,9 @@ impl Summary<'_> {
 
     fn of_received(&self, track: (RoomId, Slot, TrackId), figures: &ReceiverFigures) -> Value {
         let (room, slot, id) = track;
+        let of_track = self.closed.figures.repair.iter().filter(|(other, _)| *other == track);
+        let repair = of_track.fold(GapStats::default(), |sum, (_, stats)| sum + *stats);
+        let (loss_before, loss_after) = repair.loss_ppm();
         json!({
             "room": room.0,
             "room_name": self.view.rooms.get(&room).map(|room| &room.name),
@@ -253,9 +283,24 @@ impl Summary<'_> {
             "strips_missing": figures.strips_missing,
             "strips_refused": figures.strips_refused,
             "stale_ppm": figures.stale_ppm.checked_div(figures.frames),
+            "layer": figures.layer,
+            "held_us": figures.held_us,
+            "repair": {
+                "loss_ppm": loss_before,
+                "loss_after_ppm": loss_after,
+                "asked": repair.asked,
+                "recovered": repair.recovered,
+                "by_parity": repair.by_parity,
+                "given_up": repair.given_up,
+            },
             "lost": self.totals.lost(room, slot, id),
         })
     }
+}
+
+/// Of 1/65536.
+fn per_million(loss: u16) -> u64 {
+    u64::from(loss) * 1_000_000 / 65_536
 }
 
 fn of_times(times: &Histogram) -> Value {
