@@ -45,7 +45,7 @@ impl Default for StripParams {
             quality: 75,
             refined_quality: 90,
             threshold: 2.0,
-            refresh_interval: Duration::from_secs(5),
+            refresh_interval: Duration::from_secs(10),
             bytes_max: FRAME_MAX_BYTES,
         }
     }
