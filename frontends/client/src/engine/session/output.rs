@@ -14,7 +14,9 @@ use super::{SafetyCodes, SessionEnd};
 use crate::engine::event::translate;
 use crate::engine::known::KnownPeople;
 use crate::engine::outbox::Outbox;
-use crate::engine::{Command, EngineFigures, Event, FailReason, FrameSink, Guidance, IncomingMedia, LostStrip, Participant};
+use crate::engine::{
+    Command, EngineFigures, Event, FailReason, FrameSink, Guidance, IncomingMedia, LostStrip, Participant,
+};
 use crate::media::Stages;
 use crate::people::KeyState;
 

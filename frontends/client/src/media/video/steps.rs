@@ -3,7 +3,7 @@
 //! A camera, and a screen on which something moves, climb and descend the ladder. A screen of letters does not: it stays sharp
 //! and slow, and what does not fit follows in the next picture.
 
-use hph_core::limits::FRAME_MAX_BYTES;
+use hph_core::limits::{FRAGMENT_PAYLOAD_MAX_BYTES, FRAME_MAX_BYTES};
 use hph_core::media::ladder::{Ladder, Rung};
 use hph_core::time::{Duration, Instant};
 use hph_platform::screen::{ScreenMode, ScreenParameters};
@@ -30,6 +30,8 @@ pub(super) struct Steps {
     ladder: Ladder,
     learned: u32,
     allowance: Allowance,
+    /// What the last picture was allowed to take.
+    bytes_max: usize,
 }
 
 impl Steps {
@@ -42,6 +44,7 @@ impl Steps {
             ladder: Ladder::at_most(quality_max),
             learned: 0,
             allowance: Allowance::default(),
+            bytes_max: FRAME_MAX_BYTES,
         }
     }
 
@@ -66,13 +69,16 @@ impl Steps {
             None => rung.quality.saturating_add(REFINED_ABOVE).min(REFINED_MAX),
         };
         let rate = rung.frames_per_s.min(self.frames_per_s);
-        let bytes_max = self.allowance.bytes(now, bound, rate);
-        StripParams { quality: rung.quality, refined_quality, bytes_max, ..StripParams::default() }
+        self.bytes_max = self.allowance.bytes(now, bound, rate);
+        StripParams { quality: rung.quality, refined_quality, bytes_max: self.bytes_max, ..StripParams::default() }
     }
 
     /// Takes note of what a picture of that step cost. A camera that is slower than the step costs less than the step would.
     pub fn learn(&mut self, bytes: usize, rung: Rung) {
         self.allowance.spend(bytes);
+        // Nobody knows what was left out of a picture that is full; that it was much is a better guess than nothing.
+        let is_full = bytes + FRAGMENT_PAYLOAD_MAX_BYTES >= self.bytes_max;
+        let bytes = if is_full { bytes * 3 / 2 } else { bytes };
         self.learned = self.learned.saturating_add(1);
         if self.learned > 1 && rung.frames_per_s > 1 {
             let rate = usize::from(self.frames_per_s.min(rung.frames_per_s));
