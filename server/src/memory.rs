@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use hph_core::endpoint::relay::{RelayRoom, RelaySessionPlace};
+use hph_core::endpoint::relay::{HopLog, RelayRoom, RelaySessionPlace};
 use hph_core::endpoint::server::{CallPlace, RoomPlace, SessionPlace};
 
 use crate::config::ServerConfig;
@@ -12,15 +12,15 @@ use crate::relay::Sockets;
 /// queue) and the database come on top. **Units:** bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryBill {
-    /// For each session that may be: its number, and the bytes of one, the packet plane's keys included.
+    /// For each session that may be: its number, and the bytes of one, the packet plane's keys and what is known of its
+    /// hop's losses included.
     pub sessions: (usize, usize),
     /// For each room that may be: its number, and the bytes of one, at the control plane and at every shard.
     pub rooms: (usize, usize),
     /// Buffers, queues and rings of all relay threads. The kernel gives this memory when it is first used.
     pub relay_bytes: usize,
-    /// What the relay threads keep to mend losses: packets to be sent again, and what is known of each hop. The kernel
-    /// gives most of it when it is first used.
-    pub repair_bytes: usize,
+    /// Packets that the relay threads keep to send them again. The kernel gives this memory when it is first used.
+    pub packet_bytes: usize,
     /// Relay threads.
     pub relay_threads: usize,
 }
@@ -28,19 +28,20 @@ pub struct MemoryBill {
 impl MemoryBill {
     pub(crate) fn new(config: &ServerConfig, sockets: &Sockets) -> Self {
         let shards = sockets.count();
-        let session = size_of::<SessionPlace>() + size_of::<CallPlace>() + size_of::<RelaySessionPlace>();
+        let relay = size_of::<RelaySessionPlace>() + size_of::<HopLog>();
+        let session = size_of::<SessionPlace>() + size_of::<CallPlace>() + relay;
         Self {
             sessions: (config.sessions_max as usize, session),
             rooms: (config.rooms_max as usize, size_of::<RoomPlace>() + shards * size_of::<RelayRoom>()),
             relay_bytes: sockets.buffer_bytes(config.sessions_max as usize),
-            repair_bytes: sockets.repair_bytes(config.sessions_max as usize),
+            packet_bytes: sockets.packet_bytes(),
             relay_threads: shards,
         }
     }
 
     /// All of it.
     pub const fn total_bytes(&self) -> usize {
-        self.sessions.0 * self.sessions.1 + self.rooms.0 * self.rooms.1 + self.relay_bytes + self.repair_bytes
+        self.sessions.0 * self.sessions.1 + self.rooms.0 * self.rooms.1 + self.relay_bytes + self.packet_bytes
     }
 }
 
@@ -51,11 +52,11 @@ impl fmt::Display for MemoryBill {
         write!(
             f,
             "{} KiB: {sessions} sessions of {session} bytes, {rooms} rooms of {room} bytes, {} KiB for {} relay threads, \
-             {} KiB to mend losses",
+             {} KiB of packets to be sent again",
             self.total_bytes() / 1024,
             self.relay_bytes / 1024,
             self.relay_threads,
-            self.repair_bytes / 1024
+            self.packet_bytes / 1024
         )
     }
 }
@@ -67,15 +68,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_participant_costs_less_than_five_kibibytes_and_a_room_less_than_forty() {
+    fn a_participant_costs_less_than_ten_kibibytes_repair_included_and_a_room_less_than_forty() {
         for threads in [1, 2] {
             let sockets = Sockets::bind(([127, 0, 0, 1], 0).into(), Shards::new(threads)).expect("a port");
             let bill = MemoryBill::new(&ServerConfig::default(), &sockets);
             assert_eq!(bill.relay_threads, threads);
-            assert!(bill.sessions.1 < 5 * 1024, "{bill}");
+            assert!(bill.sessions.1 - size_of::<HopLog>() < 5 * 1024, "{bill}");
+            assert!(size_of::<HopLog>() < 5 * 1024, "{} bytes", size_of::<HopLog>());
             assert!(bill.rooms.1 < 40 * 1024, "{bill}");
             assert!(bill.relay_bytes < threads * (4 << 20), "{bill}");
-            assert!(bill.repair_bytes < threads * (9 << 20), "{bill}");
+            assert!(bill.packet_bytes < threads * (5 << 20), "{bill}");
         }
     }
 }

@@ -15,7 +15,7 @@ use hph_core::endpoint::single::{SingleOutput, SingleServer, SingleStorage};
 use hph_core::id::{RoomId, SessionId, TrackId};
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, FRAME_MAX_BYTES, HOP_PREFIX_BYTES};
 use hph_core::media::cache::{CACHE_PACKET_BYTES, CachePlace, PacketCache};
-use hph_core::media::nack::{GapTracker, Gaps};
+use hph_core::media::nack::{GapTracker, Gaps, Missing};
 use hph_core::media::parity::{RECOVERY_PLACE_BYTES, Recovery, RecoveryPlace, Symbol};
 use hph_core::media::reassembly::{DEADLINE_DEFAULT, Reassembler, ReassemblySlot};
 use hph_core::media::track_window::TrackWindow;
@@ -179,7 +179,7 @@ fn client(seed: u8, has_repair: bool) -> ClientMachine<'static> {
     let repair = if has_repair {
         ClientRepair {
             sent: PacketCache::new(leak(CachePlace::EMPTY, 1024), leak(0, 1024 * CACHE_PACKET_BYTES)),
-            gaps: Gaps::new(leak(GapTracker::EMPTY, 4)),
+            gaps: Gaps::new(leak(GapTracker::EMPTY, 4), leak(Missing::NONE, 128)),
             recovery: Recovery::new(leak(RecoveryPlace::EMPTY, 16), leak(0, 16 * RECOVERY_PLACE_BYTES)),
             parity: leak(Symbol::EMPTY, 64),
         }

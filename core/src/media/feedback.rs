@@ -1,16 +1,19 @@
 //! Feedback about one hop: the receiving end of a direction tells the sending end which datagrams came, and when.
 //!
 //! Both ends of a hop number their datagrams already (the hop counter), so nothing is added to a packet: the receiver
-//! keeps the last [`FEEDBACK_PACKETS_MAX`] arrivals ([`ReceiveLog`]), the sender what it sent last ([`SentLog`]), and a
-//! report is a map of what came with its ages. From it follow loss, its burstiness, the round trip and how the one-way
-//! delay varies. No two clocks need to agree: only differences of the peer's clock are used.
+//! keeps the last arrivals ([`ReceiveLog`]), the sender what it sent last ([`SentLog`]), and a report is a map of what
+//! came with its ages. From it follow loss, its burstiness, the round trip and how the one-way delay varies. No two
+//! clocks need to agree: only differences of the peer's clock are used.
+//!
+//! A server has both logs for everybody, so a datagram takes two bytes in one and four in the other: times are kept in
+//! units that are fine enough, modulo a span that is long enough.
 //!
 //! **Report** (big-endian): `phase u8 | zero u8 | count u16 | first u64 | at u64 | loss u16 | round trip u16 | map | ages`.
 //! Bit *i* of the map, the least significant bit of its first byte being the first, says whether the datagram `first + i`
 //! came. For each that did, oldest first, the age says how long before `at` that was, in units of [`AGE_UNIT`]; 255 is
 //! that long or longer. Whatever is wrong in a report only spoils its sender's own service.
 
-use core::num::NonZeroU64;
+use core::num::{NonZeroU16, NonZeroU64};
 use core::ops::Add;
 
 use super::rate::PacketReport;
@@ -25,16 +28,16 @@ pub const FEEDBACK_MAX_BYTES: usize = FIXED_BYTES + FEEDBACK_PACKETS_MAX / 8 + F
 /// Reports are due this often while media flows.
 pub const FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
 /// Unit of the ages in a report.
-pub const AGE_UNIT: Duration = Duration::from_micros(AGE_UNIT_US as u64);
+pub const AGE_UNIT: Duration = Duration::from_micros(AGE_UNIT_US);
 
 const FIXED_BYTES: usize = 24;
-const AGE_UNIT_US: u32 = 500;
-const RECEIVE_RECORDS: u64 = FEEDBACK_PACKETS_MAX as u64;
-const SENT_RECORDS_KEPT: u64 = SENT_RECORDS as u64;
-/// A report is due at once when this many datagrams wait for it: half of what fits, the rest repeats the last report.
-const EARLY_PACKETS: u64 = FEEDBACK_PACKETS_MAX as u64 / 2;
-/// Sent datagrams that are remembered: what is under way in 100 ms at 5000 packets a second.
+const AGE_UNIT_US: u64 = 500;
+/// Sent datagrams that are remembered: what 25 Mbit/s send in 196 ms, or 5 Mbit/s in nearly a second. A report tells of
+/// a datagram a round trip and at most [`FEEDBACK_INTERVAL`] after it was sent.
 const SENT_RECORDS: usize = 512;
+const SENT_RECORDS_KEPT: u64 = SENT_RECORDS as u64;
+/// If no media came for so long, what was not reported is not worth it any more. Far below [`TICKS`].
+const FORGOTTEN: Duration = Duration::from_secs(4);
 /// What is older counts less: half a life of the loss figures.
 const LOSS_MEMORY_US: u64 = 2_000_000;
 
@@ -108,53 +111,83 @@ impl<'a> FeedbackReport<'a> {
     }
 }
 
-/// The datagrams that came last, at the receiving end of a direction. **Bound:** about 2 KiB.
+/// Unit in which arrivals are kept: half of what a report tells.
+const TICK_US: u64 = AGE_UNIT_US / 2;
+/// Arrivals are known modulo so many ticks, 16 seconds.
+const TICKS: u64 = u16::MAX as u64;
+
+/// When a datagram came, in ticks; none if it did not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Arrival(Option<NonZeroU16>);
+
+impl Arrival {
+    fn at(now: Instant) -> Self {
+        let tick = now.as_micros() / TICK_US % TICKS;
+        Self(NonZeroU16::new((tick as u16).saturating_add(1)))
+    }
+
+    /// How long ago that was, in units of a report; none if it did not come.
+    fn age(self, now: Instant) -> Option<u8> {
+        let (then, Self(now)) = (u64::from(self.0?.get()), Self::at(now));
+        let ticks = u64::from(now?.get()).saturating_add(TICKS).saturating_sub(then) % TICKS;
+        Some((ticks / (AGE_UNIT_US / TICK_US)).min(255) as u8)
+    }
+}
+
+/// The `N` datagrams that came last, at the receiving end of a direction. A report is due at once when half as many wait
+/// for it: the other half of what fits repeats the last report. **Shape:** `N` is at most [`FEEDBACK_PACKETS_MAX`].
+/// **Bound:** `N` times two bytes, and 100.
 #[derive(Clone, Debug)]
-pub struct ReceiveLog {
+pub struct ReceiveLog<const N: usize = FEEDBACK_PACKETS_MAX> {
     phase: u8,
     newest: u64,
     /// Newest counter of the last report, and of the one before it.
     reported: [u64; 2],
     due_at: Option<Instant>,
-    is_here: [u64; FEEDBACK_PACKETS_MAX / 64],
-    /// The low half of each arrival's microseconds.
-    arrivals: [u32; FEEDBACK_PACKETS_MAX],
+    media_at: Instant,
+    arrivals: [Arrival; N],
     recent: Recent,
 }
 
-impl Default for ReceiveLog {
+impl<const N: usize> Default for ReceiveLog<N> {
     fn default() -> Self {
+        const { assert!(N > 1 && N <= FEEDBACK_PACKETS_MAX) };
         Self {
             phase: 0,
             newest: 0,
             reported: [0; 2],
             due_at: None,
-            is_here: [0; FEEDBACK_PACKETS_MAX / 64],
-            arrivals: [0; FEEDBACK_PACKETS_MAX],
+            media_at: Instant::default(),
+            arrivals: [Arrival(None); N],
             recent: Recent::default(),
         }
     }
 }
 
-impl ReceiveLog {
+impl<const N: usize> ReceiveLog<N> {
+    const RECORDS: u64 = N as u64;
+
     /// Notes an authentic datagram, with the phase and counter of its hop header. Only media makes a report due.
     pub fn note(&mut self, now: Instant, phase: u8, counter: u64, is_newest: bool, is_media: bool) {
         if phase != self.phase {
             if !is_newest {
                 return;
             }
-            *self = Self { phase, due_at: self.due_at, recent: self.recent, ..Self::default() };
+            let (due_at, media_at, recent) = (self.due_at, self.media_at, self.recent);
+            *self = Self { phase, due_at, media_at, recent, ..Self::default() };
+        }
+        if is_media {
+            self.forget_if_long_ago(now);
+            self.media_at = now;
         }
         if counter > self.newest {
             self.clear_between(self.newest, counter);
             self.newest = counter;
-        } else if self.newest.saturating_sub(counter) >= FEEDBACK_PACKETS_MAX as u64 {
+        } else if self.newest.saturating_sub(counter) >= Self::RECORDS {
             return;
         }
-        let place = (counter % RECEIVE_RECORDS) as usize;
-        if let (Some(arrival), Some(word)) = (self.arrivals.get_mut(place), self.is_here.get_mut(place / 64)) {
-            *arrival = now.as_micros() as u32;
-            *word |= 1u64.wrapping_shl(place as u32 % 64);
+        if let Some(arrival) = self.arrivals.get_mut(Self::place(counter)) {
+            *arrival = Arrival::at(now);
         }
         if is_media {
             self.due_at = self.due_at.or(Some(now.add(FEEDBACK_INTERVAL)));
@@ -169,7 +202,7 @@ impl ReceiveLog {
     /// Whether a report is due.
     pub fn is_due(&self, now: Instant) -> bool {
         let waiting = self.newest.saturating_sub(self.reported[0]);
-        self.due_at.is_some_and(|due_at| now >= due_at || waiting >= EARLY_PACKETS)
+        self.due_at.is_some_and(|due_at| now >= due_at || waiting >= Self::RECORDS / 2)
     }
 
     /// Writes a report if one is due, and gives its length.
@@ -179,24 +212,24 @@ impl ReceiveLog {
         downstream: Downstream,
         out: &mut [u8; FEEDBACK_MAX_BYTES],
     ) -> Option<usize> {
-        let [last, before_last] = self.reported;
         if !self.is_due(now) {
             return None;
         }
         self.due_at = None;
+        self.forget_if_long_ago(now);
+        let [last, before_last] = self.reported;
         self.reported = [self.newest, last];
-        let oldest_kept = self.newest.saturating_add(1).saturating_sub(RECEIVE_RECORDS);
+        let oldest_kept = self.newest.saturating_add(1).saturating_sub(Self::RECORDS);
         let first = NonZeroU64::new(before_last.saturating_add(1).max(oldest_kept)).map_or(1, NonZeroU64::get);
         let count = self.newest.checked_sub(first)?.checked_add(1)? as u16;
         let (fixed, rest) = out.split_first_chunk_mut::<FIXED_BYTES>()?;
-        let fields: [&[u8]; 7] = [
+        let fields: [&[u8]; 6] = [
             &[self.phase, 0],
             &count.to_be_bytes(),
             &first.to_be_bytes(),
             &now.as_micros().to_be_bytes(),
             &downstream.loss.to_be_bytes(),
             &downstream.rtt_ms.to_be_bytes(),
-            &[],
         ];
         for (to, from) in fixed.iter_mut().zip(fields.iter().flat_map(|field| field.iter())) {
             *to = *from;
@@ -208,14 +241,13 @@ impl ReceiveLog {
         self.recent.age(now);
         for index in 0..count {
             let counter = first.saturating_add(index.into());
-            let arrival = self.arrival(counter);
+            let age = self.arrivals.get(Self::place(counter)).and_then(|arrival| arrival.age(now));
             // What is reported for the second time is settled.
             if counter <= last {
-                self.recent.count(arrival.is_some());
+                self.recent.count(age.is_some());
             }
-            let Some(arrival) = arrival else { continue };
-            let age = (now.as_micros() as u32).wrapping_sub(arrival) / AGE_UNIT_US;
-            *ages.next()? = age.min(255) as u8;
+            let Some(age) = age else { continue };
+            *ages.next()? = age;
             *map.get_mut(usize::from(index / 8))? |= 1u8.wrapping_shl(u32::from(index % 8));
             received = received.saturating_add(1);
         }
@@ -227,22 +259,27 @@ impl ReceiveLog {
         self.recent.loss()
     }
 
-    fn arrival(&self, counter: u64) -> Option<u32> {
-        let place = (counter % RECEIVE_RECORDS) as usize;
-        let is_here = self.is_here.get(place / 64)? & 1u64.wrapping_shl(place as u32 % 64) != 0;
-        if is_here { self.arrivals.get(place).copied() } else { None }
+    /// Where a counter's arrival is kept.
+    fn place(counter: u64) -> usize {
+        counter.checked_rem(Self::RECORDS).unwrap_or(0) as usize
+    }
+
+    /// Reports nothing of what came before a long silence: its ticks may have begun anew.
+    fn forget_if_long_ago(&mut self, now: Instant) {
+        if now.since(self.media_at) > FORGOTTEN {
+            self.reported = [self.newest; 2];
+        }
     }
 
     /// Forgets what the places of the counters after `old` up to `new` held before.
     fn clear_between(&mut self, old: u64, new: u64) {
-        if new.saturating_sub(old) >= FEEDBACK_PACKETS_MAX as u64 {
-            self.is_here.fill(0);
+        if new.saturating_sub(old) >= Self::RECORDS {
+            self.arrivals.fill(Arrival(None));
             return;
         }
         for counter in old.saturating_add(1)..=new {
-            let place = (counter % RECEIVE_RECORDS) as usize;
-            if let Some(word) = self.is_here.get_mut(place / 64) {
-                *word &= !1u64.wrapping_shl(place as u32 % 64);
+            if let Some(arrival) = self.arrivals.get_mut(Self::place(counter)) {
+                *arrival = Arrival(None);
             }
         }
     }
@@ -257,14 +294,54 @@ enum Fate {
     Lost,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct SentRecord {
-    /// The low half of its counter.
-    counter: u32,
-    /// The low half of its microseconds.
-    at_us: u32,
-    bytes: u16,
-    fate: Fate,
+/// Unit in which the time of sending is kept.
+const SENT_UNIT_US: u64 = 20;
+/// Times of sending are known modulo so many units, 10 seconds.
+const SENT_UNITS: u64 = 1 << 19;
+
+/// A datagram that was sent, in four bytes: when (19 bits, modulo), what became of it (2), its length (11). Zero for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct SentRecord(u32);
+
+impl SentRecord {
+    const NONE: Self = Self(0);
+    const BYTES_MASK: u32 = (1 << 11) - 1;
+    const FATE_SHIFT: u32 = 11;
+    const TIME_SHIFT: u32 = 13;
+
+    fn new(now: Instant, bytes: usize) -> Self {
+        let at = (now.as_micros() / SENT_UNIT_US % SENT_UNITS) as u32;
+        Self(at << Self::TIME_SHIFT | (bytes as u32).min(Self::BYTES_MASK))
+    }
+
+    const fn size_bytes(self) -> u16 {
+        (self.0 & Self::BYTES_MASK) as u16
+    }
+
+    const fn fate(self) -> Fate {
+        match self.0 >> Self::FATE_SHIFT & 3 {
+            0 => Fate::Unknown,
+            1 => Fate::Received,
+            _ => Fate::Lost,
+        }
+    }
+
+    const fn with_fate(self, fate: Fate) -> Self {
+        let rest = self.0 & !(3 << Self::FATE_SHIFT);
+        let fate: u32 = match fate {
+            Fate::Unknown => 0,
+            Fate::Received => 1,
+            Fate::Lost => 2,
+        };
+        Self(rest | fate << Self::FATE_SHIFT)
+    }
+
+    /// When it was sent, less than ten seconds ago. **Units:** microseconds.
+    const fn sent_us(self, now: Instant) -> u64 {
+        let now = now.as_micros() / SENT_UNIT_US;
+        let ago = now.wrapping_sub((self.0 >> Self::TIME_SHIFT) as u64) % SENT_UNITS;
+        now.saturating_sub(ago).saturating_mul(SENT_UNIT_US)
+    }
 }
 
 /// What is known of one direction of a hop.
@@ -284,7 +361,7 @@ pub struct HopStats {
     pub lost: u64,
 }
 
-/// The datagrams that were sent last, at the sending end of a direction. **Bound:** about 6 KiB.
+/// The datagrams that were sent last, at the sending end of a direction. **Bound:** 2 KiB, and 150 bytes.
 #[derive(Clone, Debug)]
 pub struct SentLog {
     phase: u8,
@@ -311,7 +388,7 @@ impl Default for SentLog {
         Self {
             phase: 0,
             newest: 0,
-            records: [SentRecord { counter: 0, at_us: 0, bytes: 0, fate: Fate::Unknown }; SENT_RECORDS],
+            records: [SentRecord::NONE; SENT_RECORDS],
             stats: HopStats::default(),
             recent: Recent::default(),
         }
@@ -325,12 +402,21 @@ impl SentLog {
         let Some(counter) = counter.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)) else { return };
         if *phase != self.phase {
             self.phase = *phase;
-            self.records.fill(SentRecord::default());
+            self.newest = 0;
+        }
+        // A record is found by its counter alone: what was not noted leaves none.
+        if counter.saturating_sub(self.newest) > SENT_RECORDS_KEPT {
+            self.records.fill(SentRecord::NONE);
+        } else {
+            for skipped in self.newest.saturating_add(1)..counter {
+                if let Some(record) = self.records.get_mut((skipped % SENT_RECORDS_KEPT) as usize) {
+                    *record = SentRecord::NONE;
+                }
+            }
         }
         self.newest = counter;
         if let Some(record) = self.records.get_mut((counter % SENT_RECORDS_KEPT) as usize) {
-            let at_us = now.as_micros() as u32;
-            *record = SentRecord { counter: counter as u32, at_us, bytes: bytes as u16, fate: Fate::Unknown };
+            *record = SentRecord::new(now, bytes);
         }
     }
 
@@ -342,29 +428,26 @@ impl SentLog {
         self.recent.age(now);
         for (counter, arrival_us) in report.packets() {
             // What was never sent, or so long ago that it is forgotten.
-            if counter > self.newest || self.newest.saturating_sub(counter) >= SENT_RECORDS as u64 {
+            if counter > self.newest || self.newest.saturating_sub(counter) >= SENT_RECORDS_KEPT {
                 continue;
             }
             let record = self.records.get_mut((counter % SENT_RECORDS_KEPT) as usize);
-            let Some(record) = record.filter(|record| record.bytes > 0 && record.counter == counter as u32) else {
-                continue;
-            };
-            let before = record.fate;
-            record.fate = if arrival_us.is_some() { Fate::Received } else { Fate::Lost };
-            if before == record.fate || before == Fate::Received {
-                record.fate = before;
+            let Some(record) = record.filter(|record| **record != SentRecord::NONE) else { continue };
+            let before = record.fate();
+            let fate = if arrival_us.is_some() { Fate::Received } else { Fate::Lost };
+            if before == fate || before == Fate::Received {
                 continue;
             }
-            let age_us = (now.as_micros() as u32).wrapping_sub(record.at_us);
-            let sent_us = now.as_micros().saturating_sub(age_us.into());
-            let sent_at = Instant::from_micros(sent_us);
-            let settled = PacketReport { sent_at, size_bytes: record.bytes, arrived_us: arrival_us };
+            *record = record.with_fate(fate);
+            let (sent_us, size_bytes) = (record.sent_us(now), record.size_bytes());
+            let settled = PacketReport { sent_at: Instant::from_micros(sent_us), size_bytes, arrived_us: arrival_us };
             self.count(&settled, before == Fate::Lost);
             if counter.saturating_add(1) == report.first.saturating_add(report.count.into())
                 && let Some(arrival_us) = arrival_us
             {
                 let waited = report.at_us.saturating_sub(arrival_us);
-                self.stats.rtt = smooth(self.stats.rtt, u64::from(age_us).saturating_sub(waited));
+                let took = now.as_micros().saturating_sub(sent_us);
+                self.stats.rtt = smooth(self.stats.rtt, took.saturating_sub(waited));
             }
             each(&settled);
         }

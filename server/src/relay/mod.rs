@@ -49,8 +49,6 @@ const QUEUE_DATAGRAMS: usize = 2048;
 /// Packets that a thread keeps to send them again: what eight cameras of 1400 packets a second send in a third of a
 /// second, which is several round trips.
 const CACHE_PACKETS: usize = 4096;
-/// Sessions of one thread whose hops are reported and repaired; the others go without.
-const HOP_LOGS: usize = 256;
 
 /// The sockets of all shards, in order.
 pub(crate) struct Sockets {
@@ -109,12 +107,9 @@ impl Sockets {
         rings + buffers.sum::<usize>()
     }
 
-    /// What the threads will hold to mend losses: packets to be sent again, and what is known of each hop. **Units:**
-    /// bytes, of all threads.
-    pub fn repair_bytes(&self, sessions_max: usize) -> usize {
-        let count = self.sockets.len();
-        let logs = Shards::new(count).places(sessions_max).min(HOP_LOGS) * size_of::<HopLog>();
-        count * (CACHE_PACKETS * (CACHE_PACKET_BYTES + size_of::<CachePlace>()) + logs)
+    /// Packets that the threads will keep to send them again. **Units:** bytes, of all threads.
+    pub fn packet_bytes(&self) -> usize {
+        self.sockets.len() * CACHE_PACKETS * (CACHE_PACKET_BYTES + size_of::<CachePlace>())
     }
 }
 
@@ -172,7 +167,7 @@ impl Relays {
             let storage = RelayStorage {
                 sessions: crate::meeting::table::<RelaySessionPlace>(shards.places(sessions_max)),
                 rooms: crate::meeting::table::<RelayRoom>(rooms_max),
-                logs: crate::meeting::table::<HopLog>(shards.places(sessions_max).min(HOP_LOGS)),
+                logs: crate::meeting::table::<HopLog>(shards.places(sessions_max)),
                 cache: PacketCache::new(
                     vec![CachePlace::EMPTY; CACHE_PACKETS].leak(),
                     vec![0; CACHE_PACKETS * CACHE_PACKET_BYTES].leak(),

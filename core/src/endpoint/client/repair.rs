@@ -8,7 +8,7 @@ use crate::id::{RoomId, TrackId};
 use crate::limits::{DATAGRAM_MAX_BYTES, HOP_PREFIX_BYTES, MEDIA_HEADER_BYTES};
 use crate::media::cache::PacketCache;
 use crate::media::feedback::{Downstream, FEEDBACK_MAX_BYTES, FeedbackReport, HopStats};
-use crate::media::nack::{GapStats, GapTracker, Gaps, NackBody, NackEntry, parse_nack};
+use crate::media::nack::{GapStats, GapTracker, Gaps, Missing, NackBody, NackEntry, parse_nack};
 use crate::media::parity::{Recovery, Solvable, Symbol};
 use crate::media::rate::RateReport;
 use crate::media::reassembly::Reassembler;
@@ -44,8 +44,8 @@ const PARITY_CREDIT_MAX: u32 = 64 * PARITY_PART;
 pub struct ClientRepair<'a> {
     /// Own packets that may be sent again.
     pub sent: PacketCache<'a>,
-    /// One place per track and layer of others.
-    pub gaps: Gaps<&'a mut [GapTracker]>,
+    /// One place per track and layer of others, and places for packets of theirs that are missing.
+    pub gaps: Gaps<&'a mut [GapTracker], &'a mut [Missing]>,
     /// Packets of others from which lost ones are made again.
     pub recovery: Recovery<'a>,
     /// Parity packets in the making: 64 serve every frame.

@@ -9,7 +9,7 @@ use crate::error::DropReason;
 use crate::id::{RoomId, SessionId, Slot};
 use crate::limits::{HOP_PREFIX_BYTES, SESSION_ROOMS_MAX};
 use crate::media::feedback::{ReceiveLog, SentLog};
-use crate::media::nack::{GapTracker, Gaps};
+use crate::media::nack::{GapTracker, Gaps, Missing};
 use crate::media::rate::{RateController, RateLimits};
 use crate::rate::TokenBucket;
 use crate::time::{Duration, Instant};
@@ -22,8 +22,13 @@ const CHALLENGE_LIFETIME: Duration = Duration::from_secs(3);
 
 /// What is granted to the way to a client.
 const DOWNLINK: RateLimits = RateLimits { reserve_bps: 300_000, start_bps: 3_000_000, max_bps: 200_000_000 };
-/// Tracks and layers of one session whose gaps are known: two sizes of a camera, and a screen.
+/// Tracks and layers of one session whose gaps are known: three sizes of a camera, and a screen.
 const UPLINK_LAYERS: usize = 4;
+/// Packets of a session that may be missing: all that two megabits a second send in the 400 ms after which nobody is asked any
+/// more.
+const UPLINK_MISSING: usize = 96;
+/// Arrivals that are remembered of a session. A sender's reports are due 20 times a second, and sooner if half as many wait.
+const UPLINK_ARRIVALS: usize = 256;
 /// Questions for lost packets a second, and at once.
 const NACK_RATE: (u32, u32) = (250, 100);
 /// What may be sent again before anything was sent, and at most at once. **Units:** as the field.
@@ -65,14 +70,14 @@ struct Candidate {
 pub struct HopLog {
     /// What was sent to it, and what came from it.
     pub(super) sent: SentLog,
-    pub(super) received: ReceiveLog,
+    pub(super) received: ReceiveLog<UPLINK_ARRIVALS>,
     /// Packets of its own tracks that did not come.
-    pub(super) gaps: Gaps<[GapTracker; UPLINK_LAYERS]>,
+    pub(super) gaps: Gaps<[GapTracker; UPLINK_LAYERS], [Missing; UPLINK_MISSING]>,
 }
 
 impl Default for HopLog {
     fn default() -> Self {
-        let gaps = Gaps::new([GapTracker::EMPTY; UPLINK_LAYERS]);
+        let gaps = Gaps::new([GapTracker::EMPTY; UPLINK_LAYERS], [Missing::NONE; UPLINK_MISSING]);
         Self { sent: SentLog::default(), received: ReceiveLog::default(), gaps }
     }
 }

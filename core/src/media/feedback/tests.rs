@@ -157,7 +157,7 @@ fn a_leap_and_a_new_key_begin_anew() {
 
 #[test]
 fn only_media_makes_a_report_due() {
-    let mut log = ReceiveLog::default();
+    let mut log = <ReceiveLog>::default();
     log.note(Instant::from_micros(5), 0, 1, true, false);
     assert_eq!(log.poll_timeout(), None);
     log.note(Instant::from_micros(9), 0, 2, true, true);
@@ -167,7 +167,7 @@ fn only_media_makes_a_report_due() {
 
 #[test]
 fn a_report_is_refused_unless_it_is_exactly_what_it_says() {
-    let mut log = ReceiveLog::default();
+    let mut log = <ReceiveLog>::default();
     for counter in [3, 4, 6, 12] {
         log.note(Instant::from_micros(1000), 7, counter, true, true);
     }
@@ -201,7 +201,7 @@ fn a_report_is_refused_unless_it_is_exactly_what_it_says() {
 #[test]
 fn reports_about_what_was_never_sent_change_nothing() {
     let mut sent = SentLog::default();
-    let mut received = ReceiveLog::default();
+    let mut received = <ReceiveLog>::default();
     received.note(Instant::from_micros(5), 0, 400, true, true);
     let mut body = [0; FEEDBACK_MAX_BYTES];
     let len = received.poll_report(Instant::from_micros(90_000), Downstream::default(), &mut body).unwrap();

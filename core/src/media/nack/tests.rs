@@ -34,12 +34,18 @@ fn packet(seq: u32) -> MediaHeader {
     }
 }
 
-fn gaps() -> Gaps<[GapTracker; 2]> {
-    Gaps::new([GapTracker::EMPTY; 2])
+/// Two tracks.
+type Two = Gaps<[GapTracker; 2], [Missing; MISSING_MAX]>;
+
+/// Packets that may be missing in these tests.
+const MISSING_MAX: usize = 64;
+
+fn gaps() -> Two {
+    Gaps::new([GapTracker::EMPTY; 2], [Missing::NONE; MISSING_MAX])
 }
 
 /// What is asked for now.
-fn asked(gaps: &mut Gaps<[GapTracker; 2]>, now: Instant) -> Vec<u32> {
+fn asked(gaps: &mut Two, now: Instant) -> Vec<u32> {
     let mut body = gaps.poll(now, RTT, &mut |_, _| ());
     match body.finish() {
         [] => Vec::new(),
@@ -216,7 +222,7 @@ fn tracks_are_kept_apart_and_the_one_that_was_silent_longest_makes_room() {
     assert_eq!(keys, [1, 3]);
     gaps.forget(KEY.room, 1);
     assert_eq!(gaps.stats().count(), 1);
-    let mut none = Gaps::new([]);
+    let mut none = Gaps::new([], [Missing::NONE; 1]);
     none.note(at_ms(0), &packet(1), &mut |_, _| ());
     assert_eq!(none.due_at(), Instant::NEVER);
 }

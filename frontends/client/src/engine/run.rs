@@ -13,7 +13,7 @@ use hph_core::limits::{
     PARITY_GROUP_PARITY_MAX, ROOM_PARTICIPANTS_MAX, SESSION_ROOMS_MAX,
 };
 use hph_core::media::cache::{CACHE_PACKET_BYTES, CachePlace, PacketCache};
-use hph_core::media::nack::{GapTracker, Gaps};
+use hph_core::media::nack::{GapTracker, Gaps, Missing};
 use hph_core::media::parity::{RECOVERY_PLACE_BYTES, Recovery, RecoveryPlace, Symbol};
 use hph_core::media::reassembly::{DEADLINE_DEFAULT, Reassembler, ReassemblySlot};
 use hph_core::media::track_window::TrackWindow;
@@ -35,6 +35,8 @@ const REASSEMBLY_SLOTS: usize = 64;
 const HELD_PACKETS: usize = 256;
 /// Own packets that can be sent again: those of more than half a second.
 const SENT_PACKETS: usize = 1024;
+/// Packets of others that may be missing at the same time: more than come in the 400 ms after which nobody is asked.
+const MISSING_PACKETS: usize = 512;
 /// Groups of packets from which lost ones can be made again: two frames of eight cameras.
 const RECOVERY_PLACES: usize = 16;
 /// The first wait before a new attempt; it doubles up to the last.
@@ -75,12 +77,13 @@ pub(crate) async fn run(config: EngineConfig, ends: Ends, sink: FrameSink) {
     let (mut sent, mut sent_bytes) =
         (vec![CachePlace::EMPTY; SENT_PACKETS], vec![0; SENT_PACKETS * CACHE_PACKET_BYTES]);
     let mut gaps = vec![GapTracker::EMPTY; ROOM_PARTICIPANTS_MAX * 2];
+    let mut missing = vec![Missing::NONE; MISSING_PACKETS];
     let mut recovered = vec![RecoveryPlace::EMPTY; RECOVERY_PLACES];
     let mut recovered_bytes = vec![0; RECOVERY_PLACES * RECOVERY_PLACE_BYTES];
     let mut parity = vec![Symbol::EMPTY; PARITY_GROUP_PARITY_MAX * FRAGMENTS_MAX.div_ceil(PARITY_GROUP_PACKETS_MAX)];
     let repair = ClientRepair {
         sent: PacketCache::new(&mut sent, &mut sent_bytes),
-        gaps: Gaps::new(&mut gaps),
+        gaps: Gaps::new(&mut gaps, &mut missing),
         recovery: Recovery::new(&mut recovered, &mut recovered_bytes),
         parity: &mut parity,
     };

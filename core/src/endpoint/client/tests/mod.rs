@@ -22,7 +22,7 @@ use crate::endpoint::server::{Identity, RateLimits, ServerEvent, ServerStorage, 
 use crate::endpoint::single::{SingleOutput, SingleServer, SingleStorage};
 use crate::limits::{CONTROL_FRAME_MAX_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES, HOP_PREFIX_BYTES};
 use crate::media::cache::{CACHE_PACKET_BYTES, CachePlace, PacketCache};
-use crate::media::nack::{GapTracker, Gaps};
+use crate::media::nack::{GapTracker, Gaps, Missing};
 use crate::media::parity::{RECOVERY_PLACE_BYTES, Recovery, RecoveryPlace, Symbol};
 use crate::media::reassembly::{DEADLINE_DEFAULT, ReassemblySlot};
 use crate::media::track_window::TrackWindow;
@@ -75,7 +75,7 @@ fn machine(rooms: usize, seed: u8) -> ClientMachine<'static> {
     let held = vec![HeldPacket::EMPTY; 4].leak();
     let repair = ClientRepair {
         sent: cache(),
-        gaps: Gaps::new(vec![GapTracker::EMPTY; 4].leak()),
+        gaps: Gaps::new(vec![GapTracker::EMPTY; 4].leak(), vec![Missing::NONE; 64].leak()),
         recovery: Recovery::new(vec![RecoveryPlace::EMPTY; 2].leak(), vec![0; 2 * RECOVERY_PLACE_BYTES].leak()),
         parity: vec![Symbol::EMPTY; 16].leak(),
     };
