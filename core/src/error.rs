@@ -44,6 +44,8 @@ pub enum DropReason {
     ReassemblyFull,
     /// The address is not validated yet.
     UnvalidatedPath,
+    /// Too many datagrams name the session from addresses that are not its own; the tag was not looked at.
+    StrangeAddress,
     /// Nobody waits for this challenge or response.
     Unexpected,
     /// The sealed payload of a voice packet contradicts itself.
@@ -56,7 +58,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Length,
         Self::UnknownKind,
         Self::UnknownConnection,
@@ -77,6 +79,7 @@ impl DropReason {
         Self::Late,
         Self::ReassemblyFull,
         Self::UnvalidatedPath,
+        Self::StrangeAddress,
         Self::Unexpected,
         Self::VoicePacket,
         Self::Strip,
@@ -106,6 +109,7 @@ impl DropReason {
             Self::Late => "late",
             Self::ReassemblyFull => "reassembly_full",
             Self::UnvalidatedPath => "unvalidated_path",
+            Self::StrangeAddress => "strange_address",
             Self::Unexpected => "unexpected",
             Self::VoicePacket => "voice_packet",
             Self::Strip => "strip",

@@ -288,6 +288,17 @@ impl HopOpener {
         self.open(now, header, tag, &header.to_bytes(), body)
     }
 
+    /// Whether a packet with that header may be opened at all: its key and its counter, before any work on its tag.
+    ///
+    /// # Errors
+    /// As [`Self::open_clear`], but for [`DropReason::HopTag`] and [`DropReason::Length`].
+    pub fn check(&mut self, now: Instant, header: &HopHeader) -> Result<(), DropReason> {
+        if header.connection != self.source.connection {
+            return Err(DropReason::UnknownConnection);
+        }
+        self.place(now, header.phase)?.1.window.check(header.counter)
+    }
+
     fn open(
         &mut self,
         now: Instant,

@@ -1,5 +1,5 @@
-//! The way of a datagram, in a fixed order: length and kind, shard, session, replay window and hop tag, rate limit, room
-//! and place, receivers. A forged datagram touches a counter and nothing else, and gets no answer.
+//! The way of a datagram, in a fixed order: length and kind, shard, session, replay window, address, hop tag, rate limit,
+//! room and place, receivers. A forged datagram touches a counter and nothing else, and gets no answer.
 
 use core::net::SocketAddr;
 
@@ -72,6 +72,12 @@ impl RelayMachine<'_> {
 
         let session = self.session_mut(id).ok_or(DropReason::UnknownConnection)?;
         let layout = if kind == Kind::Media { Some(MediaLayout::parse(payload)?) } else { None };
+        if !session.is_expected(now, from) {
+            session.opener.check(now, &header)?;
+            if !session.strays.take(now) {
+                return Err(DropReason::StrangeAddress);
+            }
+        }
         let opened = match layout {
             Some(layout) => {
                 let clear = payload.get(..layout.clear_len_bytes).ok_or(DropReason::Length)?;

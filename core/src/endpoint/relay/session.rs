@@ -31,6 +31,9 @@ const UPLINK_MISSING: usize = 96;
 const UPLINK_ARRIVALS: usize = 256;
 /// Questions for lost packets a second, and at once.
 const NACK_RATE: (u32, u32) = (250, 100);
+/// Tags a second, and at once, that are looked at from addresses that are not a session's own: forging is cheaper than
+/// looking, most of all where a processor has no instructions for it. Whoever comes from a new address needs one.
+const STRAY_RATE: (u32, u32) = (250, 50);
 /// What may be sent again before anything was sent, and at most at once. **Units:** as the field.
 const RESEND_CREDIT_AT_FIRST: u32 = 64 * RESENT_PART;
 const RESEND_CREDIT_MAX: u32 = 512 * RESENT_PART;
@@ -95,6 +98,8 @@ pub(super) struct RelaySession {
     /// Whether the machine looks at its gaps by the clock.
     pub is_watched: bool,
     pub nacks: TokenBucket,
+    /// For datagrams from elsewhere: see [`Self::is_expected`].
+    pub strays: TokenBucket,
     /// Packets that may be sent to it again, times [`RESENT_PART`].
     pub resend_credit: u32,
     path: Option<ValidPath>,
@@ -113,6 +118,7 @@ impl RelaySession {
             pictures_fell_at: None,
             is_watched: false,
             nacks: TokenBucket::new(NACK_RATE.0, NACK_RATE.1),
+            strays: TokenBucket::new(STRAY_RATE.0, STRAY_RATE.1),
             resend_credit: RESEND_CREDIT_AT_FIRST,
             path: None,
             candidate: None,
@@ -197,6 +203,14 @@ impl RelaySession {
     pub fn address(&mut self, now: Instant) -> Option<SocketAddr> {
         self.path.take_if(|path| now.since(path.heard_at) > PATH_SILENCE_MAX);
         self.path.map(|path| path.address)
+    }
+
+    /// Whether datagrams come from there: it is the session's address, or one that an authentic datagram came from and
+    /// that may answer a challenge now.
+    pub fn is_expected(&self, now: Instant, from: SocketAddr) -> bool {
+        let is_candidate =
+            |candidate: &Candidate| candidate.address == from && now.since(candidate.asked_at) < CHALLENGE_LIFETIME;
+        self.path.is_some_and(|path| path.address == from) || self.candidate.as_ref().is_some_and(is_candidate)
     }
 
     /// Notes that an authentic datagram came from there. Says whether it is the address that its datagrams go to.

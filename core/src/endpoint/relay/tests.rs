@@ -371,6 +371,49 @@ fn what_is_forged_replayed_or_from_nobody_gets_no_answer_and_changes_nothing() {
 }
 
 #[test]
+fn forgeries_from_elsewhere_are_looked_at_only_so_often_and_who_moves_meanwhile_gets_through() {
+    let mut relay = Relay::new(1);
+    let (mut client, mut other) = (relay.client(0), relay.client(1));
+    let now = at_ms(1000);
+    let forged = |relay: &mut Relay, client: &mut Client, count: usize| {
+        let results = (0..count).map(|index| {
+            let mut datagram = client.ping(now);
+            datagram[HOP_PREFIX_BYTES - 1] ^= 1;
+            relay.home(client, now, address(80 + index as u32 % 7, 5), &datagram).0
+        });
+        results.filter(|result| *result == Err(DropReason::HopTag)).count()
+    };
+    let looked_at = forged(&mut relay, &mut client, 2000);
+    assert!((1..=60).contains(&looked_at), "{looked_at} tags were looked at");
+    assert_eq!(relay.drops(DropReason::StrangeAddress), 2000 - looked_at as u64);
+    // Its own address is not concerned, nor is anybody else.
+    let ping = client.ping(now);
+    assert_eq!(relay.home(&client, now, client.address, &ping).0, Ok(()));
+    let ping = other.ping(now);
+    assert_eq!(relay.home(&other, now, address(70, 1), &ping).0, Err(DropReason::UnvalidatedPath));
+    // It moves while the forger goes on: one datagram that is looked at is enough.
+    let there = address(9, 9);
+    let mut now = at_ms(1001);
+    let mut tries = 0;
+    loop {
+        let ping = client.ping(now);
+        if relay.home(&client, now, there, &ping).0 != Err(DropReason::StrangeAddress) {
+            break;
+        }
+        let mut forged = client.ping(now);
+        forged[HOP_PREFIX_BYTES - 1] ^= 1;
+        relay.home(&client, now, address(80, 5), &forged).0.unwrap_err();
+        (now, tries) = (now + Duration::from_millis(3), tries + 1);
+    }
+    assert!(tries < 10, "{tries}");
+    for _ in 0..200 {
+        let packet = client.media(now, ROOM, Slot(0), TrackId::CAMERA);
+        let result = relay.home(&client, now, there, &packet).0;
+        assert!(matches!(result, Ok(()) | Err(DropReason::RateLimited)), "{result:?}");
+    }
+}
+
+#[test]
 fn a_session_that_sends_too_much_is_limited_and_nobody_else() {
     let mut relay = Relay::new(1);
     let (mut loud, mut calm) = (relay.client(0), relay.client(1));
