@@ -161,7 +161,7 @@ phrases! {
     RELAYING: "relay: {}", "chuyển tiếp: {}";
     INVITE: "people come in with this link:", "mọi người vào bằng liên kết này:";
     STOP_WITH: "stop with Ctrl-C", "dừng bằng Ctrl-C";
-    STOPPED: "stopped; {} packets forwarded", "đã dừng; đã chuyển {} gói";
+    STOPPED: "stopped; {} packets forwarded, {} sent again", "đã dừng; đã chuyển {} gói, gửi lại {} gói";
     CONFIG_GOOD: "the configuration is good", "cấu hình tốt";
     PASSWORD_OF: "password of {}: ", "mật khẩu của {}: ";
     NO_ROOMS: "no rooms yet", "chưa có phòng nào";

@@ -141,10 +141,14 @@ pub fn serve(args: &ConfigArgs, out: &Output) -> Result<Exit, Failure> {
         object(
             "stopped",
             json!({"forwarded": figures.forwarded, "not_sent": figures.not_sent,
-            "handed_over": figures.handed_over, "not_handed_over": figures.not_handed_over, "drops": drops}),
+            "handed_over": figures.handed_over, "not_handed_over": figures.not_handed_over,
+            "resent": figures.repair.resent, "resend_refused": figures.repair.refused,
+            "resend_not_kept": figures.repair.not_kept, "asked": figures.repair.asked,
+            "parity_sent": figures.repair.parity_sent, "parity_withheld": figures.repair.parity_withheld,
+            "drops": drops}),
         )
     });
-    out.talk(&out.lang.fill(&lang::STOPPED, &[&figures.forwarded]));
+    out.talk(&out.lang.fill(&lang::STOPPED, &[&figures.forwarded, &figures.repair.resent]));
     Ok(Exit::Ok)
 }
 

@@ -1,5 +1,6 @@
 //! What the relay threads count.
 
+use hph_core::endpoint::relay::RepairFigures;
 use hph_core::stats::{DropCounters, Histogram};
 use hph_platform::udp::SendCounters;
 
@@ -14,6 +15,8 @@ pub struct RelayFigures {
     pub handed_over: u64,
     /// Those that found no room on their way.
     pub not_handed_over: u64,
+    /// What was done about lost packets.
+    pub repair: RepairFigures,
     /// From the arrival of a batch of datagrams in the program to the last receiver's send, for each one sent on.
     pub forward: Histogram,
     /// Dropped datagrams by reason.
@@ -28,6 +31,7 @@ pub(super) struct ShardFigures {
     pub not_handed_over: u64,
     pub sent: SendCounters,
     pub forward: Histogram,
+    pub repair: RepairFigures,
     pub drops: DropCounters,
 }
 
@@ -41,6 +45,7 @@ impl RelayFigures {
             sum.handed_over += shard.handed_over;
             sum.not_handed_over += shard.not_handed_over;
             sum.forward.merge(&shard.forward);
+            sum.repair.merge(&shard.repair);
             drops.merge(&shard.drops);
         }
         sum.drops = drops.iter().map(|(reason, count)| (reason.name(), count)).collect();

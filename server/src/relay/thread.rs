@@ -225,6 +225,7 @@ impl Shard {
                 not_handed_over: self.exits.not_handed_over,
                 sent: self.queue.counters(),
                 forward: self.forward.clone(),
+                repair: *self.machine.repair(),
                 drops: *self.machine.drops(),
             };
         }

@@ -192,6 +192,7 @@ impl RelayMachine<'_> {
             match receiver.seal_media(now, clear, payload.len(), log) {
                 Ok(prefix) => {
                     receiver.earn_resend();
+                    self.repair.parity_sent = self.repair.parity_sent.saturating_add(is_parity.into());
                     out.datagram(lane, address, &prefix, payload);
                     self.forwarded = self.forwarded.saturating_add(1);
                 }

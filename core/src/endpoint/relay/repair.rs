@@ -31,10 +31,26 @@ pub struct RepairFigures {
     pub resent: u64,
     /// Packets that a session asked for and that were no longer, or not yet, there.
     pub not_kept: u64,
+    /// Packets that were not sent again because whoever asked had used up what it may ask for.
+    pub refused: u64,
     /// Packets that senders were asked for.
     pub asked: u64,
+    /// Parity packets that were sent to receivers with loss.
+    pub parity_sent: u64,
     /// Parity packets that were not sent to receivers without loss.
     pub parity_withheld: u64,
+}
+
+impl RepairFigures {
+    /// Adds those of another shard.
+    pub const fn merge(&mut self, other: &Self) {
+        self.resent = self.resent.saturating_add(other.resent);
+        self.not_kept = self.not_kept.saturating_add(other.not_kept);
+        self.refused = self.refused.saturating_add(other.refused);
+        self.asked = self.asked.saturating_add(other.asked);
+        self.parity_sent = self.parity_sent.saturating_add(other.parity_sent);
+        self.parity_withheld = self.parity_withheld.saturating_add(other.parity_withheld);
+    }
 }
 
 /// What other shards have told of their receivers in a room.
@@ -167,9 +183,12 @@ impl RelayMachine<'_> {
         if !room.is_receiving(self.shard, membership.slot, sender, track) {
             return Err(DropReason::UnknownTrack);
         }
+        let mut result = Ok(());
         for seq in entry.packets() {
             if session.resend_credit < RESENT_PART {
-                return Err(DropReason::RateLimited);
+                self.repair.refused = self.repair.refused.saturating_add(1);
+                result = Err(DropReason::RateLimited);
+                continue;
             }
             let Some(kept) = self.cache.find(entry.key, seq) else {
                 self.repair.not_kept = self.repair.not_kept.saturating_add(1);
@@ -181,7 +200,7 @@ impl RelayMachine<'_> {
             out.datagram(lane, address, &prefix, kept.payload);
             self.repair.resent = self.repair.resent.saturating_add(1);
         }
-        Ok(())
+        result
     }
 
     /// A session tells what came of what was sent to it.

@@ -248,6 +248,7 @@ impl Summary {
         }
         figures.push(milliseconds("demo.stage.relay_p50", &end.relay.forward, 500));
         figures.push(Figure::new("demo.packets_forwarded", end.relay.forwarded as f64, "packets"));
+        figures.push(Figure::new("demo.packets_resent", end.relay.repair.resent as f64, "packets"));
         figures
     }
 }

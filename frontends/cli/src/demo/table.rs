@@ -52,8 +52,9 @@ impl Table {
             lines.push(repair_row(person));
         }
         lines.push(format!(
-            "        relay: {} packets forwarded, {} µs p50, {} µs p99",
+            "        relay: {} packets forwarded, {} again, {} µs p50, {} µs p99",
             relay.forwarded,
+            relay.repair.resent,
             quantile_us(&relay.forward, 500),
             quantile_us(&relay.forward, 990)
         ));
