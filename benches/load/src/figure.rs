@@ -8,16 +8,15 @@ const NOISE_MAX: f64 = 0.25;
 /// So many noisy figures are named.
 const NOISY_SHOWN: usize = 6;
 
-/// The rounds of one figure.
+/// The rounds of one figure, each at its number: one that came to nothing keeps its place, so that those of two figures
+/// still belong together.
 #[derive(Clone, Debug, Default)]
 pub struct Rounds(Vec<f64>);
 
 impl Rounds {
-    /// Adds a round; what is not a number is none.
+    /// Adds a round; what is not a finite number came to nothing and does not count.
     pub fn push(&mut self, value: f64) {
-        if value.is_finite() {
-            self.0.push(value);
-        }
+        self.0.push(value);
     }
 
     /// The median, NaN without rounds.
@@ -47,7 +46,7 @@ impl Rounds {
     }
 
     fn sorted(&self) -> Vec<f64> {
-        let mut sorted = self.0.clone();
+        let mut sorted: Vec<f64> = self.0.iter().copied().filter(|value| value.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
         sorted
     }
@@ -135,6 +134,9 @@ mod tests {
     fn a_ratio_is_taken_round_by_round() {
         // Twice as slow in the second round, both of them.
         let ratio = rounds(&[10.0, 20.0]).over(&rounds(&[5.0, 10.0]));
+        assert_eq!((ratio.median(), ratio.spread()), (2.0, 0.0));
+        // A round of one that came to nothing takes that of the other with it, and no other.
+        let ratio = rounds(&[10.0, f64::NAN, 20.0]).over(&rounds(&[5.0, 1.0, 10.0]));
         assert_eq!((ratio.median(), ratio.spread()), (2.0, 0.0));
     }
 }
