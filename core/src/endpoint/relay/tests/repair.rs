@@ -171,9 +171,41 @@ fn what_does_not_come_from_a_sender_is_asked_for_at_once_and_the_end_of_a_frame_
     assert!(clients[1].opened(at_ms(220), &deeds, Kind::Media).is_empty());
 }
 
+#[test]
+fn whoever_is_gone_is_asked_for_nothing_and_leaves_the_timer_alone() {
+    let mut relay = Relay::new(1);
+    let mut clients: Vec<_> = (0..2).map(|index| relay.client(index)).collect();
+    let of_frame = |index: u16| {
+        let seq = 100 + u32::from(index);
+        MediaHeader { index, count: 6, frame: 1, ..header(ROOM, Slot(0), TrackId::CAMERA, seq) }
+    };
+    for index in [0, 3] {
+        let packet = clients[0].packet(at_ms(1), &of_frame(index));
+        assert_eq!(relay.home(&clients[0], at_ms(1), clients[0].address, &packet).0, Ok(()));
+    }
+    assert!(relay.machines[0].poll_timeout() < at_ms(100), "its gaps are watched");
+    let session = clients[0].session;
+    relay.apply(RelayCommand::CloseSession { session });
+    let mut deeds = Deeds::default();
+    relay.machines[0].handle_timeout(at_ms(100), &mut deeds);
+    assert!(deeds.sent.is_empty(), "{deeds:?}");
+    assert_eq!(relay.machines[0].poll_timeout(), Instant::NEVER);
+    // Nor does whoever is there but has lost its address keep the timer in the past.
+    let mut silent = relay.client(0);
+    for index in [0, 3] {
+        let packet = silent.packet(at_ms(200), &of_frame(index));
+        let (result, _) = relay.home(&silent, at_ms(200), silent.address, &packet);
+        assert!(result.is_err() || result == Ok(()));
+    }
+    for ms in (300..14_000).step_by(50) {
+        relay.machines[0].handle_timeout(at_ms(ms), &mut Deeds::default());
+        assert!(relay.machines[0].poll_timeout() > at_ms(ms));
+    }
+}
+
 /// A receiver that loses one in `lost_one_in` of what it is sent reports for a second; gives what it got of parity.
 fn listen(relay: &mut Relay, clients: &mut [Client], from_ms: u64, lost_one_in: usize) -> usize {
-    let mut log = ReceiveLog::default();
+    let mut log = <ReceiveLog>::default();
     // The challenge.
     log.note(at_ms(0), 0, 1, true, false);
     let (mut number, mut parity_got) = (0, 0);
@@ -252,7 +284,7 @@ fn a_shard_tells_the_others_of_loss_and_they_tell_their_senders() {
             continue;
         }
         // Of the last fifty packets every tenth is said to be missing.
-        let mut log = ReceiveLog::default();
+        let mut log = <ReceiveLog>::default();
         for counter in (ms - 48..=ms).filter(|counter| counter % 10 != 0) {
             log.note(at_ms(2000 + ms), 0, counter + 1, true, true);
         }
