@@ -51,6 +51,11 @@ fn no_fragments_break_a_promise_of_the_reassembler() {
 }
 
 #[test]
+fn no_report_or_question_breaks_a_promise_of_repair() {
+    replay("repair", MUTATIONS);
+}
+
+#[test]
 fn no_bytes_break_a_promise_of_what_devices_seal() {
     replay("sealed", MUTATIONS_WITH_KEYS);
 }

@@ -13,6 +13,7 @@ mod input;
 mod jpeg_gate;
 mod packet;
 mod reassembly;
+mod repair;
 mod sealed;
 mod server_machine;
 mod server_truth;
@@ -33,6 +34,7 @@ pub use control_stream::control_stream;
 pub use datagram::datagram;
 pub use jpeg_gate::jpeg_gate;
 pub use reassembly::reassembly;
+pub use repair::repair;
 pub use sealed::sealed;
 pub use server_machine::server_machine;
 pub use sframe_header::sframe_header;
@@ -53,12 +55,13 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     Target { name: "client_machine", run: client_machine, landmarks: client_machine::LANDMARKS },
     Target { name: "control_stream", run: control_stream, landmarks: control_stream::LANDMARKS },
     Target { name: "datagram", run: datagram, landmarks: datagram::LANDMARKS },
     Target { name: "jpeg_gate", run: jpeg_gate, landmarks: jpeg_gate::LANDMARKS },
     Target { name: "reassembly", run: reassembly, landmarks: reassembly::LANDMARKS },
+    Target { name: "repair", run: repair, landmarks: repair::LANDMARKS },
     Target { name: "sealed", run: sealed, landmarks: sealed::LANDMARKS },
     Target { name: "server_machine", run: server_machine, landmarks: server_machine::LANDMARKS },
     Target { name: "sframe_header", run: sframe_header, landmarks: sframe_header::LANDMARKS },
