@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use hph_core::time::Duration;
-use hph_load::figure::{Report, Rounds};
+use hph_load::figure::Report;
 use hph_load::server::resident_kib;
 use hph_platform::clock::Clock;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -16,9 +16,8 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
-const ROUNDS: usize = 3;
-const PEOPLE: usize = 128;
-const SETTLE: Duration = Duration::from_millis(500);
+use crate::memory::{PEOPLE, ROUNDS, Residents, SETTLE};
+
 /// Message numbers of its protocol.
 const VERSION: u16 = 0;
 const AUTHENTICATE: u16 = 2;
@@ -149,7 +148,7 @@ pub fn run(report: &mut Report, is_quick: bool) -> io::Result<()> {
     let versions = provider.with_safe_default_protocol_versions().map_err(io::Error::other)?;
     let config = versions.dangerous().with_custom_certificate_verifier(Arc::new(Anybody)).with_no_client_auth();
     let config = Arc::new(config);
-    let (mut idle, mut per_person) = (Rounds::default(), Rounds::default());
+    let mut residents = Residents::default();
     for _ in 0..if is_quick { 1 } else { ROUNDS } {
         let mumble = Mumble::start()?;
         let before = resident_kib(mumble.child.id())?;
@@ -158,12 +157,10 @@ pub fn run(report: &mut Report, is_quick: bool) -> io::Result<()> {
         Clock::sleep(SETTLE);
         let after = resident_kib(mumble.child.id())?;
         drop(people);
-        idle.push(before as f64 / 1024.0);
-        per_person.push((after as f64 - before as f64) / PEOPLE as f64);
+        residents.push(before, after, PEOPLE);
     }
     report.say(&format!("mumble-server with {PEOPLE} people signed in over TLS, in one channel."));
-    report.figure("mumble.idle_rss_mib", &idle, "MiB");
-    report.figure("mumble.kib_per_participant", &per_person, "KiB");
+    residents.print(report, "mumble");
     report.end();
     Ok(())
 }

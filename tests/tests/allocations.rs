@@ -4,14 +4,12 @@
 //! test's own clients) is not counted: a join allocates there, for its messages.
 
 #![cfg(target_os = "linux")]
-#![allow(unsafe_code, reason = "an allocator can't be had without")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::fs::File;
-use std::io::Read;
+// The program of the benches has it too; whoever links it has that allocator.
+#[path = "../../benches/src/allocations.rs"]
+mod allocations;
+
 use std::net::UdpSocket;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use hph_core::crypto::hop::{Direction, HopHeader, HopOpener, HopSealer};
@@ -32,64 +30,6 @@ const PEOPLE: usize = 9;
 const BURST: usize = 32;
 const LIMIT: Duration = Duration::from_secs(300);
 const WARM_UP: Duration = Duration::from_secs(2);
-
-static IS_COUNTING: AtomicBool = AtomicBool::new(false);
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-#[derive(Clone, Copy, PartialEq)]
-enum Thread {
-    Unknown,
-    Relay,
-    Other,
-}
-
-thread_local! {
-    static THREAD: Cell<Thread> = const { Cell::new(Thread::Unknown) };
-}
-
-/// Counts, on relay threads, while it is told to.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note();
-        // SAFETY: as the caller promised.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-fn note() {
-    if !IS_COUNTING.load(Ordering::Relaxed) {
-        return;
-    }
-    if THREAD.get() == Thread::Unknown {
-        // Set first: should finding out allocate, it does not come here again.
-        THREAD.set(Thread::Other);
-        let mut name = [0; 6];
-        let is_relay = File::open("/proc/thread-self/comm").and_then(|mut file| file.read_exact(&mut name)).is_ok();
-        if is_relay && &name == b"relay-" {
-            THREAD.set(Thread::Relay);
-        }
-    }
-    if THREAD.get() == Thread::Relay {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// Somebody in the room, without an engine.
 struct Member {
@@ -205,7 +145,7 @@ fn a_million_relayed_packets_and_those_who_come_and_go_meanwhile_cost_no_allocat
         }
         let forwarded = server.figures().forwarded;
         if first.is_none() && elapsed(began) > WARM_UP {
-            IS_COUNTING.store(true, Ordering::Relaxed);
+            assert_eq!(allocations::count(), 0, "counting begins");
             first = Some(forwarded);
         }
         if first.is_some_and(|first| forwarded >= first + PACKETS) {
@@ -217,9 +157,9 @@ fn a_million_relayed_packets_and_those_who_come_and_go_meanwhile_cost_no_allocat
     let (took, figures) = (elapsed(began), server.figures());
     println!("{} packets in {took:?}, {} handed over", figures.forwarded, figures.handed_over);
     assert!(figures.handed_over > 0, "both shards took part");
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), 0);
+    assert_eq!(allocations::count(), 0);
     // The counter counts: a thread with such a name that allocates is seen.
     let named = std::thread::Builder::new().name("relay-x".to_owned());
     named.spawn(|| drop(std::hint::black_box(vec![1u8; 100]))).expect("a thread").join().expect("ended");
-    assert!(ALLOCATIONS.load(Ordering::Relaxed) > 0, "nothing would have been seen");
+    assert!(allocations::count() > 0, "nothing would have been seen");
 }
