@@ -125,21 +125,41 @@ impl DelayEstimator {
 
     /// Finds the fastest packet of the window, and returns by how much 99 of a hundred are not later than it.
     fn estimate_jitter(&mut self, now_us: i64) -> i64 {
-        let mut lags = [i64::MAX; ARRIVALS];
         let mut count = 0_usize;
+        let mut fastest = i64::MAX;
+        let mut latest = Latest::NONE;
         let recent = self.arrivals.iter().take(self.used).filter(|a| now_us.saturating_sub(a.at_us) <= WINDOW_US);
-        for (lag, arrival) in lags.iter_mut().zip(recent) {
-            *lag = arrival.lag_us;
+        for arrival in recent {
             count = count.saturating_add(1);
+            fastest = fastest.min(arrival.lag_us);
+            latest.take(arrival.lag_us);
         }
-        let Some(lags) = lags.get_mut(..count) else { return 0 };
-        let rank = count.saturating_mul(99).div_ceil(100).saturating_sub(1);
-        if rank >= count {
+        if count == 0 {
             return 0;
         }
-        let (before, &mut late_us, _) = lags.select_nth_unstable(rank);
-        self.base_us = before.iter().copied().min().unwrap_or(late_us);
-        late_us.saturating_sub(self.base_us)
+        self.base_us = fastest;
+        // One in a hundred, of at most two hundred.
+        latest.behind(count / 100).saturating_sub(fastest)
+    }
+}
+
+/// The latest arrivals of some, the latest first.
+struct Latest([i64; ARRIVALS / 100 + 1]);
+
+impl Latest {
+    const NONE: Self = Self([i64::MIN; ARRIVALS / 100 + 1]);
+
+    fn take(&mut self, mut lag_us: i64) {
+        for place in &mut self.0 {
+            if lag_us > *place {
+                core::mem::swap(place, &mut lag_us);
+            }
+        }
+    }
+
+    /// The latest of all but so many.
+    fn behind(&self, but: usize) -> i64 {
+        self.0.get(but).copied().unwrap_or(i64::MIN)
     }
 }
 
@@ -183,22 +203,16 @@ impl Worst {
     /// The longest wait that is worth it: the longer, the more often it must have been needed. A copy of the frame before
     /// (20 ms) three times, of the fourth before (80 ms) nine times.
     fn worth_waiting_us(&self) -> i64 {
-        let mut sorted = self.late_us;
-        sorted.sort_unstable();
-        let needed = |late_us: i64| (late_us / 10_000).saturating_add(1);
-        let counted = sorted.iter().rev().zip(1_i64..);
-        counted
-            .filter(|&(&late_us, count)| late_us > 0 && count >= needed(late_us))
-            .map(|(&late_us, _)| late_us)
-            .max()
-            .unwrap_or(0)
+        let needed = |late_us: i64| (late_us / 10_000).saturating_add(1) as usize;
+        let times = |wait_us: i64| self.late_us.iter().filter(|late_us| **late_us >= wait_us).count();
+        let is_worth_it = |late_us: &i64| *late_us > 0 && times(*late_us) >= needed(*late_us);
+        self.late_us.iter().copied().filter(is_worth_it).max().unwrap_or(0)
     }
 
     /// The worst of all quarters but so many.
     fn worst_but(&self, but: usize) -> i64 {
-        let mut sorted = self.late_us;
-        sorted.sort_unstable();
-        sorted.iter().rev().nth(but).copied().unwrap_or(0)
+        let worse = |than: i64| self.late_us.iter().filter(|late_us| **late_us > than).count();
+        self.late_us.iter().copied().filter(|late_us| worse(*late_us) <= but).min().unwrap_or(0)
     }
 }
 

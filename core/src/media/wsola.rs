@@ -109,7 +109,7 @@ impl PcmQueue {
         }
         // Twice the same sound: what lies one period back is copied before what waits ...
         let earlier = begin.saturating_sub(period.samples);
-        self.samples.copy_within(earlier..self.end, begin);
+        self.copy_later(earlier, begin);
         self.end = self.end.saturating_add(period.samples);
         // ... and begins as what waits does, which now lies one period on.
         let waiting = begin.saturating_add(period.samples);
@@ -121,8 +121,25 @@ impl PcmQueue {
     fn make_room(&mut self, wanted: usize) {
         let from = self.begin.saturating_sub(HISTORY_SAMPLES);
         if from > 0 && self.end.saturating_add(wanted) > CAPACITY {
-            self.samples.copy_within(from..self.end, 0);
+            for at in from..self.end {
+                self.copy_sample(at, at.saturating_sub(from));
+            }
             (self.begin, self.end) = (self.begin.saturating_sub(from), self.end.saturating_sub(from));
+        }
+    }
+
+    /// Copies what lies between `from` and the end to `to`, which is later.
+    fn copy_later(&mut self, from: usize, to: usize) {
+        let by = to.saturating_sub(from);
+        for at in (from..self.end).rev() {
+            self.copy_sample(at, at.saturating_add(by));
+        }
+    }
+
+    fn copy_sample(&mut self, from: usize, to: usize) {
+        let sample = self.samples.get(from).copied();
+        if let (Some(sample), Some(place)) = (sample, self.samples.get_mut(to)) {
+            *place = sample;
         }
     }
 

@@ -12,11 +12,13 @@
 //! the same source. The other way round a proof may fail although nothing can: then the code should say more plainly why.
 //!
 //! **In**, as everything below them: the server's and the client's whole way of a datagram, both with their seals and the
-//! derivation of the next keys; sending a frame; reassembly; rooms; limits and counters; framing, parsing, checking and
-//! obeying of the client's control messages; the portable code of `aes-gcm`, `hmac` and `sha2`.
+//! derivation of the next keys; sending a frame; the timers of both; reassembly; voice packets and the jitter buffer; rooms;
+//! limits and counters; framing, parsing, checking and obeying of the client's control messages; the portable code of
+//! `aes-gcm`, `hmac` and `sha2`.
 //! **Out:** the processors' own instructions for AES and SHA (chosen when the program runs, behind functions that the
-//! optimiser can't look into); wrapping of keys and direct messages (`hpke`, `ed25519-dalek`), and so the client's timers,
-//! which may rotate a key and wrap it; sign-in.
+//! optimiser can't look into); wrapping of keys and direct messages (`hpke`, `ed25519-dalek`), and so the one timer of the
+//! client that does it, the change of its media key (`handle_timeout` is that, and then `handle_packet_timeout`); what decodes
+//! voices; sign-in.
 //!
 //! `scripts/test metal` builds the proof for a 32-bit and a 64-bit machine, and then with the feature `disproof`, which
 //! must fail.

@@ -15,9 +15,11 @@ use hph_core::limits::{HOP_PREFIX_BYTES, TAG_BYTES};
 use hph_core::media::cache::PacketCache;
 use hph_core::media::feedback::{Downstream, FEEDBACK_MAX_BYTES, FeedbackReport, ReceiveLog, SentLog};
 use hph_core::media::fragment::{Fragment, Fragmenter};
-use hph_core::media::nack::{GapTracker, Gaps, NackBody, parse_nack};
+use hph_core::media::jitter::{DecodeError, JitterBuffer, PULL_SAMPLES, Pulled, VoiceDecoder};
+use hph_core::media::nack::{GapTracker, Gaps, Missing, NackBody, parse_nack};
 use hph_core::media::parity::{ParityEncoder, Recovery, Symbol};
 use hph_core::media::reassembly::{FrameRef, Reassembler};
+use hph_core::media::red::RedPacket;
 use hph_core::media::track_window::TrackKey;
 use hph_core::rate::TokenBucket;
 use hph_core::room::Room;
@@ -68,6 +70,18 @@ impl RelayOutput for Unknown {
     }
 }
 
+impl VoiceDecoder for Unknown {
+    fn decode(&mut self, packet: &[u8], out: &mut [f32]) -> Result<usize, DecodeError> {
+        black_box((packet, out));
+        black_box(Ok(0))
+    }
+
+    fn conceal(&mut self, out: &mut [f32]) -> usize {
+        black_box(out);
+        black_box(0)
+    }
+}
+
 impl ClientOutput for Unknown {
     fn control(&mut self, message: &ClientMessage<'_>) {
         black_box(message);
@@ -83,7 +97,7 @@ impl ClientOutput for Unknown {
 }
 
 /// Pointers to all of them.
-pub fn entries() -> [*const (); 40] {
+pub fn entries() -> [*const (); 44] {
     [
         relay_datagram as *const (),
         relay_handed_over as *const (),
@@ -95,6 +109,7 @@ pub fn entries() -> [*const (); 40] {
         server_timeout as *const (),
         client_datagram as *const (),
         client_frame as *const (),
+        client_timeout as *const (),
         hop_seals as *const (),
         hop_opens_clear as *const (),
         hop_opens_body as *const (),
@@ -119,6 +134,9 @@ pub fn entries() -> [*const (); 40] {
         nack as *const (),
         gaps as *const (),
         cache as *const (),
+        voice_parses as *const (),
+        jitter_insert as *const (),
+        jitter_pull as *const (),
         parity as *const (),
         recovery as *const (),
         stats as *const (),
@@ -175,6 +193,11 @@ fn client_frame(
     frame: &OutgoingFrame<'_>,
 ) -> Result<u16, DropReason> {
     client.send_frame(now, room, frame, &mut Unknown)
+}
+
+fn client_timeout(client: &mut ClientMachine<'_>, now: Instant) -> Instant {
+    client.handle_packet_timeout(now, &mut Unknown);
+    client.poll_timeout()
 }
 
 fn hop_seals(sealer: &mut HopSealer, now: Instant, kind: u8, clear: &[u8], body: &mut [u8]) -> Handled {
@@ -326,7 +349,9 @@ fn nack(body: &[u8], key: TrackKey, seq: u32, out: &mut NackBody) -> Handled {
     Ok(())
 }
 
-fn gaps(gaps: &mut Gaps<&mut [GapTracker]>, now: Instant, header: &MediaHeader, rtt: Duration) -> Instant {
+type ClientGaps<'a> = Gaps<&'a mut [GapTracker], &'a mut [Missing]>;
+
+fn gaps(gaps: &mut ClientGaps<'_>, now: Instant, header: &MediaHeader, rtt: Duration) -> Instant {
     gaps.note(now, header, &mut |key, seq| _ = black_box((key, seq)));
     gaps.handle_made(header);
     black_box(gaps.poll(now, rtt, &mut |key, seq| _ = black_box((key, seq))));
@@ -337,6 +362,19 @@ fn gaps(gaps: &mut Gaps<&mut [GapTracker]>, now: Instant, header: &MediaHeader, 
 fn cache(cache: &mut PacketCache<'_>, key: TrackKey, seq: u32, clear: usize, payload: &[u8]) {
     cache.store(key, seq, clear, payload);
     black_box(cache.find(key, seq));
+}
+
+fn voice_parses(timestamp: u32, payload: &[u8]) -> Handled {
+    RedPacket::parse(timestamp, payload)?.frames().for_each(|frame| _ = black_box(frame));
+    Ok(())
+}
+
+fn jitter_insert(buffer: &mut JitterBuffer, now: Instant, timestamp: u32, payload: &[u8]) -> Handled {
+    buffer.insert(now, timestamp, payload).map(|inserted| _ = black_box(inserted))
+}
+
+fn jitter_pull(buffer: &mut JitterBuffer, now: Instant, out: &mut [f32; PULL_SAMPLES]) -> Pulled {
+    buffer.pull(now, &mut Unknown, out)
 }
 
 fn parity(memory: &mut [Symbol], count: u16, parity: u8, index: u16, sealed: &[u8]) {
