@@ -62,12 +62,15 @@ impl Meeting {
         self.server.resident_kib()
     }
 
-    /// Signs people in until there are so many.
-    fn grow(&mut self, count: usize) -> io::Result<()> {
+    /// Signs people in until there are so many, and lets newcomers switch their cameras on.
+    fn grow(&mut self, count: usize, has_cameras: bool) -> io::Result<()> {
         while self.people.len() < count {
             let number = self.people.len();
             let mut member = Member::sign_in(self.server.address, self.server.pin, &format!("Bench {number}"))?;
             let seat = member.join(&format!("room {}", number / ROOM))?;
+            if has_cameras {
+                member.publish(seat, TrackId::CAMERA)?;
+            }
             self.people.push((member, seat));
         }
         self.people.iter_mut().try_for_each(|(member, _)| member.keep_alive())
@@ -75,9 +78,6 @@ impl Meeting {
 
     /// Everybody shows pictures to the others of its room.
     fn show(&mut self) -> io::Result<()> {
-        for (member, seat) in &mut self.people {
-            member.publish(*seat, TrackId::CAMERA)?;
-        }
         let picture = vec![0x5a; PICTURE_BYTES];
         for _ in 0..PICTURES {
             for (member, seat) in &mut self.people {
@@ -103,16 +103,16 @@ pub fn run(report: &mut Report, is_quick: bool) -> io::Result<()> {
     for _ in 0..if is_quick { 1 } else { ROUNDS } {
         let mut meeting = Meeting::start()?;
         let before = meeting.resident_kib()?;
-        meeting.grow(PEOPLE)?;
+        meeting.grow(PEOPLE, false)?;
         residents.push(before, meeting.resident_kib()?, PEOPLE);
         drop(meeting);
 
         // The second half is counted: with the first one all packets are in use that a server ever keeps.
         let mut meeting = Meeting::start()?;
-        meeting.grow(PEOPLE / 2)?;
+        meeting.grow(PEOPLE / 2, true)?;
         meeting.show()?;
         let before = meeting.resident_kib()?;
-        meeting.grow(PEOPLE)?;
+        meeting.grow(PEOPLE, true)?;
         meeting.show()?;
         with_pictures.push((meeting.resident_kib()? as f64 - before as f64) / (PEOPLE - PEOPLE / 2) as f64);
     }

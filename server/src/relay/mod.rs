@@ -24,7 +24,7 @@ use hph_core::stats::Histogram;
 use hph_platform::doorbell::Doorbell;
 use hph_platform::entropy;
 use hph_platform::udp::{Offload, Path, Received, SendQueue, sys, widen};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 pub use figures::RelayFigures;
 use figures::ShardFigures;
@@ -92,7 +92,23 @@ impl Sockets {
             (count, true) => format!("{count} relay threads, datagrams steered by the kernel"),
             (count, false) => format!("{count} relay threads, datagrams sorted by the program"),
         };
-        self.offloads.first().map_or_else(String::new, |offload| format!("{threads}; {}", offload.describe()))
+        let offload = self.offloads.first().map_or_else(String::new, Offload::describe);
+        format!("{threads}; {offload}{}", self.describe_buffer())
+    }
+
+    /// What the owner should know of the sockets' buffers: a small one is full before the program gets its turn.
+    fn describe_buffer(&self) -> String {
+        let bytes = |socket: &UdpSocket| SockRef::from(socket).recv_buffer_size().unwrap_or(0);
+        // Linux tells twice what it was asked for: the other half is its own.
+        let bytes = self.sockets.iter().map(bytes).min().unwrap_or(0) / if cfg!(target_os = "linux") { 2 } else { 1 };
+        if bytes >= SOCKET_BUFFER_BYTES {
+            return String::new();
+        }
+        format!(
+            "; the system allows {} KiB of {} for waiting datagrams (net.core.rmem_max, or the right CAP_NET_ADMIN)",
+            bytes / 1024,
+            SOCKET_BUFFER_BYTES / 1024
+        )
     }
 
     /// What the threads will hold besides their machines: buffers, queues, rings. **Units:** bytes, of all threads.
