@@ -205,12 +205,12 @@ impl World {
         if what & 63 == 63 {
             self.gaps.handle_made(&header);
         }
-        self.gaps.note(self.now, &header);
+        self.gaps.note(self.now, &header, &mut |_, _| ());
     }
 
     fn ask(&mut self) {
         let was_due = self.now >= self.gaps.due_at();
-        let mut body = self.gaps.poll(self.now, Duration::from_millis(30));
+        let mut body = self.gaps.poll(self.now, Duration::from_millis(30), &mut |_, _| ());
         let body = body.finish();
         if body.is_empty() {
             assert!(self.gaps.due_at() > self.now, "what is due is asked for, or given up");

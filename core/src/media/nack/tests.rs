@@ -98,7 +98,7 @@ fn the_end_of_a_frame_is_asked_for_when_it_stays_away() {
 #[test]
 fn a_frame_that_comes_piece_by_piece_is_given_time_for_its_end() {
     let mut gaps = gaps();
-    let note = |gaps: &mut Gaps<[GapTracker; 2]>, ms, seq| gaps.note(at_ms(ms), &packet(seq), &mut |_, _| ());
+    let note = |gaps: &mut Two, ms, seq| gaps.note(at_ms(ms), &packet(seq), &mut |_, _| ());
     // 20 ms between two packets, as over half a megabit a second.
     for index in 0..11 {
         note(&mut gaps, u64::from(index) * 20, 100 + index);
