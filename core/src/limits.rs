@@ -55,6 +55,10 @@ pub const STRIP_RUNS_MAX: usize = 255;
 
 /// Participants of one room.
 pub const ROOM_PARTICIPANTS_MAX: usize = 32;
+/// Hosts of one room, its owner not among them.
+pub const ROOM_HOSTS_MAX: usize = 16;
+/// People who may not come into a room.
+pub const ROOM_BANNED_MAX: usize = 64;
 /// Tracks that one participant publishes in one room: microphone, camera, screen, screen sound.
 pub const TRACKS_MAX: usize = 4;
 /// Rooms that one session is in at the same time.

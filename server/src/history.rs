@@ -9,7 +9,7 @@ use async_io::Timer;
 use futures_lite::FutureExt;
 use hph_core::endpoint::server::HistoryPage;
 use hph_core::id::{RoomId, SessionId};
-use hph_core::wire::control::{Refusal, ServerMessage};
+use hph_core::wire::control::{Act, Refusal, ServerMessage};
 use hph_platform::clock::Clock;
 
 use crate::hub::Hub;
@@ -111,6 +111,23 @@ impl Hub {
             self.say(session, &found);
         }
         self.is_in_room(session, page.room)
+    }
+
+    /// Sends what was done to keep order in a room.
+    pub(crate) async fn send_audit(self: &Rc<Self>, session: SessionId, page: HistoryPage) {
+        let HistoryPage { request, room, before, count } = page;
+        let Ok((entries, before)) = self.store.audit(room.0, before, usize::from(count)).await else {
+            return self.refuse(session, u64::from(request), Refusal::Storage);
+        };
+        for entry in &entries {
+            let Some(act) = Act::ALL.into_iter().find(|act| act.code() == entry.act) else { continue };
+            if !self.until_calm(session).await {
+                return;
+            }
+            let (id, time_ms, by, whom) = (entry.id, entry.time_ms, entry.by.as_str(), entry.whom.as_str());
+            self.say(session, &ServerMessage::Audit { request, id, time_ms, by, act, whom });
+        }
+        self.say(session, &ServerMessage::AuditAll { request, before });
     }
 
     /// Notes how far somebody has read. Guests have no account to keep it.

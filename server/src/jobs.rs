@@ -6,12 +6,12 @@ use std::time::Duration;
 use async_io::Timer;
 use hph_core::endpoint::server::{HistoryPage, OpenRoom, ServerEvent, StoredChange, StoredChat};
 use hph_core::id::{RoomId, SessionId};
-use hph_core::wire::control::{DevicePublic, Refusal, ServerMessage};
+use hph_core::wire::control::{Act, DevicePublic, Refusal, ServerMessage};
 use hph_platform::clock::Clock;
 
 use crate::hub::Hub;
 use crate::names::{normalize_room_name, room_key};
-use crate::store::{Message, NewChange, NewDirect, NewMessage, RoomError, StoreError};
+use crate::store::{AuditEntry, Message, NewChange, NewDirect, NewMessage, RoomError, StoreError};
 
 /// Messages that are read from the store at once.
 const SYNC_BATCH: u32 = 32;
@@ -31,6 +31,8 @@ pub(crate) enum Job {
     SearchChat { session: SessionId, page: HistoryPage, words: String },
     MarkRead { username: String, room: RoomId, id: u64 },
     AskUnread { session: SessionId, request: u32 },
+    Moderated { session: SessionId, request: u32, room: RoomId, by: String, act: Act, whom: String },
+    ReadAudit { session: SessionId, page: HistoryPage },
     StoreDirect { session: SessionId, reference: u64, to: String, sealed: Vec<u8> },
     SyncDirect { session: SessionId, after: u64 },
     LookUp { session: SessionId, request: u32, username: String },
@@ -55,6 +57,10 @@ impl From<ServerEvent<'_>> for Job {
             E::SearchChat { session, page, words } => Self::SearchChat { session, page, words: words.to_owned() },
             E::MarkRead { username, room, id, .. } => Self::MarkRead { username: username.to_owned(), room, id },
             E::AskUnread { session, request } => Self::AskUnread { session, request },
+            E::Moderated { session, request, room, by, act, whom } => {
+                Self::Moderated { session, request, room, by: by.to_owned(), act, whom: whom.to_owned() }
+            }
+            E::ReadAudit { session, page } => Self::ReadAudit { session, page },
             E::StoreDirect { session, reference, to, sealed } => {
                 Self::StoreDirect { session, reference, to: to.to_owned(), sealed: sealed.to_vec() }
             }
@@ -94,6 +100,14 @@ impl Hub {
             Job::ReadHistory { session, page } => self.look_up(session, page, None).await,
             Job::SearchChat { session, page, words } => self.look_up(session, page, Some(words)).await,
             Job::MarkRead { username, room, id } => self.mark_read(username, room, id),
+            Job::Moderated { session, request, room, by, act, whom } => {
+                let (id, time_ms, act) = (0, Clock::unix_time_ms(), act.code().to_owned());
+                match self.store.moderate(room.0, AuditEntry { id, time_ms, by, act, whom }).await {
+                    Ok(()) => self.act(|machine, out| machine.moderation_stored(session, request, out)),
+                    Err(_) => self.refuse(session, u64::from(request), Refusal::Storage),
+                }
+            }
+            Job::ReadAudit { session, page } => self.send_audit(session, page).await,
             Job::AskUnread { session, request } => self.tell_unread(session, request).await,
             Job::SyncChat { session, room, after } => self.sync_chat(session, room, after).await,
             Job::SyncDirect { session, after } => self.sync_direct(session, after).await,
@@ -137,7 +151,12 @@ impl Hub {
         };
         let latest = self.store.latest_message_id(row.id).await.map_err(|_| Refusal::Storage)?;
         let room = (RoomId(row.id), row.name.as_str(), latest);
-        self.act(|machine, out| machine.room_opened(session, request, room, how, out));
+        self.act(|machine, out| {
+            // Who made it must be known before anybody is in. A full table is told by what follows.
+            let _ = machine.add_room(room.0, room.1, room.2);
+            machine.set_staff(room.0, &row.created_by, std::iter::empty(), std::iter::empty());
+            machine.room_opened(session, request, room, how, out);
+        });
         Ok(())
     }
 

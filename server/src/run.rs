@@ -150,9 +150,10 @@ impl Server {
     async fn serve(self, executor: Rc<LocalExecutor<'static>>, stop: &Receiver<()>) -> Result<(), StartError> {
         let acceptor = TlsAcceptor::from(self.identity.server_config().map_err(StartError::Tls)?);
         let rooms = self.store.rooms().map_err(StartError::Store)?;
-        let mut latest = Vec::with_capacity(rooms.len());
+        let mut known = Vec::with_capacity(rooms.len());
         for room in &rooms {
-            latest.push(self.store.latest_message_id(room.id).map_err(StartError::Store)?);
+            let latest = self.store.latest_message_id(room.id).map_err(StartError::Store)?;
+            known.push((latest, self.store.room_staff(room.id).map_err(StartError::Store)?));
         }
         let store = StoreHandle::spawn(self.store).map_err(StartError::Thread)?;
         let listener: TcpListener = Async::new(self.listener).map_err(StartError::Thread)?.into();
@@ -169,9 +170,12 @@ impl Server {
         let relays = Relays::start(self.sockets, sessions_max, rooms_max, limits.datagrams, budgets)
             .map_err(StartError::Thread)?;
         let mut meeting = Meeting::new(relays, sessions_max, rooms_max, limits, entropy::array());
-        for (room, latest) in rooms.iter().zip(latest) {
+        for (room, (latest, staff)) in rooms.iter().zip(known) {
             // As many as the store may hold fit.
             let _ = meeting.machine.add_room(RoomId(room.id), &room.name, latest);
+            let (hosts, banned) = (staff.hosts.iter(), staff.banned.iter());
+            let (hosts, banned) = (hosts.map(String::as_str), banned.map(String::as_str));
+            meeting.machine.set_staff(RoomId(room.id), &room.created_by, hosts, banned);
         }
         let hub = Hub::new(self.config, store.clone(), meeting, Rc::clone(&executor));
         let serving = async {

@@ -238,6 +238,22 @@ impl<'a> SingleServer<'a> {
         self.split(out, |control, out| control.chat_changed(author, change, out));
     }
 
+    /// [`ServerMachine::set_staff`].
+    pub fn set_staff<'n>(
+        &mut self,
+        room: RoomId,
+        owner: &str,
+        hosts: impl Iterator<Item = &'n str>,
+        banned: impl Iterator<Item = &'n str>,
+    ) {
+        self.control.set_staff(room, owner, hosts, banned);
+    }
+
+    /// [`ServerMachine::moderation_stored`].
+    pub fn moderation_stored(&mut self, session: SessionId, request: u32, out: &mut impl SingleOutput) {
+        self.split(out, |control, out| control.moderation_stored(session, request, out));
+    }
+
     /// [`ServerMachine::direct_stored`].
     pub fn direct_stored(
         &mut self,

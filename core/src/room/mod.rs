@@ -6,9 +6,11 @@
 //!
 //! - [`active_speaker`]: who speaks, from the levels of voice packets.
 //! - [`allocation`]: which size of each picture a receiver gets.
+//! - [`roles`]: who may do what.
 
 pub mod active_speaker;
 pub mod allocation;
+pub mod roles;
 
 use heapless::String;
 
@@ -16,6 +18,7 @@ use crate::error::Full;
 use crate::id::{RoomId, Slot, TrackId};
 use crate::limits::{ROOM_NAME_MAX_BYTES, ROOM_PARTICIPANTS_MAX, TRACKS_MAX};
 use crate::wire::control::TrackInfo;
+use roles::Staff;
 
 /// Somebody in a room.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub struct Participant {
     pub member: u32,
     /// Their tracks as they announced them.
     pub tracks: [TrackInfo; TRACKS_MAX],
+    /// 0: their hand is down; else the lower the earlier it was raised.
+    pub hand: u32,
 }
 
 /// One place in a room.
@@ -45,6 +50,9 @@ pub struct Room {
     pub name: String<ROOM_NAME_MAX_BYTES>,
     /// Number of the newest chat message.
     pub chat_latest: u64,
+    /// Who keeps order, and who may come in.
+    pub staff: Staff,
+    hands: u32,
     version: u32,
     members: u32,
     places: [Place; ROOM_PARTICIPANTS_MAX],
@@ -64,7 +72,16 @@ pub struct Change<'a> {
 impl Room {
     /// An empty room.
     pub fn new(id: RoomId, name: String<ROOM_NAME_MAX_BYTES>, chat_latest: u64) -> Self {
-        Self { id, name, chat_latest, version: 0, members: 0, places: Default::default() }
+        Self {
+            id,
+            name,
+            chat_latest,
+            staff: Staff::default(),
+            hands: 0,
+            version: 0,
+            members: 0,
+            places: Default::default(),
+        }
     }
 
     /// How many are in it.
@@ -91,7 +108,7 @@ impl Room {
         let member = self.members.wrapping_add(1);
         self.members = member;
         let place = self.places.get_mut(index).ok_or(full)?;
-        place.participant = Some(Participant { session, member, tracks: Default::default() });
+        place.participant = Some(Participant { session, member, tracks: Default::default(), hand: 0 });
         self.touch(index);
         Ok((Slot(index as u16), member))
     }
@@ -132,6 +149,31 @@ impl Room {
             *known = info;
             self.touch(index);
         }
+    }
+
+    /// Raises or lowers a hand. One that is up keeps its turn.
+    pub fn set_hand(&mut self, slot: Slot, is_up: bool) {
+        let index = usize::from(slot.0);
+        let next = self.hands.wrapping_add(1).max(1);
+        let Some(participant) = self.places.get_mut(index).and_then(|place| place.participant.as_mut()) else { return };
+        if is_up == (participant.hand != 0) {
+            return;
+        }
+        participant.hand = if is_up { next } else { 0 };
+        if is_up {
+            self.hands = next;
+        }
+        self.touch(index);
+    }
+
+    /// Something about whoever is in that place has changed that is not kept there.
+    pub fn tell_again(&mut self, slot: Slot) {
+        self.touch(usize::from(slot.0));
+    }
+
+    /// Those who keep order, and everybody who is there.
+    pub fn staff_and_participants(&mut self) -> (&mut Staff, impl Iterator<Item = &Participant>) {
+        (&mut self.staff, self.places.iter().filter_map(|place| place.participant.as_ref()))
     }
 
     /// The oldest change after version `seen`. A member who joined at version `joined` was never told of the places

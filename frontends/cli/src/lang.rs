@@ -224,6 +224,16 @@ phrases! {
     DIRECTS: "direct messages", "tin riêng";
     UNREAD_OF: "{}\t{}", "{}\t{}";
     ALL_READ: "* you have read everything", "* bạn đã đọc hết";
+    R_LOCKED: "the room is locked", "phòng đang khoá";
+    REMOVED: "* you were put out of {}", "* bạn đã bị đưa ra khỏi {}";
+    DONE: "* done", "* đã xong";
+    MUTED_BY: "* {} switched off in {}: {}", "* {} đã tắt trong {}: {}";
+    UNMUTE_ASKED: "* {} asks you to switch your microphone on: /mic on", "* {} đề nghị bạn bật micro: /mic on";
+    ROOM_LOCKED: "* {} is locked: nobody new may come in", "* {} đã khoá: người mới không vào được";
+    ROOM_OPEN: "* {} is open again", "* {} đã mở lại";
+    ROLE_HOST: "host", "điều hành";
+    ROLE_OWNER: "owner", "chủ phòng";
+    HAND_UP: "hand up ({})", "giơ tay ({})";
     HELP: "plain lines are chat in the current room. Commands:", "dòng thường là tin trong phòng hiện tại. Các lệnh:";
 }
 

@@ -6,7 +6,7 @@
 //! - [`exit`], [`output`], [`lang`], [`text`], [`terminal`], [`signals`]: manners.
 //! - [`identity`], [`keys`], [`trust`]: who we are, whom we trust.
 //! - [`session`]: events, lines, signals and time as one stream; [`object`], [`show`], [`refusal`] put them into words.
-//! - [`join`], [`lobby`], [`chat`], [`history`], [`serve`], [`demo`], [`bench`], [`devices`]: the commands.
+//! - [`join`], [`lobby`], [`chat`], [`history`], [`moderate`], [`serve`], [`demo`], [`bench`], [`devices`]: the commands.
 #![forbid(unsafe_code)]
 #![allow(rustdoc::broken_intra_doc_links, reason = "doc comments of arguments are help texts: brackets mean optional")]
 
@@ -24,6 +24,7 @@ mod join;
 mod keys;
 mod lang;
 mod lobby;
+mod moderate;
 mod object;
 mod output;
 mod refusal;
@@ -95,6 +96,10 @@ enum Command {
     Inbox(Box<chat::InboxArgs>),
     /// Show where something was said that you have not read
     Unread(Box<chat::UnreadArgs>),
+    /// Keep order in a room: mute, remove, ban, lock and so on
+    Moderate(Box<moderate::ModerateArgs>),
+    /// Show what was done to keep order in a room of yours
+    Audit(Box<moderate::AuditArgs>),
     /// Ask somebody to come to a room
     Call(Box<chat::CallArgs>),
     /// List microphones and loudspeakers, or try them
@@ -149,6 +154,8 @@ fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure
         Command::Msg(args) => smol::block_on(chat::msg(args, has_input, out)),
         Command::Inbox(args) => smol::block_on(chat::inbox(args, has_input, out)),
         Command::Unread(args) => smol::block_on(chat::unread(args, has_input, out)),
+        Command::Moderate(args) => smol::block_on(moderate::moderate(args, has_input, out)),
+        Command::Audit(args) => smol::block_on(moderate::audit(args, has_input, out)),
         Command::Call(args) => smol::block_on(chat::call(args, has_input, out)),
         Command::Demo(args) => {
             let args = demo::Args { json: args.json || out.is_json(), ..args.clone() };

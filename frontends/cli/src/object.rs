@@ -92,7 +92,11 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         }
         Event::Left { room, reason } => {
             let is_closed = *reason == LeaveReason::RoomClosed;
-            ("left", json!({"room": room.0, "room_name": room_name(room), "is_closed": is_closed}))
+            (
+                "left",
+                json!({"room": room.0, "room_name": room_name(room), "is_closed": is_closed,
+                "is_removed": *reason == LeaveReason::Removed}),
+            )
         }
         Event::Participant { room, participant, is_new, is_me } => {
             ("participant", of_participant(*room, room_name(room), participant, *is_new, *is_me))
@@ -114,6 +118,12 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
             json!({"room": room.0, "room_name": room_name(room), "id": id, "target": target, "author": author,
                 "time_ms": time_ms, "text": text, "is_taken_back": text.is_none()}),
         ),
+        Event::Moderated { .. }
+        | Event::Muted { .. }
+        | Event::UnmuteAsked { .. }
+        | Event::RoomLocked { .. }
+        | Event::Audit { .. }
+        | Event::AuditAll { .. } => return of_order(event, view),
         Event::ChatFound { .. } | Event::ChatFoundAll { .. } | Event::Unread { .. } | Event::UnreadAll { .. } => {
             return of_answer(event, view);
         }
@@ -141,6 +151,30 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         Event::CallState { call, outcome, request } => {
             ("call", json!({"call": call.0, "outcome": outcome_name(*outcome), "is_ours": *request != 0}))
         }
+    };
+    Some(object(name, fields))
+}
+
+/// How order is kept.
+fn of_order(event: &Event, view: &MeetingView) -> Option<Value> {
+    let room_name = |room: &RoomId| view.rooms.get(room).map(|room| room.name.as_str());
+    let (name, fields) = match event {
+        Event::Moderated { request } => ("moderated", json!({"request": request})),
+        Event::Muted { room, tracks, by } => {
+            let tracks: Vec<_> = tracks.iter().map(|track| track_name(*track)).collect();
+            ("muted", json!({"room": room.0, "room_name": room_name(room), "tracks": tracks, "by": by}))
+        }
+        Event::UnmuteAsked { room, by } => {
+            ("unmute_asked", json!({"room": room.0, "room_name": room_name(room), "by": by}))
+        }
+        Event::RoomLocked { room, is_locked } => {
+            ("room_locked", json!({"room": room.0, "room_name": room_name(room), "is_locked": is_locked}))
+        }
+        Event::Audit { id, time_ms, by, act, whom, .. } => {
+            ("audit", json!({"id": id, "time_ms": time_ms, "by": by, "act": act.code(), "whom": whom}))
+        }
+        Event::AuditAll { before, .. } => ("audit_all", json!({"before": before})),
+        _ => return None,
     };
     Some(object(name, fields))
 }
@@ -175,7 +209,7 @@ fn of_answer(event: &Event, view: &MeetingView) -> Option<Value> {
 fn of_participant(room: RoomId, room_name: Option<&str>, who: &Participant, is_new: bool, is_me: bool) -> Value {
     json!({"room": room.0, "room_name": room_name, "slot": who.slot.0, "username": who.username,
         "display_name": who.display_name, "is_new": is_new, "is_me": is_me, "key": who.key.name(),
-        "tracks": of_tracks(&who.tracks)})
+        "role": who.role.code(), "hand": who.hand, "tracks": of_tracks(&who.tracks)})
 }
 
 /// Somebody's key: its code, and how far it may be trusted.

@@ -32,6 +32,7 @@ pub const fn phrase(reason: Refusal) -> &'static Phrase {
         Refusal::NoSuchCall => &lang::R_NO_SUCH_CALL,
         Refusal::NoSuchMessage => &lang::R_NO_SUCH_MESSAGE,
         Refusal::Forbidden => &lang::R_FORBIDDEN,
+        Refusal::Locked => &lang::R_LOCKED,
     }
 }
 

@@ -5,14 +5,15 @@ use std::collections::{HashMap, HashSet};
 use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::{CallOutcome, LeaveReason, TrackInfo};
-use hph_client::engine::{Event, MicrophoneRemark};
+use hph_client::engine::{Event, MicrophoneRemark, Participant, Role};
 use hph_client::people::KeyState;
 use hph_client::view::MeetingView;
 
 use crate::lang::{self, Lang};
+use crate::object::track_name;
 use crate::output::Output;
 use crate::refusal;
-use crate::text::{one_row, person};
+use crate::text::{local_time, one_row, person};
 
 /// Makes rows, and remembers who is where, so that our own return after a lost connection is not told as everybody's
 /// coming.
@@ -36,11 +37,15 @@ impl Rows {
             }
             Event::Left { room, reason } => {
                 self.present.remove(room);
-                let phrase = if *reason == LeaveReason::Asked { &lang::YOU_LEFT } else { &lang::ROOM_CLOSED };
+                let phrase = match reason {
+                    LeaveReason::Asked => &lang::YOU_LEFT,
+                    LeaveReason::RoomClosed => &lang::ROOM_CLOSED,
+                    LeaveReason::Removed => &lang::REMOVED,
+                };
                 lang.fill(phrase, &[&room_name(room)])
             }
             Event::Participant { room, participant, is_new, is_me } => {
-                let tracks = tracks(&participant.tracks, lang);
+                let tracks = state(participant, lang);
                 if *is_me {
                     return Some(lang.fill(&lang::YOUR_DEVICES, &[&room_name(room), &tracks]));
                 }
@@ -67,15 +72,11 @@ impl Rows {
             // It was never shown here.
             Event::ChatChanged { id, target, .. } if id == target => return None,
             Event::ChatChanged { room, target, author, text, .. } => {
-                let known = view
-                    .rooms
-                    .get(room)
-                    .and_then(|room| room.participants.values().find(|participant| participant.username == *author));
+                let known = view.rooms.get(room).and_then(|room| {
+                    room.participants.values().find(|participant| participant.username == *author)
+                });
                 let who = out.bold(&known.map_or(one_row(author), |known| person(&known.display_name, author)));
-                match text {
-                    Some(text) => lang.fill(&lang::CHAT_EDITED, &[&room_name(room), &who, target, &one_row(text)]),
-                    None => lang.fill(&lang::CHAT_DELETED, &[&room_name(room), &who, target]),
-                }
+                of_change(&room_name(room), &who, *target, text.as_deref(), lang)
             }
             Event::Direct { from, key: KeyState::Changed | KeyState::Unreadable, text: Some(text), .. } => {
                 lang.fill(&lang::DIRECT_DOUBTFUL, &[&out.bold(&one_row(from)), &one_row(text)])
@@ -83,6 +84,12 @@ impl Rows {
             Event::Direct { from, text: Some(text), .. } => {
                 lang.fill(&lang::DIRECT, &[&out.bold(&one_row(from)), &one_row(text)])
             }
+            Event::Moderated { .. }
+            | Event::Muted { .. }
+            | Event::UnmuteAsked { .. }
+            | Event::RoomLocked { .. }
+            | Event::Audit { .. }
+            | Event::AuditAll { .. } => return of_order(event, &room_name, out),
             Event::Direct { from, text: None, .. } => lang.fill(&lang::DIRECT_UNREADABLE, &[&one_row(from)]),
             Event::DirectStored { .. } => lang.text(&lang::DIRECT_STORED).to_owned(),
             Event::MessageFailed { reason, .. } => lang.fill(&lang::NOT_SENT, &[&lang.text(refusal::unsent(*reason))]),
@@ -115,6 +122,49 @@ impl Rows {
             | Event::ChatStored { .. } => return None,
         })
     }
+}
+
+/// A message that is different now.
+fn of_change(room: &str, who: &str, target: u64, text: Option<&str>, lang: Lang) -> String {
+    match text {
+        Some(text) => lang.fill(&lang::CHAT_EDITED, &[&room, &who, &target, &one_row(text)]),
+        None => lang.fill(&lang::CHAT_DELETED, &[&room, &who, &target]),
+    }
+}
+
+/// How order is kept.
+fn of_order(event: &Event, room_name: &dyn Fn(&RoomId) -> String, out: &Output) -> Option<String> {
+    let lang = out.lang;
+    Some(match event {
+        Event::Moderated { .. } => lang.text(&lang::DONE).to_owned(),
+        Event::Muted { room, tracks, by } => {
+            let tracks: Vec<_> = tracks.iter().map(|track| track_name(*track)).collect();
+            lang.fill(&lang::MUTED_BY, &[&out.bold(&one_row(by)), &room_name(room), &tracks.join(", ")])
+        }
+        Event::UnmuteAsked { by, .. } => lang.fill(&lang::UNMUTE_ASKED, &[&out.bold(&one_row(by))]),
+        Event::RoomLocked { room, is_locked } => {
+            let phrase = if *is_locked { &lang::ROOM_LOCKED } else { &lang::ROOM_OPEN };
+            lang.fill(phrase, &[&room_name(room)])
+        }
+        Event::Audit { id, time_ms, by, act, whom, .. } => {
+            format!("#{id} {} {}: {} {}", local_time(*time_ms), one_row(by), act.code(), one_row(whom))
+        }
+        _ => return None,
+    })
+}
+
+/// What somebody shows and says, and what they are, if that is more than a member.
+fn state(who: &Participant, lang: Lang) -> String {
+    let mut text = tracks(&who.tracks, lang);
+    let role = match who.role {
+        Role::Host => Some(&lang::ROLE_HOST),
+        Role::Owner => Some(&lang::ROLE_OWNER),
+        Role::Guest | Role::Member => None,
+    };
+    if let Some(role) = role {
+        text = format!("{text}, {}", lang.text(role));
+    }
+    if who.hand > 0 { format!("{text}, {}", lang.fill(&lang::HAND_UP, &[&who.hand])) } else { text }
 }
 
 /// What somebody shows and says: microphone and camera.
@@ -167,7 +217,6 @@ const fn outcome_phrase(outcome: CallOutcome) -> &'static lang::Phrase {
 #[cfg(test)]
 mod tests {
     use hph_client::core::id::Slot;
-    use hph_client::engine::Participant;
 
     use super::*;
 
@@ -184,6 +233,8 @@ mod tests {
             username: "lan".to_owned(),
             display_name: "Lan".to_owned(),
             tracks: Default::default(),
+            role: Default::default(),
+            hand: 0,
             device: Default::default(),
             key: Default::default(),
         };

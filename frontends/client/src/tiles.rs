@@ -105,7 +105,17 @@ mod tests {
         tracks[1] = TrackInfo { is_on: true, codec: Codec::Jpeg, width: 1280, height: 720 };
         let (username, display_name) = (format!("u{slot}"), String::new());
         let (device, key) = Default::default();
-        let participant = Participant { slot: Slot(slot), member, username, display_name, tracks, device, key };
+        let participant = Participant {
+            slot: Slot(slot),
+            member,
+            username,
+            display_name,
+            tracks,
+            role: Default::default(),
+            hand: 0,
+            device,
+            key,
+        };
         view.apply(&Event::Participant { room: ROOM, participant, is_new: true, is_me: slot == 0 });
     }
 

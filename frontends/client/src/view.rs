@@ -82,6 +82,8 @@ pub struct RoomView {
     pub safety: Option<RoomSafety>,
     /// Number of the newest message or change that we were told of.
     pub chat_latest: u64,
+    /// Whether nobody new may come in.
+    pub is_locked: bool,
 }
 
 impl RoomView {
@@ -177,6 +179,7 @@ impl MeetingView {
                 view.my_slot = Some(*slot);
                 view.participants.clear();
                 view.speaker = None;
+                view.is_locked = false;
             }
             Event::Left { room, .. } => {
                 self.rooms.remove(room);
@@ -201,6 +204,11 @@ impl MeetingView {
                     view.safety = Some(safety.clone());
                 }
             }
+            Event::RoomLocked { room, is_locked } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.is_locked = *is_locked;
+                }
+            }
             Event::Speaker { room, slot } => {
                 if let Some(view) = self.rooms.get_mut(room) {
                     view.speaker = *slot;
@@ -222,6 +230,11 @@ impl MeetingView {
             | Event::ChatFoundAll { .. }
             | Event::Unread { .. }
             | Event::UnreadAll { .. }
+            | Event::Moderated { .. }
+            | Event::Muted { .. }
+            | Event::UnmuteAsked { .. }
+            | Event::Audit { .. }
+            | Event::AuditAll { .. }
             | Event::Direct { .. }
             | Event::DirectStored { .. }
             | Event::KeysUnusable { .. }
@@ -309,6 +322,8 @@ mod tests {
             username: "lan".to_owned(),
             display_name: "Lan".to_owned(),
             tracks: Default::default(),
+            role: Default::default(),
+            hand: 0,
             device: Default::default(),
             key: Default::default(),
         };
@@ -331,6 +346,8 @@ mod tests {
                 username: "lan".to_owned(),
                 display_name: "Lan".to_owned(),
                 tracks: Default::default(),
+                role: Default::default(),
+                hand: 0,
                 device: here,
                 key: KeyState::Changed,
             };

@@ -7,8 +7,8 @@ use async_channel::{Receiver, Sender, bounded};
 
 use super::reader::ReaderHandle;
 use super::{
-    Account, Device, Direct, Hits, Message, NewAccount, NewChange, NewDirect, NewEntry, NewMessage, Page, ReadMark,
-    Redeemed, RegisterError, RoomError, RoomRow, Secret, Store, StoreError, StoredMessage, Unread,
+    Account, AuditEntry, Device, Direct, Hits, Message, NewAccount, NewChange, NewDirect, NewEntry, NewMessage, Page,
+    ReadMark, Redeemed, RegisterError, RoomError, RoomRow, Secret, Store, StoreError, StoredMessage, Unread,
 };
 
 /// Jobs that may wait; more senders wait at the door.
@@ -235,6 +235,22 @@ impl StoreHandle {
     pub async fn directs_read(&self, username: &str) -> Result<u64, StoreError> {
         let username = username.to_owned();
         self.run(move |store| store.directs_read(&username)).await
+    }
+
+    /// See [`Store::moderate`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn moderate(&self, room: u32, entry: AuditEntry) -> Result<(), StoreError> {
+        self.run(move |store| store.moderate(room, &entry)).await
+    }
+
+    /// See [`super::StoreReader::audit`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn audit(&self, room: u32, before: u64, count: usize) -> Result<(Vec<AuditEntry>, u64), StoreError> {
+        self.reader.run(move |reader| reader.audit(room, before, count)).await
     }
 
     /// See [`Store::prune`].

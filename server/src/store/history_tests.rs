@@ -249,3 +249,50 @@ fn a_reader_sees_at_once_what_was_committed() {
         assert_eq!(reader.history(room, 0, 1).expect("read").messages[0].id, n);
     }
 }
+
+fn entry(act: &str, whom: &str, time_ms: u64) -> AuditEntry {
+    AuditEntry { id: 0, time_ms, by: "lan".to_owned(), act: act.to_owned(), whom: whom.to_owned() }
+}
+
+#[test]
+fn hosts_and_bans_outlive_a_restart_and_a_ban_ends_an_office() {
+    let (directory, mut store, room) = store();
+    for (act, whom) in
+        [("make_host", "minh"), ("make_host", "nam"), ("make_host", "nam"), ("ban", "nam"), ("mute", "x")]
+    {
+        store.moderate(room, &entry(act, whom, 1)).expect("noted");
+    }
+    assert_eq!(store.moderate(room + 1, &entry("ban", "x", 1)), Err(StoreError::UnknownRoom));
+    drop(store);
+    let mut store = Store::open(directory.path(), StoreLimits::default()).expect("opens");
+    let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let staff = RoomStaff { hosts: names(&["minh"]), banned: names(&["nam"]) };
+    assert_eq!(store.room_staff(room), Ok(staff));
+    store.moderate(room, &entry("unmake_host", "minh", 1)).expect("noted");
+    store.moderate(room, &entry("unban", "nam", 1)).expect("noted");
+    assert_eq!(store.room_staff(room), Ok(RoomStaff::default()));
+}
+
+#[test]
+fn a_host_may_take_back_what_others_said_but_not_change_it() {
+    let (_directory, mut store, room) = store();
+    let id = say(&mut store, room, "minh", "một");
+    store.moderate(room, &entry("make_host", "nam", 1)).expect("noted");
+    assert_eq!(store.append_change(change(room, "nam", 1, id, Some("x"))), Err(StoreError::NotYours));
+    assert!(store.append_change(change(room, "nam", 2, id, None)).is_ok());
+}
+
+#[test]
+fn what_was_done_is_read_page_by_page_and_has_an_end() {
+    let (_directory, mut store, room) = store();
+    let other = store.create_room("b", "lan", 0).expect("made").id;
+    for n in 1..=7 {
+        store.moderate(room, &entry("mute", &format!("user{n}"), n)).expect("noted");
+        store.moderate(other, &entry("lock", "", n)).expect("noted");
+    }
+    let reader = store.reader().expect("opens");
+    let (first, before) = reader.audit(room, 0, 5).expect("read");
+    assert_eq!(first.iter().map(|entry| entry.time_ms).collect::<Vec<_>>(), [7, 6, 5, 4, 3]);
+    let (second, before) = reader.audit(room, before, 5).expect("read");
+    assert_eq!((second[0].whom.as_str(), second.len(), before), ("user2", 2, 0));
+}

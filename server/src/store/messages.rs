@@ -103,8 +103,8 @@ impl Store {
     }
 
     /// Changes a message, or takes it back; that is on the disk when this returns. A reference that came before changes
-    /// nothing, as in [`Self::append_message`]. Only the author may change a message; whoever made the room may also
-    /// take it back.
+    /// nothing, as in [`Self::append_message`]. Only the author may change a message; whoever made the room, and
+    /// its hosts, may also take it back.
     ///
     /// # Errors
     /// [`StoreError::UnknownMessage`], [`StoreError::NotYours`], or the database fails.
@@ -236,14 +236,15 @@ pub(super) fn change(transaction: &Connection, change: &NewChange, kept: u32) ->
         return Ok(earlier);
     }
     let target = number(*target);
-    let query = "SELECT m.author, r.created_by FROM messages AS m JOIN rooms AS r ON r.id = m.room_id \
+    let query = "SELECT m.author, r.created_by = ?3 OR EXISTS ( \
+         SELECT 1 FROM room_hosts WHERE room_id = ?1 AND username = ?3) FROM messages AS m JOIN rooms AS r ON r.id = m.room_id \
          WHERE m.room_id = ?1 AND m.id = ?2 AND m.target IS NULL AND m.text <> ''";
-    let owners: Option<(String, String)> = transaction
+    let found: Option<(String, bool)> = transaction
         .prepare_cached(query)?
-        .query_row((room, target), |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row((room, target, author), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let (written_by, made_by) = owners.ok_or(StoreError::UnknownMessage)?;
-    if written_by != *author && (text.is_some() || made_by != *author) {
+    let (written_by, is_host) = found.ok_or(StoreError::UnknownMessage)?;
+    if written_by != *author && (text.is_some() || !is_host) {
         return Err(StoreError::NotYours);
     }
     transaction

@@ -12,6 +12,7 @@ mod handle;
 #[cfg(test)]
 mod history_tests;
 mod messages;
+mod moderation;
 mod open;
 mod reader;
 mod reads;
@@ -27,6 +28,7 @@ pub use directs::{Direct, NewDirect};
 pub use error::{RegisterError, RoomError, StoreError};
 pub use handle::StoreHandle;
 pub use messages::{Message, NewChange, NewMessage, Page};
+pub use moderation::{AuditEntry, RoomStaff};
 pub use open::DATABASE_FILE;
 pub use reader::StoreReader;
 pub use reads::{ReadMark, UNREAD_MAX, Unread};

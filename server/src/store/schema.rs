@@ -8,7 +8,7 @@ use super::StoreError;
 pub(super) const APPLICATION_ID: i32 = 0x4850_4831;
 
 /// Step n leads from schema version n to n + 1.
-pub(super) const MIGRATIONS: &[&str] = &[ACCOUNTS, ROOMS, DIRECTS, HISTORY];
+pub(super) const MIGRATIONS: &[&str] = &[ACCOUNTS, ROOMS, DIRECTS, HISTORY, MODERATION];
 
 const ACCOUNTS: &str = "
     CREATE TABLE server_secret (
@@ -93,6 +93,29 @@ const HISTORY: &str = "
         last_read INTEGER NOT NULL,
         PRIMARY KEY (user_id, room_id)
     ) STRICT, WITHOUT ROWID;
+";
+
+/// Who keeps order. Guests may be hosts or banned too: a name, not a reference.
+const MODERATION: &str = "
+    CREATE TABLE room_hosts (
+        room_id INTEGER NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+        username TEXT NOT NULL,
+        PRIMARY KEY (room_id, username)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE room_bans (
+        room_id INTEGER NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+        username TEXT NOT NULL,
+        PRIMARY KEY (room_id, username)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        room_id INTEGER NOT NULL REFERENCES rooms (id) ON DELETE CASCADE,
+        time_ms INTEGER NOT NULL,
+        by TEXT NOT NULL,
+        act TEXT NOT NULL,
+        whom TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX audit_by_room ON audit (room_id, id);
 ";
 
 /// Brings the database to the version that `migrations` leads to, each step with its version number in one

@@ -125,7 +125,7 @@ impl ClientOutput for ClientTruth {
             ClientEvent::DatagramsUp => reach("datagrams up"),
             ClientEvent::DatagramsLost => reach("datagrams lost"),
             ClientEvent::ServerSilent => reach("server silent"),
-            ClientEvent::Participant { .. } | ClientEvent::Said(_) => {}
+            ClientEvent::Participant { .. } | ClientEvent::Muted { .. } | ClientEvent::Said(_) => {}
         }
     }
 }

@@ -13,6 +13,7 @@ use hph_core::id::{RoomId, SessionId, Slot};
 use hph_core::limits::DATAGRAM_MAX_BYTES;
 use hph_core::media::reassembly::{Reassembler, ReassemblySlot};
 use hph_core::media::track_window::TrackWindow;
+use hph_core::room::roles::Role;
 use hph_core::time::{Duration, Instant};
 use hph_core::wire::control::{DevicePublic, ParticipantInfo, ServerMessage};
 use hph_core::wire::datagram::{Kind, emit_clocks};
@@ -150,7 +151,7 @@ impl<'m> ClientWorld<'m> {
         let keys = self.peer.keys();
         let device = DevicePublic { seal: keys.seal, sign: keys.sign };
         let (username, display_name, tracks) = (PEER, "Minh", Default::default());
-        let info = ParticipantInfo { slot, member, username, display_name, device, tracks };
+        let info = ParticipantInfo { slot, member, username, display_name, device, tracks, role: Role::Guest, hand: 0 };
         self.handle_control(&ServerMessage::Participant { room, info });
     }
 

@@ -78,7 +78,10 @@ impl SingleOutput for ServerTruth {
             M::Participant { room, .. }
             | M::ParticipantGone { room, .. }
             | M::Chat { room, .. }
-            | M::ChatChanged { room, .. } => {
+            | M::ChatChanged { room, .. }
+            | M::Muted { room, .. }
+            | M::UnmuteAsked { room, .. }
+            | M::RoomLocked { room, .. } => {
                 self.check_in_room(to, room);
             }
             M::SenderKey { room, slot, .. } | M::KeyRequested { room, slot } => {
@@ -134,6 +137,7 @@ impl SingleOutput for ServerTruth {
             ServerEvent::StoreChat { session, room, .. }
             | ServerEvent::SyncChat { session, room, .. }
             | ServerEvent::ChangeChat { session, room, .. }
+            | ServerEvent::Moderated { session, room, .. }
             | ServerEvent::ReadHistory { session, page: HistoryPage { room, .. } }
             | ServerEvent::SearchChat { session, page: HistoryPage { room, .. }, .. } => {
                 self.check_in_room(session, room);
@@ -143,6 +147,7 @@ impl SingleOutput for ServerTruth {
             ServerEvent::OpenRoom { session, .. }
             | ServerEvent::MarkRead { session, .. }
             | ServerEvent::AskUnread { session, .. }
+            | ServerEvent::ReadAudit { session, .. }
             | ServerEvent::StoreDirect { session, .. }
             | ServerEvent::SyncDirect { session, .. }
             | ServerEvent::LookUp { session, .. } => assert!(self.sessions.contains_key(&session)),

@@ -100,6 +100,8 @@ impl World<'_> {
                 let receiver = self.membership(client, room).expect("a receiver who is there");
                 self.oracle.handle_strip(receiver, ((receiver.0, room, author), track, frame), index, &bytes);
             }
+            // Nobody keeps order here.
+            Note::Muted { room, tracks } => panic!("muted {tracks} in {room:?}"),
             Note::Up => self.clients[client].is_up = true,
             Note::Lost => self.clients[client].is_up = false,
             Note::Silent => self.disconnect(client),

@@ -10,7 +10,7 @@ use hph_core::crypto::senderkey::{self, DeviceSecret};
 use hph_core::crypto::sframe::{ReceiverKey, SFRAME_HEADER_BYTES_MAX, SenderKey};
 use hph_core::id::{RoomId, Slot, TrackId};
 use hph_core::limits::{HOP_HEADER_BYTES, HOP_PREFIX_BYTES, MEDIA_HEADER_BYTES};
-use hph_core::wire::control::{ClientMessage, Codec, DevicePublic, ServerMessage, TrackInfo};
+use hph_core::wire::control::{Act, ClientMessage, Codec, DevicePublic, ServerMessage, TrackInfo};
 use hph_core::wire::datagram::Kind;
 use hph_core::wire::media::{Form, MediaHeader, MediaLayout};
 
@@ -228,7 +228,7 @@ impl World<'_> {
         let slot = Slot(self.random.below(8) as u16);
         let wrap = self.random.bytes(80);
         let (epoch, member) = (self.random.next_u64() as u16, self.random.below(8) as u32);
-        let lie = match self.random.below(9) {
+        let lie = match self.random.below(11) {
             0 => ClientMessage::SenderKey { room, slot, member, epoch, wrap: &wrap },
             1 => ClientMessage::RequestKey { room, slot },
             2 => ClientMessage::Subscribe { room, slot, track: TrackId::CAMERA, width: 0 },
@@ -236,6 +236,13 @@ impl World<'_> {
             4 => ClientMessage::SendChat { reference: self.random.next_u64(), room, text: "hi" },
             5 => ClientMessage::DeleteChat { reference: self.random.next_u64(), room, id: 1 + self.random.below(9) },
             6 => ClientMessage::ReadHistory { request: 4, room, before: self.random.next_u64(), count: 100 },
+            // Rooms here have no owner: nobody may.
+            8 => {
+                let act = *self.random.pick(&Act::ALL).expect("there are acts");
+                let whom = if act.has_target() { "user-00" } else { "" };
+                ClientMessage::Moderate { request: 5, room, act, whom }
+            }
+            9 => ClientMessage::RaiseHand { room, is_up: true },
             7 => ClientMessage::MarkRead { room, id: self.random.next_u64() },
             _ => ClientMessage::Call { request: 3, to: "user-00", room },
         };

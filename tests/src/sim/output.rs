@@ -79,6 +79,7 @@ pub enum Wanted {
     ChangeChat { room: RoomId, target: u64, text: Option<String> },
     ReadHistory { page: HistoryPage },
     MarkRead,
+    Moderated,
     StoreDirect { to: String, sealed: Vec<u8> },
     SyncDirect { after: u64 },
     LookUp { username: String },
@@ -114,6 +115,8 @@ impl SingleOutput for ServerDeeds {
             ServerEvent::ReadHistory { session, page } | ServerEvent::SearchChat { session, page, .. } => {
                 asked(session, u64::from(page.request), Wanted::ReadHistory { page })
             }
+            ServerEvent::Moderated { session, request, .. } => asked(session, u64::from(request), Wanted::Moderated),
+            ServerEvent::ReadAudit { session, page } => asked(session, u64::from(page.request), Wanted::MarkRead),
             ServerEvent::MarkRead { session, .. } => asked(session, 0, Wanted::MarkRead),
             ServerEvent::AskUnread { session, request } => asked(session, u64::from(request), Wanted::MarkRead),
             ServerEvent::StoreDirect { session, reference, to, sealed } => {
@@ -140,6 +143,7 @@ pub enum Note {
     Direct { id: u64, from: String, text: Option<String> },
     Frame { room: RoomId, slot: Slot, track: TrackId, frame: u32, bytes: Vec<u8> },
     Strip { room: RoomId, slot: Slot, track: TrackId, frame: u32, index: u16, bytes: Vec<u8> },
+    Muted { room: RoomId, tracks: u8 },
     Up,
     Lost,
     Silent,
@@ -224,6 +228,7 @@ impl ClientOutput for ClientDeeds {
                 index: strip.index,
                 bytes: strip.bytes.to_vec(),
             },
+            ClientEvent::Muted { room, tracks, .. } => Note::Muted { room, tracks },
             ClientEvent::DatagramsUp => Note::Up,
             ClientEvent::DatagramsLost => Note::Lost,
             ClientEvent::ServerSilent => Note::Silent,

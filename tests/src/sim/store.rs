@@ -110,6 +110,10 @@ impl Store {
                 let end = ServerMessage::ChatFoundAll { request: page.request, room: page.room, before: 0 };
                 Ok(Done::Say { session, frames: vec![server_frame(&end)] })
             }
+            Wanted::Moderated => {
+                let done = ServerMessage::Moderated { request: number as u32 };
+                Ok(Done::Say { session, frames: vec![server_frame(&done)] })
+            }
             Wanted::MarkRead => Ok(Done::Say { session, frames: Vec::new() }),
             Wanted::StoreDirect { to, sealed } => self.store_direct(session, number, asker, to, sealed, time_ms),
             Wanted::SyncDirect { after } => {

@@ -57,6 +57,12 @@ impl ClientMachine<'_> {
                     chat.skip_to(oldest);
                 }
             }
+            M::Muted { room, tracks, by } => {
+                if let Some(room) = self.room_mut(room) {
+                    room.mute(tracks);
+                    out.event(ClientEvent::Muted { room: room.id, tracks, by });
+                }
+            }
             M::Direct { .. } => self.handle_direct(now, message, out),
             M::DirectFrom { oldest } => {
                 self.directs.skip_to(oldest);

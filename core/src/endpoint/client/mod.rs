@@ -122,6 +122,16 @@ pub enum ClientEvent<'a> {
         /// The text that it has now; none if it was taken back.
         text: Option<&'a str>,
     },
+    /// A host switched tracks of ours off: nothing of them goes out, also after a lost connection, until they are switched
+    /// on again.
+    Muted {
+        /// Which room.
+        room: RoomId,
+        /// A bit for each track.
+        tracks: u8,
+        /// Login name of the host.
+        by: &'a str,
+    },
     /// The next direct message, in order and once.
     Direct {
         /// Its number.

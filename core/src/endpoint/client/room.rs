@@ -106,6 +106,16 @@ pub(super) struct Member {
 }
 
 impl ClientRoom {
+    /// A host switched these tracks of ours off.
+    pub fn mute(&mut self, tracks: u8) {
+        for (index, mine) in (0_u32..).zip(&mut self.my_tracks) {
+            if tracks.checked_shr(index).unwrap_or(0) & 1 != 0 {
+                mine.info.is_on = false;
+                mine.is_confirmed = false;
+            }
+        }
+    }
+
     /// Becomes the room `id`, of which nothing is known.
     fn clear(&mut self, id: RoomId) {
         let Self { id: own_id, joined, my_tracks, own, generation, members, join_asked_at, chat } = self;

@@ -3,7 +3,7 @@
 use super::super::relay::RelayCommand;
 use super::media::ALL_LAYERS;
 use super::session::Membership;
-use super::{OpenRoom, ServerEvent, ServerMachine, ServerOutput};
+use super::{HistoryPage, OpenRoom, ServerEvent, ServerMachine, ServerOutput};
 use crate::id::{RoomId, SessionId, Slot};
 use crate::time::Instant;
 use crate::wire::control::{ClientMessage, LeaveReason, Refusal, ServerMessage, SignOutReason};
@@ -97,6 +97,13 @@ impl ServerMachine<'_> {
             | M::SearchChat { .. }
             | M::MarkRead { .. }
             | M::AskUnread { .. } => self.obey_chat(from, message, out)?,
+            M::Moderate { request, room, act, whom } => self.moderate(from, (request, room), act, whom, out)?,
+            M::RaiseHand { room, is_up } => self.raise_hand(from, room, is_up)?,
+            M::ReadAudit { request, room, before, count } => {
+                self.check_owner(from, room)?;
+                let page = HistoryPage { request, room, before, count };
+                out.event(ServerEvent::ReadAudit { session: from, page });
+            }
             M::SendDirect { reference, to, sealed } => {
                 out.event(ServerEvent::StoreDirect { session: from, reference, to, sealed });
             }
@@ -158,6 +165,7 @@ impl ServerMachine<'_> {
         }
         let free = session.memberships.iter().position(Option::is_none).ok_or(Refusal::TooManyRooms)?;
         let room_index = self.room_index(id).ok_or(Refusal::NoSuchRoom)?;
+        self.check_entry(room_index, from)?;
         let room = self.room_at_mut(room_index).ok_or(Refusal::NoSuchRoom)?;
         let (slot, member) = room.join(from.index() as u16).map_err(|_| Refusal::RoomFull)?;
         let (joined, chat_latest) = (room.version(), room.chat_latest);
@@ -173,19 +181,37 @@ impl ServerMachine<'_> {
         if let Some(room) = self.room_at(room_index) {
             let name = &room.name;
             out.control(from, &ServerMessage::Joined { request, room: id, name, slot, member, chat_latest });
+            if room.staff.is_locked() {
+                out.control(from, &ServerMessage::RoomLocked { room: id, is_locked: true });
+            }
         }
         Ok(())
     }
 
     fn leave(&mut self, from: SessionId, id: RoomId, out: &mut impl ServerOutput) -> Result<(), Refusal> {
+        self.end_membership(from, id, LeaveReason::Asked, out)
+    }
+
+    /// Takes a session out of a room and says why. A lock keeps it out from now on.
+    pub(super) fn end_membership(
+        &mut self,
+        from: SessionId,
+        id: RoomId,
+        reason: LeaveReason,
+        out: &mut impl ServerOutput,
+    ) -> Result<(), Refusal> {
         let membership = self.membership(from, id)?;
         if let Some(session) = self.session_mut(from) {
             for place in &mut session.memberships {
                 place.take_if(|membership| membership.room == id);
             }
         }
+        let name = self.identity(from).map(|identity| identity.username.clone());
+        if let (Some(name), Some(room)) = (name, self.room_at_mut(membership.room_index)) {
+            room.staff.forget(&name);
+        }
         self.leave_place(from, &membership, out);
-        out.control(from, &ServerMessage::Left { room: id, reason: LeaveReason::Asked });
+        out.control(from, &ServerMessage::Left { room: id, reason });
         Ok(())
     }
 
@@ -230,7 +256,12 @@ const fn costs_the_store(message: &ClientMessage<'_>) -> bool {
     use ClientMessage as M;
     matches!(
         message,
-        M::SendChat { .. } | M::SendDirect { .. } | M::EditChat { .. } | M::DeleteChat { .. } | M::SearchChat { .. }
+        M::SendChat { .. }
+            | M::SendDirect { .. }
+            | M::EditChat { .. }
+            | M::DeleteChat { .. }
+            | M::SearchChat { .. }
+            | M::Moderate { .. }
     )
 }
 
@@ -254,6 +285,8 @@ fn request_number(message: &ClientMessage<'_>) -> u64 {
         | M::ReadHistory { request, .. }
         | M::SearchChat { request, .. }
         | M::AskUnread { request }
+        | M::Moderate { request, .. }
+        | M::ReadAudit { request, .. }
         | M::Call { request, .. } => u64::from(request),
         M::SendChat { reference, .. }
         | M::SendDirect { reference, .. }

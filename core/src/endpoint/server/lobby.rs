@@ -26,7 +26,7 @@ impl ServerMachine<'_> {
             }
             let Some(room) = self.room_at(membership.room_index) else { continue };
             let Some(change) = room.change_after(membership.seen, membership.joined) else { continue };
-            let (room, slot, version) = (membership.room, change.slot, change.version);
+            let (id_of_room, slot, version) = (membership.room, change.slot, change.version);
             match change.participant {
                 Some(participant) => {
                     let place = self.sessions.get(usize::from(participant.session));
@@ -38,10 +38,12 @@ impl ServerMachine<'_> {
                         display_name: &other.identity.display_name,
                         device: other.identity.device,
                         tracks: participant.tracks,
+                        role: room.staff.role_of(&other.identity.username),
+                        hand: participant.hand,
                     };
-                    out.control(id, &ServerMessage::Participant { room, info });
+                    out.control(id, &ServerMessage::Participant { room: id_of_room, info });
                 }
-                None => out.control(id, &ServerMessage::ParticipantGone { room, slot }),
+                None => out.control(id, &ServerMessage::ParticipantGone { room: id_of_room, slot }),
             }
             let session = self.session_mut(id);
             if let Some(membership) = session.and_then(|session| session.memberships.get_mut(which)?.as_mut()) {

@@ -11,6 +11,7 @@ mod chat;
 mod control;
 mod lobby;
 mod media;
+mod moderation;
 mod session;
 
 use heapless::String;
@@ -27,7 +28,7 @@ use crate::id::{RoomId, SessionId};
 use crate::limits::ROOM_NAME_MAX_BYTES;
 use crate::room::Room;
 use crate::time::{Duration, Instant};
-use crate::wire::control::{Refusal, ServerMessage, SignOutReason};
+use crate::wire::control::{Act, Refusal, ServerMessage, SignOutReason};
 use session::{Membership, Session};
 
 /// A call rings this long.
@@ -127,6 +128,29 @@ pub enum ServerEvent<'a> {
         room: RoomId,
         /// The last message that was read; for direct messages not yet compared with what there is.
         id: u64,
+    },
+    /// Something was done to keep order: note it, keep what must outlive a restart (hosts, bans), then call
+    /// [`ServerMachine::moderation_stored`].
+    Moderated {
+        /// By whose session.
+        session: SessionId,
+        /// The request's number.
+        request: u32,
+        /// Where.
+        room: RoomId,
+        /// Login name of whoever did it.
+        by: &'a str,
+        /// What.
+        act: Act,
+        /// To whom, or nothing.
+        whom: &'a str,
+    },
+    /// Send what was done to keep order in the room to its owner, newest first.
+    ReadAudit {
+        /// To whom.
+        session: SessionId,
+        /// What is wanted.
+        page: HistoryPage,
     },
     /// Tell the session what it has not read.
     AskUnread {
@@ -412,6 +436,9 @@ impl<'a> ServerMachine<'a> {
             && let Some(room) = place.room.as_mut()
         {
             room.leave(slot);
+            if room.people() == 0 {
+                room.staff.set_locked(false, core::iter::empty());
+            }
             place.media.forget(slot);
             place.changed = version;
         }

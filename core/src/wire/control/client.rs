@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::parts::{DevicePublic, TrackInfo};
+use super::parts::{Act, DevicePublic, TrackInfo};
 use crate::id::{CallId, RoomId, Slot, TrackId};
 use crate::limits::{
     CHAT_PAGE_MAX, DIRECT_SEALED_MAX_BYTES, PBKDF2_ITERATIONS_MAX, PBKDF2_ITERATIONS_MIN, ROOM_PARTICIPANTS_MAX,
@@ -289,6 +289,35 @@ pub enum ClientMessage<'a> {
         /// Which: 1 to 16 entries of 16 bytes, as the body of a Nack (`crate::media::nack`).
         packets: &'a [u8],
     },
+    /// Keep order in a room.
+    Moderate {
+        /// Echoed in the answer.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// What to do.
+        act: Act,
+        /// To whom: a login name, or nothing if it is done to the room.
+        whom: &'a str,
+    },
+    /// Raise my hand, or lower it.
+    RaiseHand {
+        /// In which room.
+        room: RoomId,
+        /// Whether it is up.
+        is_up: bool,
+    },
+    /// Show me what was done to keep order in my room, the newest first.
+    ReadAudit {
+        /// Echoed in the answers.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Only entries before this one; 0: from the newest.
+        before: u64,
+        /// So many at most: 1 to [`CHAT_PAGE_MAX`].
+        count: u8,
+    },
 }
 
 impl ClientMessage<'_> {
@@ -322,7 +351,14 @@ impl ClientMessage<'_> {
             Self::SenderKey { slot, wrap, .. } => is_slot(slot) && wrap.len() == 80,
             Self::RequestKey { slot, .. } => is_slot(slot),
             Self::SendChat { text, .. } | Self::EditChat { text, .. } => text::is_chat_text(text),
-            Self::ReadHistory { count, .. } => is_page(count),
+            Self::ReadHistory { count, .. } | Self::ReadAudit { count, .. } => is_page(count),
+            Self::Moderate { act, whom, .. } => {
+                if act.has_target() {
+                    text::is_username(whom)
+                } else {
+                    whom.is_empty()
+                }
+            }
             Self::SearchChat { count, words, .. } => is_page(count) && text::is_search_text(words),
             Self::ReportLost { packets } => parse_nack(packets).is_ok(),
             Self::SendDirect { to, sealed, .. } => {
@@ -339,6 +375,7 @@ impl ClientMessage<'_> {
             | Self::DeleteChat { .. }
             | Self::MarkRead { .. }
             | Self::AskUnread { .. }
+            | Self::RaiseHand { .. }
             | Self::AnswerCall { .. }
             | Self::CancelCall { .. }
             | Self::KeepAlive => true,

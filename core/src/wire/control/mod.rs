@@ -12,6 +12,7 @@ mod server;
 pub use client::ClientMessage;
 pub use frame::{FrameReader, Parsed, emit_client, emit_server, parse_client, parse_server};
 pub use parts::{
-    CallOutcome, Codec, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, SignOutReason, TrackInfo,
+    Act, CallOutcome, Codec, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, SignOutReason,
+    TrackInfo,
 };
 pub use server::ServerMessage;

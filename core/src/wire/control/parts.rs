@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::Slot;
 use crate::limits::{PICTURE_HEIGHT_MAX, PICTURE_WIDTH_MAX, TRACKS_MAX};
+use crate::room::roles::Role;
 
 /// How a track's frames are encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +64,97 @@ pub struct ParticipantInfo<'a> {
     pub device: DevicePublic,
     /// The tracks, indexed by [`crate::id::TrackId`].
     pub tracks: [TrackInfo; TRACKS_MAX],
+    /// What they may do.
+    pub role: Role,
+    /// 0: their hand is down; else the lower the earlier it was raised.
+    pub hand: u32,
+}
+
+/// What a host or the owner of a room does there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Act {
+    /// Switch somebody's microphone off. Only they can switch it on again.
+    Mute,
+    /// Switch somebody's camera and screen off.
+    StopVideo,
+    /// Ask somebody to switch their microphone on.
+    AskUnmute,
+    /// Lower somebody's hand.
+    LowerHand,
+    /// Put somebody out of the room; they may come back.
+    Remove,
+    /// Keep somebody out of the room, whether they are there or not.
+    Ban,
+    /// Let somebody in again.
+    Unban,
+    /// Make somebody a host.
+    MakeHost,
+    /// Make somebody no longer a host.
+    UnmakeHost,
+    /// Let nobody new in.
+    Lock,
+    /// Let everybody in again.
+    Unlock,
+    /// Switch off the microphones of all who are no hosts.
+    MuteAll,
+    /// Put everybody out of the room.
+    End,
+}
+
+impl Act {
+    /// Every act.
+    pub const ALL: [Self; 13] = [
+        Self::Mute,
+        Self::StopVideo,
+        Self::AskUnmute,
+        Self::LowerHand,
+        Self::Remove,
+        Self::Ban,
+        Self::Unban,
+        Self::MakeHost,
+        Self::UnmakeHost,
+        Self::Lock,
+        Self::Unlock,
+        Self::MuteAll,
+        Self::End,
+    ];
+
+    /// A short stable name for scripts and the list of what was done.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Mute => "mute",
+            Self::StopVideo => "stop_video",
+            Self::AskUnmute => "ask_unmute",
+            Self::LowerHand => "lower_hand",
+            Self::Remove => "remove",
+            Self::Ban => "ban",
+            Self::Unban => "unban",
+            Self::MakeHost => "make_host",
+            Self::UnmakeHost => "unmake_host",
+            Self::Lock => "lock",
+            Self::Unlock => "unlock",
+            Self::MuteAll => "mute_all",
+            Self::End => "end",
+        }
+    }
+
+    /// Who may do it.
+    pub const fn least_role(self) -> Role {
+        match self {
+            Self::MakeHost | Self::UnmakeHost => Role::Owner,
+            _ => Role::Host,
+        }
+    }
+
+    /// Whether it is done to somebody, who must be below whoever does it.
+    pub const fn has_target(self) -> bool {
+        !matches!(self, Self::Lock | Self::Unlock | Self::MuteAll | Self::End)
+    }
+
+    /// Whether that somebody must be in the room.
+    pub const fn is_about_somebody_here(self) -> bool {
+        matches!(self, Self::Mute | Self::StopVideo | Self::AskUnmute | Self::LowerHand | Self::Remove)
+    }
 }
 
 /// Which ways of signing in the server offers to this client.
@@ -119,11 +211,13 @@ pub enum Refusal {
     NoSuchMessage,
     /// Others may do that, this person may not.
     Forbidden,
+    /// The room is locked: nobody new may come in.
+    Locked,
 }
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Version,
         Self::Invalid,
         Self::OutOfOrder,
@@ -144,6 +238,7 @@ impl Refusal {
         Self::NoSuchCall,
         Self::NoSuchMessage,
         Self::Forbidden,
+        Self::Locked,
     ];
 
     /// A short stable code for scripts and logs.
@@ -169,6 +264,7 @@ impl Refusal {
             Self::NoSuchCall => "no_such_call",
             Self::NoSuchMessage => "no_such_message",
             Self::Forbidden => "forbidden",
+            Self::Locked => "locked",
         }
     }
 }
@@ -197,6 +293,8 @@ pub enum LeaveReason {
     Asked,
     /// The room was closed.
     RoomClosed,
+    /// A host put the participant out.
+    Removed,
 }
 
 /// How a call ended, or that it goes on.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::parts::{CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, SignOutReason};
+use super::parts::{
+    Act, CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, SignOutReason,
+};
 use crate::id::{CallId, RoomId, SessionId, Slot, TrackId};
 use crate::limits::{DIRECT_SEALED_MAX_BYTES, LAYERS_MAX, ROOM_PARTICIPANTS_MAX, TRACKS_MAX};
 use crate::wire::text;
@@ -349,6 +351,56 @@ pub enum ServerMessage<'a> {
         /// Which of the 32 after it, too.
         more: u32,
     },
+    /// It was done, and is on the list of what was done.
+    Moderated {
+        /// Echo.
+        request: u32,
+    },
+    /// A host has switched tracks of yours off.
+    Muted {
+        /// In which room.
+        room: RoomId,
+        /// A bit for each track.
+        tracks: u8,
+        /// Login name of the host.
+        by: &'a str,
+    },
+    /// A host asks you to switch your microphone on.
+    UnmuteAsked {
+        /// In which room.
+        room: RoomId,
+        /// Login name of the host.
+        by: &'a str,
+    },
+    /// Nobody new may come into the room, or everybody may again.
+    RoomLocked {
+        /// Which room.
+        room: RoomId,
+        /// Whether it is locked.
+        is_locked: bool,
+    },
+    /// Something that was done to keep order.
+    Audit {
+        /// Echo.
+        request: u32,
+        /// Its number.
+        id: u64,
+        /// When. **Units:** milliseconds since 1970.
+        time_ms: u64,
+        /// Login name of whoever did it.
+        by: &'a str,
+        /// What.
+        act: Act,
+        /// To whom, or nothing.
+        whom: &'a str,
+    },
+    /// That was all that was asked for.
+    AuditAll {
+        /// Echo.
+        request: u32,
+        /// What to ask for next as `before`; 0 if there is nothing older.
+        before: u64,
+    },
 }
 
 impl ServerMessage<'_> {
@@ -386,6 +438,9 @@ impl ServerMessage<'_> {
             Self::ChatFound { author, display_name, text, .. } => {
                 text::is_username(author) && text::is_display_name(display_name) && text.is_none_or(text::is_chat_text)
             }
+            Self::Muted { tracks, by, .. } => tracks < 1 << TRACKS_MAX && text::is_username(by),
+            Self::UnmuteAsked { by, .. } => text::is_username(by),
+            Self::Audit { by, whom, .. } => text::is_username(by) && (whom.is_empty() || text::is_username(whom)),
             Self::Unread { name, .. } => name.is_empty() || text::is_room_name(name),
             Self::Direct { from, sealed, .. } => text::is_username(from) && sealed.len() <= DIRECT_SEALED_MAX_BYTES,
             Self::Ringing { from, display_name, name, .. } => {
@@ -403,6 +458,9 @@ impl ServerMessage<'_> {
             | Self::ChatFrom { .. }
             | Self::ChatFoundAll { .. }
             | Self::UnreadAll { .. }
+            | Self::Moderated { .. }
+            | Self::RoomLocked { .. }
+            | Self::AuditAll { .. }
             | Self::DirectStored { .. }
             | Self::DirectFrom { .. }
             | Self::CallState { .. }

@@ -1,6 +1,8 @@
 //! What typed lines do.
 
 use hph_client::core::id::{CallId, RoomId, TrackId};
+use hph_client::core::limits::CHAT_PAGE_MAX;
+use hph_client::core::wire::control::Act;
 use hph_client::core::wire::text::is_chat_text;
 use hph_client::engine::{Command, new_reference};
 use hph_client::media::VOLUME_MAX;
@@ -36,6 +38,19 @@ impl Meeting<'_> {
             Line::Screen(is_on) => self.switch(TrackId::SCREEN, is_on),
             Line::History(count) => self.look_up(None, count),
             Line::Search(words) => self.look_up(Some(words), HITS),
+            Line::Moderate(act, whom) => self.moderate(act, &whom),
+            Line::Hand(is_up) => {
+                if let Some(room) = self.current_or_say() {
+                    self.session.send(Command::RaiseHand { room, is_up });
+                }
+            }
+            Line::Audit(count) => {
+                if let Some(room) = self.current_or_say() {
+                    let request = self.session.engine.request();
+                    let count = u8::try_from(count).unwrap_or(CHAT_PAGE_MAX).min(CHAT_PAGE_MAX);
+                    self.session.send(Command::Audit { request, room, before: 0, count });
+                }
+            }
             Line::Unread => self.desk.ask_unread(&mut self.session),
             Line::Edit { id, text } => {
                 if let Some((room, id)) = self.own_message_or_say(id) {
@@ -116,6 +131,15 @@ impl Meeting<'_> {
             self.pending.add(reference, is_message);
         } else {
             self.tell(&lang::BUSY);
+        }
+    }
+
+    fn moderate(&mut self, act: Act, whom: &str) {
+        let Some(room) = self.current_or_say() else { return };
+        let whom = if act.has_target() { self.resolve(whom) } else { Some(String::new()) };
+        if let Some(whom) = whom {
+            let request = self.session.engine.request();
+            self.session.send(Command::Moderate { request, room, act, whom });
         }
     }
 

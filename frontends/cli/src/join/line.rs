@@ -1,5 +1,7 @@
 //! Typed lines: chat, or a command after a slash.
 
+use hph_client::core::wire::control::Act;
+
 /// What a line means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
@@ -33,6 +35,12 @@ pub enum Line {
     },
     /// Take a message back: that of this number, or the last of one's own.
     Delete(Option<u64>),
+    /// Keep order: what to do, and to whom (login name or name to show), if it is done to somebody.
+    Moderate(Act, String),
+    /// Raise one's hand, or lower it.
+    Hand(bool),
+    /// Show so many entries of what was done to keep order.
+    Audit(u32),
     /// What is not read.
     Unread,
     /// A direct message.
@@ -77,7 +85,7 @@ pub enum Line {
 }
 
 /// Every command with its arguments.
-pub const COMMANDS: [&str; 25] = [
+pub const COMMANDS: [&str; 40] = [
     "/mic on|off",
     "/cam on|off",
     "/ptt on|off",
@@ -88,6 +96,21 @@ pub const COMMANDS: [&str; 25] = [
     "/edit [#ID] TEXT",
     "/delete [#ID]",
     "/unread",
+    "/hand on|off",
+    "/mute USER",
+    "/stopvideo USER",
+    "/ask USER",
+    "/lower USER",
+    "/remove USER",
+    "/ban USER",
+    "/unban USER",
+    "/host USER",
+    "/unhost USER",
+    "/lock",
+    "/unlock",
+    "/muteall",
+    "/end",
+    "/audit [COUNT]",
     "/msg USER TEXT",
     "/call USER",
     "/hangup",
@@ -134,6 +157,8 @@ impl Line {
             "edit" | "e" => edit(rest).unwrap_or(Self::Incomplete("/edit [#ID] TEXT")),
             "delete" => delete(rest).unwrap_or(Self::Incomplete("/delete [#ID]")),
             "unread" => Self::Unread,
+            "hand" => switch(rest).map_or(Self::Incomplete("/hand on|off"), Self::Hand),
+            "audit" => count(rest).map_or(Self::Incomplete("/audit [COUNT]"), Self::Audit),
             "msg" | "dm" => direct(rest).unwrap_or(Self::Incomplete("/msg USER TEXT")),
             "call" => named(rest, Self::Call, "/call USER"),
             "hangup" => Self::HangUp,
@@ -149,7 +174,7 @@ impl Line {
             "stats" => Self::Stats,
             "quit" | "exit" | "q" => Self::Quit,
             "help" | "?" => Self::Help,
-            _ => Self::Unknown(format!("/{name}")),
+            name => moderate(name, rest).unwrap_or_else(|| Self::Unknown(format!("/{name}"))),
         })
     }
 }
@@ -160,6 +185,31 @@ fn switch(text: &str) -> Option<bool> {
         "off" | "tắt" => Some(false),
         _ => None,
     }
+}
+
+/// What keeps order, and how it is used.
+const ACTS: [(&str, Act, &str); 13] = [
+    ("mute", Act::Mute, "/mute USER"),
+    ("stopvideo", Act::StopVideo, "/stopvideo USER"),
+    ("ask", Act::AskUnmute, "/ask USER"),
+    ("lower", Act::LowerHand, "/lower USER"),
+    ("remove", Act::Remove, "/remove USER"),
+    ("ban", Act::Ban, "/ban USER"),
+    ("unban", Act::Unban, "/unban USER"),
+    ("host", Act::MakeHost, "/host USER"),
+    ("unhost", Act::UnmakeHost, "/unhost USER"),
+    ("lock", Act::Lock, "/lock"),
+    ("unlock", Act::Unlock, "/unlock"),
+    ("muteall", Act::MuteAll, "/muteall"),
+    ("end", Act::End, "/end"),
+];
+
+/// Keeping order; none if the command is about something else.
+fn moderate(name: &str, rest: &str) -> Option<Line> {
+    let (_, act, usage) = ACTS.into_iter().find(|(known, ..)| *known == name)?;
+    let whom = rest.trim_matches('"');
+    let is_whole = act.has_target() != whom.is_empty();
+    Some(if is_whole { Line::Moderate(act, whom.to_owned()) } else { Line::Incomplete(usage) })
 }
 
 /// How many messages; some if it does not say.
@@ -251,6 +301,18 @@ mod tests {
         assert_eq!(Line::parse("/history 100"), Some(Line::History(100)));
         assert_eq!(Line::parse("/history all"), Some(Line::Incomplete("/history [COUNT]")));
         assert_eq!(Line::parse("/search \"giao thức\""), Some(Line::Search("\"giao thức\"".to_owned())));
+    }
+
+    #[test]
+    fn order_is_kept_with_a_person_or_with_the_room() {
+        let moderate = |act, whom: &str| Some(Line::Moderate(act, whom.to_owned()));
+        assert_eq!(Line::parse("/mute lan"), moderate(Act::Mute, "lan"));
+        assert_eq!(Line::parse("/BAN \"Ngọc Lan\""), moderate(Act::Ban, "Ngọc Lan"));
+        assert_eq!(Line::parse("/lock"), moderate(Act::Lock, ""));
+        assert_eq!(Line::parse("/mute"), Some(Line::Incomplete("/mute USER")));
+        assert_eq!(Line::parse("/end lan"), Some(Line::Incomplete("/end")), "not everybody's meeting by a slip");
+        assert_eq!(Line::parse("/hand on"), Some(Line::Hand(true)));
+        assert_eq!(ACTS.map(|(_, act, _)| act).len(), Act::ALL.len());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use hph_client::core::id::{CallId, RoomId, TrackId};
 use hph_client::core::time::Instant;
-use hph_client::core::wire::control::{CallOutcome, DevicePublic, LeaveReason};
+use hph_client::core::wire::control::{CallOutcome, DevicePublic, LeaveReason, Refusal};
 use hph_client::engine::{Command, Event};
 use hph_client::link::Invitation;
 use hph_client::media::{ReceiverConfig, RecorderConfig, VideoCodec};
@@ -275,8 +275,11 @@ impl Meeting<'_> {
                 if self.current == Some(*room) {
                     self.current = self.devices.keys().next().copied();
                 }
-                if *reason == LeaveReason::RoomClosed && self.devices.is_empty() && self.wanted.is_empty() {
-                    return Err(refused(hph_client::core::wire::control::Refusal::NoSuchRoom, self.session.out));
+                let is_put_out = matches!(reason, LeaveReason::RoomClosed | LeaveReason::Removed);
+                if is_put_out && self.devices.is_empty() && self.wanted.is_empty() {
+                    let is_removed = *reason == LeaveReason::Removed;
+                    let reason = if is_removed { Refusal::Forbidden } else { Refusal::NoSuchRoom };
+                    return Err(refused(reason, self.session.out));
                 }
             }
             Event::Refused { request, .. } if self.desk.is_refused(*request) => {}
@@ -294,6 +297,8 @@ impl Meeting<'_> {
                     devices.confirmed(&participant.tracks);
                 }
             }
+            // What a host has switched off is closed here too: no camera runs for nobody.
+            Event::Muted { room, tracks, .. } => tracks.iter().for_each(|track| self.close(*room, *track)),
             Event::Chat { .. } => self.counts.chats_received += 1,
             Event::ChatStored { reference, room, id } => {
                 self.counts.chats_stored += u64::from(self.pending.stored(*reference, *room, *id));

@@ -324,6 +324,8 @@ mod tests {
             username: "lan".to_owned(),
             display_name: "Lan".to_owned(),
             tracks: Default::default(),
+            role: Default::default(),
+            hand: 0,
             device: Default::default(),
             key: Default::default(),
         };

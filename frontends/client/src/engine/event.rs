@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use hph_core::endpoint::client::ClientEvent;
-use hph_core::id::{CallId, RoomId, Slot};
+use hph_core::id::{CallId, RoomId, Slot, TrackId};
 use hph_core::limits::TRACKS_MAX;
+use hph_core::room::roles::Role;
 use hph_core::wire::control::{
-    CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, TrackInfo,
+    Act, CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, TrackInfo,
 };
 
 use crate::people::KeyState;
@@ -26,6 +27,10 @@ pub struct Participant {
     pub display_name: String,
     /// Tracks, as the server confirmed them.
     pub tracks: [TrackInfo; TRACKS_MAX],
+    /// What they may do here.
+    pub role: Role,
+    /// 0: their hand is down; else the lower the earlier it was raised.
+    pub hand: u32,
     /// Their device, to which our keys are given.
     pub device: DevicePublic,
     /// How far its keys may be trusted; nothing is known of our own.
@@ -40,6 +45,8 @@ impl Participant {
             username: info.username.to_owned(),
             display_name: info.display_name.to_owned(),
             tracks: info.tracks,
+            role: info.role,
+            hand: info.hand,
             device: info.device,
             key,
         }
@@ -313,6 +320,56 @@ pub enum Event {
         /// The request.
         request: u32,
     },
+    /// What we did to keep order is done.
+    Moderated {
+        /// The request.
+        request: u32,
+    },
+    /// A host has switched tracks of ours off.
+    Muted {
+        /// In which room.
+        room: RoomId,
+        /// Which.
+        tracks: Vec<TrackId>,
+        /// Login name of the host.
+        by: String,
+    },
+    /// A host asks us to switch our microphone on.
+    UnmuteAsked {
+        /// In which room.
+        room: RoomId,
+        /// Login name of the host.
+        by: String,
+    },
+    /// Nobody new may come into a room, or everybody may again.
+    RoomLocked {
+        /// Which room.
+        room: RoomId,
+        /// Whether it is locked.
+        is_locked: bool,
+    },
+    /// Something that was done to keep order in a room of ours.
+    Audit {
+        /// The request.
+        request: u32,
+        /// Its number.
+        id: u64,
+        /// Milliseconds since 1970.
+        time_ms: u64,
+        /// Login name of whoever did it.
+        by: String,
+        /// What.
+        act: Act,
+        /// To whom, or nothing.
+        whom: String,
+    },
+    /// That was all that was asked for of it.
+    AuditAll {
+        /// The request.
+        request: u32,
+        /// What to ask for next as `before`; 0 if there is nothing older.
+        before: u64,
+    },
     /// Our message is stored, or our change of one.
     ChatStored {
         /// Its reference.
@@ -424,6 +481,11 @@ pub(crate) fn translate(event: ClientEvent<'_>) -> Option<Event> {
         C::ChatChanged { room, id, target, author, time_ms, text } => {
             let (author, text) = (author.to_owned(), text.map(ToOwned::to_owned));
             Event::ChatChanged { room, id, target, author, time_ms, text }
+        }
+        C::Muted { room, tracks, by } => {
+            let is_off = |track: &TrackId| tracks.checked_shr(u32::from(track.0)).unwrap_or(0) & 1 != 0;
+            let tracks = (0..TRACKS_MAX as u8).map(TrackId).filter(is_off).collect();
+            Event::Muted { room, tracks, by: by.to_owned() }
         }
         C::DatagramsUp => Event::Datagrams { is_up: true },
         C::DatagramsLost => Event::Datagrams { is_up: false },

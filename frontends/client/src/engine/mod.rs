@@ -18,13 +18,14 @@ use async_channel::{Receiver, Sender, TrySendError, WeakSender};
 use hph_core::id::{CallId, RoomId, Slot, TrackId};
 use hph_core::limits::TRACKS_MAX;
 use hph_core::time::Instant;
-use hph_core::wire::control::{DevicePublic, TrackInfo};
+use hph_core::wire::control::{Act, DevicePublic, TrackInfo};
 
 pub use event::{EndReason, Event, FailReason, MicrophoneRemark, Participant};
 pub use guidance::{Demand, Guidance, LostStrip};
 pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip, LossStats};
 pub use hph_core::media::nack::GapStats;
 pub use hph_core::media::rate::{RateFigures, RateReason, RateState};
+pub use hph_core::room::roles::Role;
 
 use crate::media::Stages;
 use crate::people::PeopleStore;
@@ -186,6 +187,35 @@ pub enum Command {
     Unread {
         /// Comes back in the answers.
         request: u32,
+    },
+    /// Keep order in a room.
+    Moderate {
+        /// Comes back in [`Event::Moderated`] or [`Event::Refused`].
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// What to do.
+        act: Act,
+        /// To whom: a login name; nothing if it is done to the room.
+        whom: String,
+    },
+    /// Raise our hand, or lower it.
+    RaiseHand {
+        /// In which room.
+        room: RoomId,
+        /// Whether it is up.
+        is_up: bool,
+    },
+    /// Ask what was done to keep order in a room of ours, the newest first.
+    Audit {
+        /// Comes back in the answers.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Only entries before this one; 0: from the newest.
+        before: u64,
+        /// So many at most, 1 to [`hph_core::limits::CHAT_PAGE_MAX`].
+        count: u8,
     },
     /// Ask for all direct messages that the server keeps, also those that were read before.
     AllDirects,

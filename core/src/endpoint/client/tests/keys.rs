@@ -162,6 +162,8 @@ fn a_successor_whose_predecessor_left_unnoticed_makes_a_new_key() {
         display_name: "Dũng",
         device: DevicePublic { seal: [9; 32], sign: [8; 32] },
         tracks: Default::default(),
+        role: Default::default(),
+        hand: 0,
     };
     let message = ServerMessage::Participant { room: ROOM, info };
     let Peer { machine, deeds, .. } = &mut bench.peers[0];

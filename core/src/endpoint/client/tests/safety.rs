@@ -16,6 +16,8 @@ fn tell(bench: &mut Bench, peer: usize, slot: u16, member: u32, username: &'stat
         display_name: username,
         device,
         tracks: Default::default(),
+        role: Default::default(),
+        hand: 0,
     };
     let Peer { machine, deeds, .. } = &mut bench.peers[peer];
     machine.handle_control(bench.now, &ServerMessage::Participant { room: ROOM, info }, deeds);

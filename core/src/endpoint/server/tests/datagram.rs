@@ -9,7 +9,7 @@ use crate::wire::media::{Form, MediaHeader, MediaLayout};
 
 const ON: TrackInfo = TrackInfo { is_on: true, codec: Codec::Jpeg, width: 64, height: 64 };
 
-fn header(room: RoomId, sender: Slot, track: TrackId) -> MediaHeader {
+pub(super) fn header(room: RoomId, sender: Slot, track: TrackId) -> MediaHeader {
     MediaHeader {
         room,
         sender,
@@ -27,7 +27,7 @@ fn header(room: RoomId, sender: Slot, track: TrackId) -> MediaHeader {
 }
 
 /// A media packet with whatever header; the end-to-end seal is no matter of the server.
-fn media(raw: &mut Raw, now: Instant, header: &MediaHeader) -> Vec<u8> {
+pub(super) fn media(raw: &mut Raw, now: Instant, header: &MediaHeader) -> Vec<u8> {
     let mut body = [9; 40];
     let mut sframe = [0; SFRAME_HEADER_BYTES_MAX];
     let (len, tag) = SenderKey::new(&[7; 32], 8).seal(&header.emit(), &mut body, &mut sframe).unwrap();

@@ -4,7 +4,7 @@ use super::*;
 use crate::id::{CallId, Slot, TrackId};
 use crate::media::nack::NackEntry;
 use crate::media::track_window::TrackKey;
-use crate::wire::control::TrackInfo;
+use crate::wire::control::{Act, TrackInfo};
 
 /// Where the speaker is while it speaks about [`ROOM`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +108,10 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
         (M::MarkRead { room, id: 1 }, inside(Asks("MarkRead"))),
         (M::MarkRead { room: RoomId(0), id: 1 }, always(Asks("MarkRead"))),
         (M::AskUnread { request: 1 }, always(Asks("AskUnread"))),
+        (M::Moderate { request: 1, room, act: Act::MuteAll, whom: "" }, inside(Outcome::Refused(Refusal::Forbidden))),
+        (M::Moderate { request: 1, room, act: Act::Mute, whom: "an." }, inside(Outcome::Refused(Refusal::Forbidden))),
+        (M::RaiseHand { room, is_up: true }, inside(Quiet)),
+        (M::ReadAudit { request: 1, room, before: 0, count: 1 }, always(Outcome::Refused(Refusal::Forbidden))),
         (M::SendDirect { reference: 1, to: "an.", sealed: &[0; 99] }, always(Asks("StoreDirect"))),
         (M::SyncDirect { after: 0 }, always(Asks("SyncDirect"))),
         (M::LookUp { request: 1, username: "an." }, always(Answered)),
@@ -121,7 +125,7 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
     ]
 }
 
-const EVENTS: [&str; 12] = [
+const EVENTS: [&str; 14] = [
     "OpenRoom",
     "StoreChat",
     "SyncChat",
@@ -130,6 +134,8 @@ const EVENTS: [&str; 12] = [
     "SearchChat",
     "MarkRead",
     "AskUnread",
+    "Moderated",
+    "ReadAudit",
     "StoreDirect",
     "SyncDirect",
     "LookUp",

@@ -9,6 +9,7 @@ mod datagram;
 mod lobby;
 mod matrix;
 mod media;
+mod moderation;
 
 use std::boxed::Box;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -75,6 +75,9 @@ pub(crate) fn keep(lasting: &mut Lasting<'_>, command: Command, now: Instant) {
         Command::Want { .. }
         | Command::History { .. }
         | Command::MarkRead { .. }
+        | Command::Moderate { .. }
+        | Command::RaiseHand { .. }
+        | Command::Audit { .. }
         | Command::Call { .. }
         | Command::AnswerCall { .. }
         | Command::CancelCall(_)

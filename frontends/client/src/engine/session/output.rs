@@ -146,6 +146,13 @@ impl Output<'_> {
                     ClientMessage::SearchChat { request: *request, room: *room, before: *before, count: *count, words }
                 }
             },
+            Command::Moderate { request, room, act, whom } => {
+                ClientMessage::Moderate { request: *request, room: *room, act: *act, whom }
+            }
+            Command::RaiseHand { room, is_up } => ClientMessage::RaiseHand { room: *room, is_up: *is_up },
+            Command::Audit { request, room, before, count } => {
+                ClientMessage::ReadAudit { request: *request, room: *room, before: *before, count: *count }
+            }
             Command::MarkRead { room, id } => ClientMessage::MarkRead { room: *room, id: *id },
             Command::Unread { request } => ClientMessage::AskUnread { request: *request },
             Command::WatchLobby(_)
@@ -203,6 +210,13 @@ impl Output<'_> {
                 Event::Unread { request, room, name: name.to_owned(), read, latest, unread }
             }
             M::UnreadAll { request } => Event::UnreadAll { request },
+            M::Moderated { request } => Event::Moderated { request },
+            M::UnmuteAsked { room, by } => Event::UnmuteAsked { room, by: by.to_owned() },
+            M::RoomLocked { room, is_locked } => Event::RoomLocked { room, is_locked },
+            M::Audit { request, id, time_ms, by, act, whom } => {
+                Event::Audit { request, id, time_ms, by: by.to_owned(), act, whom: whom.to_owned() }
+            }
+            M::AuditAll { request, before } => Event::AuditAll { request, before },
             M::DirectStored { reference, id, .. } => {
                 self.outbox.acknowledge(reference);
                 Event::DirectStored { reference, id }

@@ -1,0 +1,241 @@
+//! Keeping order in a room: what hosts and the owner may do, and with whom. Everything is decided here; the driver keeps
+//! what must outlive a restart, and a list of what was done.
+
+use super::{ServerEvent, ServerMachine, ServerOutput};
+use crate::endpoint::relay::RelayCommand;
+use crate::id::{RoomId, SessionId, Slot, TrackId};
+use crate::room::roles::{Name, Role};
+use crate::wire::control::{Act, LeaveReason, Refusal, ServerMessage, TrackInfo};
+
+/// The pictures that somebody sends.
+const PICTURES: [TrackId; 3] = [TrackId::CAMERA, TrackId::SCREEN, TrackId::SCREEN_SOUND];
+
+/// Somebody in a room to whom something is done.
+struct Target {
+    session: SessionId,
+    slot: Slot,
+    role: Role,
+}
+
+impl ServerMachine<'_> {
+    /// Who made a room, who keeps order there and who may not come in, as the driver has it stored. A room that has an
+    /// owner already is left alone.
+    pub fn set_staff<'n>(
+        &mut self,
+        room: RoomId,
+        owner: &str,
+        hosts: impl Iterator<Item = &'n str>,
+        banned: impl Iterator<Item = &'n str>,
+    ) {
+        let Some(room) = self.room_index(room).and_then(|index| self.room_at_mut(index)) else { return };
+        if !room.staff.set_owner(owner) {
+            return;
+        }
+        // What does not fit was refused when it was done.
+        hosts.for_each(|name| _ = room.staff.set_host(name, true));
+        banned.for_each(|name| _ = room.staff.set_banned(name, true));
+    }
+
+    /// The driver has stored what was done.
+    pub fn moderation_stored(&mut self, session: SessionId, request: u32, out: &mut impl ServerOutput) {
+        if self.session(session).is_some() {
+            out.control(session, &ServerMessage::Moderated { request });
+        }
+    }
+
+    /// Does something to somebody or to the room, if whoever asks may.
+    pub(super) fn moderate(
+        &mut self,
+        from: SessionId,
+        (request, id): (u32, RoomId),
+        act: Act,
+        whom: &str,
+        out: &mut impl ServerOutput,
+    ) -> Result<(), Refusal> {
+        let room_index = self.membership(from, id)?.room_index;
+        let by = self.name_of(from).ok_or(Refusal::OutOfOrder)?;
+        let role = self.role_in(room_index, &by);
+        if role < act.least_role() {
+            return Err(Refusal::Forbidden);
+        }
+        if act.has_target() && !role.is_above(self.role_in(room_index, whom)) {
+            return Err(Refusal::Forbidden);
+        }
+        if act.is_about_somebody_here() {
+            let target = self.target(room_index, whom).ok_or(Refusal::NoSuchPerson)?;
+            self.do_to(&target, (room_index, id), act, &by, out);
+        } else {
+            self.do_in(room_index, id, act, whom, &by, out)?;
+        }
+        out.event(ServerEvent::Moderated { session: from, request, room: id, by: &by, act, whom });
+        Ok(())
+    }
+
+    /// Raises a hand, or lowers one's own.
+    pub(super) fn raise_hand(&mut self, from: SessionId, room: RoomId, is_up: bool) -> Result<(), Refusal> {
+        let membership = self.membership(from, room)?;
+        let room = self.room_at_mut(membership.room_index).ok_or(Refusal::NoSuchRoom)?;
+        room.set_hand(membership.slot, is_up);
+        Ok(())
+    }
+
+    /// Whether somebody is the owner of a room, wherever they are.
+    pub(super) fn check_owner(&self, from: SessionId, room: RoomId) -> Result<(), Refusal> {
+        let index = self.room_index(room).ok_or(Refusal::NoSuchRoom)?;
+        let name = self.name_of(from).ok_or(Refusal::OutOfOrder)?;
+        if self.role_in(index, &name) == Role::Owner { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    /// Whether the room lets somebody in.
+    pub(super) fn check_entry(&self, room_index: u16, from: SessionId) -> Result<(), Refusal> {
+        let name = self.identity(from).map(|identity| identity.username.as_str()).ok_or(Refusal::OutOfOrder)?;
+        let staff = &self.room_at(room_index).ok_or(Refusal::NoSuchRoom)?.staff;
+        if staff.is_banned(name) {
+            Err(Refusal::Forbidden)
+        } else if staff.is_admitted(name) {
+            Ok(())
+        } else {
+            Err(Refusal::Locked)
+        }
+    }
+
+    /// Something to one person who is there.
+    fn do_to(
+        &mut self,
+        target: &Target,
+        (room_index, room): (u16, RoomId),
+        act: Act,
+        by: &Name,
+        out: &mut impl ServerOutput,
+    ) {
+        match act {
+            Act::Mute => self.silence((room_index, room), target, &[TrackId::MICROPHONE], by, out),
+            Act::StopVideo => self.silence((room_index, room), target, &PICTURES, by, out),
+            Act::AskUnmute => out.control(target.session, &ServerMessage::UnmuteAsked { room, by }),
+            Act::LowerHand => {
+                if let Some(room) = self.room_at_mut(room_index) {
+                    room.set_hand(target.slot, false);
+                }
+            }
+            _ => self.put_out(target.session, room, LeaveReason::Removed, out),
+        }
+    }
+
+    /// Something to the room, or to somebody who need not be there.
+    fn do_in(
+        &mut self,
+        room_index: u16,
+        id: RoomId,
+        act: Act,
+        whom: &str,
+        by: &Name,
+        out: &mut impl ServerOutput,
+    ) -> Result<(), Refusal> {
+        match act {
+            Act::Ban | Act::Unban => {
+                let room = self.room_at_mut(room_index).ok_or(Refusal::NoSuchRoom)?;
+                if !room.staff.set_banned(whom, act == Act::Ban) {
+                    return Err(Refusal::ServerFull);
+                }
+                if let Some(target) = self.target(room_index, whom).filter(|_| act == Act::Ban) {
+                    self.put_out(target.session, id, LeaveReason::Removed, out);
+                }
+            }
+            Act::MakeHost | Act::UnmakeHost => {
+                let slot = self.target(room_index, whom).map(|target| target.slot);
+                let room = self.room_at_mut(room_index).ok_or(Refusal::NoSuchRoom)?;
+                if !room.staff.set_host(whom, act == Act::MakeHost) {
+                    return Err(Refusal::ServerFull);
+                }
+                slot.into_iter().for_each(|slot| room.tell_again(slot));
+            }
+            Act::Lock | Act::Unlock => self.set_locked(room_index, id, act == Act::Lock, out),
+            Act::MuteAll => self.for_all(room_index, |machine, target| {
+                if !target.role.is_host() {
+                    machine.silence((room_index, id), &target, &[TrackId::MICROPHONE], by, out);
+                }
+            }),
+            Act::End => self.for_all(room_index, |machine, target| {
+                machine.put_out(target.session, id, LeaveReason::RoomClosed, out);
+            }),
+            _ => return Err(Refusal::OutOfOrder),
+        }
+        Ok(())
+    }
+
+    fn for_all(&mut self, room_index: u16, mut does: impl FnMut(&mut Self, Target)) {
+        for slot in (0..crate::limits::ROOM_PARTICIPANTS_MAX).map(|slot| Slot(slot as u16)) {
+            if let Some(target) = self.target_at(room_index, slot) {
+                does(self, target);
+            }
+        }
+    }
+
+    fn set_locked(&mut self, room_index: u16, id: RoomId, is_locked: bool, out: &mut impl ServerOutput) {
+        let Self { rooms, sessions, .. } = self;
+        let Some(room) = rooms.get_mut(usize::from(room_index)).and_then(|place| place.room.as_mut()) else { return };
+        let name = |index: u16| {
+            let session = sessions.get(usize::from(index))?.session.as_ref()?;
+            Some(session.identity.username.as_str())
+        };
+        let (staff, participants) = room.staff_and_participants();
+        staff.set_locked(is_locked, participants.filter_map(|participant| name(participant.session)));
+        let Some(room) = self.room_at(room_index) else { return };
+        for (_, participant) in room.participants() {
+            if let Some(to) = self.session_at(participant.session) {
+                out.control(to, &ServerMessage::RoomLocked { room: id, is_locked });
+            }
+        }
+    }
+
+    /// Switches tracks of somebody off. What comes of them after this is not passed on.
+    fn silence(
+        &mut self,
+        (room_index, id): (u16, RoomId),
+        target: &Target,
+        tracks: &[TrackId],
+        by: &Name,
+        out: &mut impl ServerOutput,
+    ) {
+        let mut silenced = 0_u8;
+        for track in tracks.iter().copied() {
+            let Some(room) = self.room_at_mut(room_index) else { return };
+            let info = room.participant(target.slot).and_then(|who| who.tracks.get(usize::from(track.0)).copied());
+            let Some(info) = info.filter(|info| info.is_on) else { continue };
+            let info = TrackInfo { is_on: false, ..info };
+            room.set_track(target.slot, track, info);
+            let (slot, width) = (target.slot, info.width);
+            out.relay(&RelayCommand::SetTrack { room_index, slot, track, is_on: false, width });
+            silenced |= 1_u8.checked_shl(u32::from(track.0)).unwrap_or(0);
+        }
+        if silenced != 0 {
+            out.control(target.session, &ServerMessage::Muted { room: id, tracks: silenced, by });
+        }
+    }
+
+    /// Ends somebody's membership, not by their own wish.
+    fn put_out(&mut self, session: SessionId, id: RoomId, reason: LeaveReason, out: &mut impl ServerOutput) {
+        let _ = self.end_membership(session, id, reason, out);
+    }
+
+    fn role_in(&self, room_index: u16, username: &str) -> Role {
+        self.room_at(room_index).map_or(Role::Guest, |room| room.staff.role_of(username))
+    }
+
+    fn name_of(&self, session: SessionId) -> Option<Name> {
+        self.identity(session).map(|identity| identity.username.clone())
+    }
+
+    fn target(&self, room_index: u16, username: &str) -> Option<Target> {
+        let session = self.session_of(username)?;
+        let room = self.room_at(room_index)?;
+        let slot = self.session(session)?.membership(room.id)?.slot;
+        Some(Target { session, slot, role: room.staff.role_of(username) })
+    }
+
+    fn target_at(&self, room_index: u16, slot: Slot) -> Option<Target> {
+        let room = self.room_at(room_index)?;
+        let session = self.session_at(room.participant(slot)?.session)?;
+        Some(Target { session, slot, role: room.staff.role_of(&self.identity(session)?.username) })
+    }
+}

@@ -1,0 +1,207 @@
+//! Who may do what in a room.
+//!
+//! A room has one owner, whoever made it, and hosts whom the owner names. All others are members, or guests if they have no
+//! account. Whoever keeps order may do so only with people below, and the owner with everybody.
+
+use heapless::{String, Vec};
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{ROOM_BANNED_MAX, ROOM_HOSTS_MAX, ROOM_PARTICIPANTS_MAX, USERNAME_MAX_BYTES};
+
+/// What the login name of every guest begins with.
+const GUEST_PREFIX: &str = "guest-";
+
+/// A login name.
+pub type Name = String<USERNAME_MAX_BYTES>;
+
+/// What somebody is in a room, from below.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Role {
+    /// Without an account.
+    #[default]
+    Guest,
+    /// With an account.
+    Member,
+    /// Keeps order.
+    Host,
+    /// Made the room.
+    Owner,
+}
+
+impl Role {
+    /// Every role, from below.
+    pub const ALL: [Self; 4] = [Self::Guest, Self::Member, Self::Host, Self::Owner];
+
+    /// A short stable name for scripts.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Guest => "guest",
+            Self::Member => "member",
+            Self::Host => "host",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// Whether the role keeps order.
+    pub const fn is_host(self) -> bool {
+        matches!(self, Self::Host | Self::Owner)
+    }
+
+    /// Whether it may do something to somebody of that role.
+    pub fn is_above(self, other: Self) -> bool {
+        self.is_host() && (self > other)
+    }
+}
+
+/// Who keeps order in a room, who may not come in, and whether anybody may.
+#[derive(Clone, Debug, Default)]
+pub struct Staff {
+    owner: Name,
+    hosts: Vec<Name, ROOM_HOSTS_MAX>,
+    banned: Vec<Name, ROOM_BANNED_MAX>,
+    /// While the room is locked: who may come back, because they were there.
+    admitted: Vec<Name, ROOM_PARTICIPANTS_MAX>,
+    is_locked: bool,
+}
+
+impl Staff {
+    /// Says who made the room. False if that is known already.
+    pub fn set_owner(&mut self, owner: &str) -> bool {
+        let is_new = self.owner.is_empty();
+        if is_new {
+            self.owner = Name::try_from(owner).unwrap_or_default();
+        }
+        is_new
+    }
+
+    /// What somebody is.
+    pub fn role_of(&self, username: &str) -> Role {
+        if !self.owner.is_empty() && self.owner == username {
+            Role::Owner
+        } else if has(&self.hosts, username) {
+            Role::Host
+        } else if username.starts_with(GUEST_PREFIX) {
+            Role::Guest
+        } else {
+            Role::Member
+        }
+    }
+
+    /// Makes somebody a host, or no longer one. False if there are as many as there may be, or it is the owner.
+    pub fn set_host(&mut self, username: &str, is_host: bool) -> bool {
+        self.owner != username && put(&mut self.hosts, username, is_host)
+    }
+
+    /// Keeps somebody out, or no longer. False if as many are kept out as can be.
+    pub fn set_banned(&mut self, username: &str, is_banned: bool) -> bool {
+        if is_banned {
+            put(&mut self.hosts, username, false);
+            put(&mut self.admitted, username, false);
+        }
+        put(&mut self.banned, username, is_banned)
+    }
+
+    /// Whether somebody is kept out.
+    pub fn is_banned(&self, username: &str) -> bool {
+        has(&self.banned, username)
+    }
+
+    /// Whether nobody new may come in.
+    pub const fn is_locked(&self) -> bool {
+        self.is_locked
+    }
+
+    /// Lets nobody new in but hosts and those who are `here`, or everybody again.
+    pub fn set_locked<'n>(&mut self, is_locked: bool, here: impl Iterator<Item = &'n str>) {
+        self.is_locked = is_locked;
+        self.admitted.clear();
+        for name in here.take(if is_locked { ROOM_PARTICIPANTS_MAX } else { 0 }) {
+            put(&mut self.admitted, name, true);
+        }
+    }
+
+    /// Whether a lock lets somebody in.
+    pub fn is_admitted(&self, username: &str) -> bool {
+        !self.is_locked || self.role_of(username).is_host() || has(&self.admitted, username)
+    }
+
+    /// Somebody went by themselves, or was put out: a lock keeps them out now.
+    pub fn forget(&mut self, username: &str) {
+        put(&mut self.admitted, username, false);
+    }
+}
+
+fn has(names: &[Name], username: &str) -> bool {
+    names.iter().any(|name| name == username)
+}
+
+/// Puts a name in or takes it out; false if there is no place.
+fn put<const N: usize>(names: &mut Vec<Name, N>, username: &str, is_in: bool) -> bool {
+    if is_in == has(names, username) {
+        return true;
+    }
+    if is_in {
+        return Name::try_from(username).is_ok_and(|name| names.push(name).is_ok());
+    }
+    // The last one goes to the place that is free now; if it was its own, it stays out.
+    if let Some(last) = names.pop()
+        && last != username
+        && let Some(place) = names.iter_mut().find(|name| *name == username)
+    {
+        *place = last;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_in_order_and_nobody_is_above_oneself() {
+        for (rank, role) in Role::ALL.iter().enumerate() {
+            for (other_rank, other) in Role::ALL.iter().enumerate() {
+                assert_eq!(role.is_above(*other), rank > other_rank && rank >= 2, "{role:?} {other:?}");
+            }
+        }
+    }
+
+    fn of_an() -> Staff {
+        let mut staff = Staff::default();
+        assert!(staff.set_owner("an.") && !staff.set_owner("binh"));
+        staff
+    }
+
+    #[test]
+    fn an_owner_is_no_host_and_a_ban_ends_an_office() {
+        let mut staff = of_an();
+        assert!(!staff.set_host("an.", true) && staff.set_host("binh", true) && staff.set_host("binh", true));
+        let roles = ["an.", "binh", "chi", "guest-aaaaaaaa"].map(|name| staff.role_of(name));
+        assert_eq!(roles, [Role::Owner, Role::Host, Role::Member, Role::Guest]);
+        assert!(staff.set_banned("binh", true) && staff.is_banned("binh"));
+        assert_eq!(staff.role_of("binh"), Role::Member);
+        assert!(staff.set_banned("binh", false) && !staff.is_banned("binh"));
+    }
+
+    #[test]
+    fn there_is_an_end_to_hosts() {
+        let mut staff = of_an();
+        let names: std::vec::Vec<_> = (0..=ROOM_HOSTS_MAX).map(|n| std::format!("host{n}")).collect();
+        let taken = names.iter().filter(|name| staff.set_host(name, true)).count();
+        assert_eq!(taken, ROOM_HOSTS_MAX);
+    }
+
+    #[test]
+    fn a_lock_lets_in_hosts_and_those_who_were_there() {
+        let mut staff = of_an();
+        staff.set_host("binh", true);
+        staff.set_locked(true, ["chi"].into_iter());
+        assert_eq!(["an.", "binh", "chi", "dung"].map(|name| staff.is_admitted(name)), [true, true, true, false]);
+        staff.forget("chi");
+        assert!(!staff.is_admitted("chi"));
+        staff.set_locked(false, core::iter::empty());
+        assert!(staff.is_admitted("dung"));
+    }
+
+    extern crate std;
+}

@@ -1,0 +1,111 @@
+//! Who keeps order in a room, who may not come in, and what was done.
+
+use super::messages::number;
+use super::{Store, StoreError, StoreReader};
+
+/// Entries about one room that are kept.
+const AUDIT_MAX: u32 = 10_000;
+
+/// Something that was done to keep order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its number.
+    pub id: u64,
+    /// **Units:** milliseconds since 1970.
+    pub time_ms: u64,
+    /// Login name of whoever did it.
+    pub by: String,
+    /// What: the code of an act.
+    pub act: String,
+    /// To whom, or nothing.
+    pub whom: String,
+}
+
+/// Names in a room that stand for something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoomStaff {
+    /// Login names of the hosts.
+    pub hosts: Vec<String>,
+    /// Login names of those who may not come in.
+    pub banned: Vec<String>,
+}
+
+impl Store {
+    /// Hosts and banned people of a room.
+    ///
+    /// # Errors
+    /// Only if the database fails.
+    pub fn room_staff(&self, room: u32) -> Result<RoomStaff, StoreError> {
+        let names = |query| -> rusqlite::Result<Vec<String>> {
+            self.connection.prepare_cached(query)?.query_map([room], |row| row.get(0))?.collect()
+        };
+        Ok(RoomStaff {
+            hosts: names("SELECT username FROM room_hosts WHERE room_id = ?1 ORDER BY username")?,
+            banned: names("SELECT username FROM room_bans WHERE room_id = ?1 ORDER BY username")?,
+        })
+    }
+
+    /// Notes that something was done, and keeps what must outlive a restart; both or neither.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownRoom`], or the database fails.
+    pub fn moderate(&mut self, room: u32, entry: &AuditEntry) -> Result<(), StoreError> {
+        let AuditEntry { time_ms, by, act, whom, .. } = entry;
+        let transaction = self.write()?;
+        if !transaction.prepare_cached("SELECT 1 FROM rooms WHERE id = ?1")?.exists([room])? {
+            return Err(StoreError::UnknownRoom);
+        }
+        let effects: &[&str] = match act.as_str() {
+            "ban" => &[
+                "INSERT OR IGNORE INTO room_bans (room_id, username) VALUES (?1, ?2)",
+                "DELETE FROM room_hosts WHERE room_id = ?1 AND username = ?2",
+            ],
+            "unban" => &["DELETE FROM room_bans WHERE room_id = ?1 AND username = ?2"],
+            "make_host" => &["INSERT OR IGNORE INTO room_hosts (room_id, username) VALUES (?1, ?2)"],
+            "unmake_host" => &["DELETE FROM room_hosts WHERE room_id = ?1 AND username = ?2"],
+            _ => &[],
+        };
+        for effect in effects {
+            transaction.execute(effect, (room, whom))?;
+        }
+        transaction.execute(
+            "INSERT INTO audit (room_id, time_ms, by, act, whom) VALUES (?1, ?2, ?3, ?4, ?5)",
+            (room, time_ms.cast_signed(), by, act, whom),
+        )?;
+        transaction.execute(
+            "DELETE FROM audit WHERE room_id = ?1 AND id <= \
+             (SELECT id FROM audit WHERE room_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+            (room, AUDIT_MAX),
+        )?;
+        Ok(transaction.commit()?)
+    }
+}
+
+impl StoreReader {
+    /// Up to `count` entries about a room, newest first, with numbers below `before` (0: from the newest), and what to
+    /// ask for next as `before`; 0 if there is nothing older.
+    ///
+    /// # Errors
+    /// Only if the database fails.
+    pub fn audit(&self, room: u32, before: u64, count: usize) -> Result<(Vec<AuditEntry>, u64), StoreError> {
+        let before = if before == 0 { i64::MAX } else { number(before) };
+        let mut query = self.connection.prepare_cached(
+            "SELECT id, time_ms, by, act, whom FROM audit WHERE room_id = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+        )?;
+        let one_more = i64::try_from(count).unwrap_or(i64::MAX).saturating_add(1);
+        let rows = query.query_map((room, before, one_more), |row| {
+            Ok(AuditEntry {
+                id: row.get::<_, i64>(0)?.cast_unsigned(),
+                time_ms: row.get::<_, i64>(1)?.cast_unsigned(),
+                by: row.get(2)?,
+                act: row.get(3)?,
+                whom: row.get(4)?,
+            })
+        })?;
+        let mut entries = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        let is_more = entries.len() > count;
+        entries.truncate(count);
+        let next = entries.last().map(|entry| entry.id).filter(|_| is_more).unwrap_or(0);
+        Ok((entries, next))
+    }
+}
