@@ -21,9 +21,15 @@ mod memory;
 #[cfg(target_os = "linux")]
 mod mumble;
 #[cfg(target_os = "linux")]
+mod person;
+#[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
 mod quality;
 #[cfg(target_os = "linux")]
 mod rooms;
+#[cfg(target_os = "linux")]
+mod soak;
 #[cfg(target_os = "linux")]
 mod video;
 #[cfg(target_os = "linux")]
@@ -46,6 +52,7 @@ core     instructions per packet of each stage of the core, against the baseline
 rooms    what a packet costs as rooms become 200 of 32 people
 media    a call over emulated networks, in virtual time: adaptation, loss, delay; also as `hph bench media`
 chat     a million messages: search, pages of history, new messages, size of the file, start
+soak     a meeting of real processes for 20 minutes (--minutes N): memory, files, threads, delays; fails if any grows
 memory   resident memory of a server, idle and with people
 mumble   the same of mumble-server, to compare with
 abuse    what strangers, forgers, replays and floods cost everybody else
@@ -57,7 +64,8 @@ voice-quality   what is left of real speech after a lossy way (PESQ; needs scrip
 video-bytes  strips against whole JPEGs and x264: bytes, quality, time
 video-loss   pictures over hops that lose datagrams, with repair and without it, on a virtual clock
 ";
-const USAGE: &str = "bench NAME [--json] [--quick] [--only CASE] [--write-baseline]   or   bench --list\n";
+const USAGE: &str =
+    "bench NAME [--json] [--quick] [--only CASE] [--minutes N] [--write-baseline]   or   bench --list\n";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -74,7 +82,10 @@ fn main() -> ExitCode {
 #[cfg(target_os = "linux")]
 fn run(arguments: &[&str]) -> io::Result<()> {
     let has = |flag: &str| arguments.contains(&flag);
-    let only = arguments.iter().position(|argument| *argument == "--only").and_then(|at| arguments.get(at + 1));
+    let after =
+        |flag: &str| arguments.iter().position(|argument| *argument == flag).and_then(|at| arguments.get(at + 1));
+    let only = after("--only");
+    let minutes = after("--minutes").map_or(Ok(20), |minutes| minutes.parse()).map_err(io::Error::other)?;
     let mut report = Report::new(has("--json"));
     match arguments.first() {
         Some(&"relay") => relay::run(&mut report, has("--quick"), only.copied()),
@@ -93,6 +104,8 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         Some(&"jitter") => jitter::run(&mut report, has("--quick")),
         Some(&"voice-quality") => quality::run(&mut report, has("--quick")),
         Some(&server::COMMAND) => server::serve(arguments.get(1..).unwrap_or_default(), Some(allocations::count)),
+        Some(&"soak") => soak::run(&report, minutes),
+        Some(&person::COMMAND) => person::live(arguments.get(1..).unwrap_or_default()),
         Some(&core_cost::COMMAND) => core_cost::run_stage(arguments),
         Some(&"voice-latency") => voice::latency(&mut report, has("--quick")),
         Some(&"voice-echo") => voice::echo(&mut report),

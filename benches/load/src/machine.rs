@@ -62,11 +62,26 @@ impl Meter {
     }
 }
 
+/// Open files and threads of a process.
+///
+/// # Errors
+/// It is gone.
+pub fn files_and_threads(process: u32) -> io::Result<(usize, usize)> {
+    let count = |what: &str| fs::read_dir(format!("/proc/{process}/{what}")).map(Iterator::count);
+    Ok((count("fd")?, count("task")?))
+}
+
 /// The first number is the time spent on a core.
 fn schedstat(path: &str) -> io::Result<u64> {
     let text = fs::read_to_string(path)?;
     let first = text.split_whitespace().next().and_then(|number| number.parse().ok());
     first.ok_or_else(|| io::Error::other(format!("{path} is not understood")))
+}
+
+/// How many threads ran or waited for a core, on average over the last minute; not a number if nobody knows.
+pub fn load() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(f64::NAN)
 }
 
 /// What this machine is, in a few lines: its processor, what works for us in it, its kernel, and how busy it is.
@@ -80,10 +95,9 @@ pub fn describe() -> Vec<String> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let flags = value(&["flags", "Features"]);
     let has_aes = flags.split_whitespace().any(|flag| flag == "aes");
-    let load = read("/proc/loadavg").split_whitespace().next().unwrap_or_default().to_owned();
     let aes = if has_aes { "AES instructions" } else { "no AES instructions: seals cost ten times as much" };
     vec![
         format!("{} ({cores} cores, {aes})", value(&["model name", "Model"])),
-        format!("Linux {}, load {load} before this began", read("/proc/sys/kernel/osrelease").trim()),
+        format!("Linux {}, load {} before this began", read("/proc/sys/kernel/osrelease").trim(), load()),
     ]
 }

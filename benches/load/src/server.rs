@@ -17,9 +17,23 @@ pub const COMMAND: &str = "serve-for-a-bench";
 const PINNED: &str = "--pinned";
 /// Lets a session send more datagrams than a load generator has.
 const WIDE: &str = "--wide";
+/// Listens there instead of on loopback.
+const LISTEN: &str = "--listen=";
+
+/// This program, to be started once more: in a network namespace, if one is named.
+///
+/// # Errors
+/// It does not know where it is.
+pub fn this_program(namespace: Option<&str>) -> io::Result<Command> {
+    let program = std::env::current_exe()?;
+    let Some(namespace) = namespace else { return Ok(Command::new(program)) };
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace]).arg(program);
+    Ok(command)
+}
 
 /// How it runs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Setup {
     /// On the relay's core only.
     pub is_pinned: bool,
@@ -27,6 +41,8 @@ pub struct Setup {
     pub is_wide: bool,
     /// Relay threads; 0 for as many as there are processors.
     pub relay_threads: u32,
+    /// Network namespace and address there; none: on loopback.
+    pub place: Option<(String, Ipv4Addr)>,
 }
 
 /// A running server. It ends when this is dropped.
@@ -41,13 +57,15 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts a server on a free port of loopback, with its defaults but for the setup.
+    /// Starts a server on a free port, of loopback if nothing else is said, with its defaults but for the setup.
     ///
     /// # Errors
     /// It does not start.
     pub fn start(setup: &Setup) -> io::Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
+        let place = setup.place.as_ref();
+        let mut command = this_program(place.map(|(namespace, _)| namespace.as_str()))?;
         command.arg(COMMAND).arg(setup.relay_threads.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(place.map(|(_, address)| format!("{LISTEN}{address}")));
         let flags = [(setup.is_pinned, PINNED), (setup.is_wide, WIDE)];
         command.args(flags.iter().filter(|(is_on, _)| *is_on).map(|(_, flag)| flag));
         let mut child = command.spawn()?;
@@ -120,8 +138,9 @@ pub fn serve(arguments: &[&str], count: Option<fn() -> u64>) -> io::Result<()> {
     };
     let budgets = if is_wide { (10_000_000, 10_000_000) } else { (default.receiver_kbps, default.room_kbps) };
     let data = tempfile::Builder::new().prefix("hph-bench-").tempdir()?;
+    let address = arguments.iter().find_map(|argument| argument.strip_prefix(LISTEN)?.parse().ok());
     let config = ServerConfig {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        listen: SocketAddr::from((address.unwrap_or(Ipv4Addr::LOCALHOST), 0)),
         data_dir: data.path().to_owned(),
         datagrams_per_second: rates.0,
         datagrams_burst: rates.1,

@@ -73,6 +73,11 @@ impl VoiceShared {
         self.0.stages.lock().map(|stages| stages.clone()).unwrap_or_default()
     }
 
+    /// The same, since this was called last: how it is now, after hours too.
+    pub fn take_stages(&self) -> VoiceStages {
+        self.0.stages.lock().map(|mut stages| std::mem::take(&mut *stages)).unwrap_or_default()
+    }
+
     pub(super) fn record(&self, record: impl FnOnce(&mut VoiceStages)) {
         if let Ok(mut stages) = self.0.stages.lock() {
             record(&mut stages);
