@@ -21,6 +21,8 @@ mod memory;
 #[cfg(target_os = "linux")]
 mod mumble;
 #[cfg(target_os = "linux")]
+mod network;
+#[cfg(target_os = "linux")]
 mod person;
 #[cfg(target_os = "linux")]
 mod process;
@@ -53,6 +55,7 @@ rooms    what a packet costs as rooms become 200 of 32 people
 media    a call over emulated networks, in virtual time: adaptation, loss, delay; also as `hph bench media`
 chat     a million messages: search, pages of history, new messages, size of the file, start
 soak     a meeting of real processes for 20 minutes (--minutes N): memory, files, threads, delays; fails if any grows
+network  the call of media between network namespaces: loss, 5 to 0.5 to 5 Mbit/s, a download beside (root, scripts/setup network)
 memory   resident memory of a server, idle and with people
 mumble   the same of mumble-server, to compare with
 abuse    what strangers, forgers, replays and floods cost everybody else
@@ -105,6 +108,9 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         Some(&"voice-quality") => quality::run(&mut report, has("--quick")),
         Some(&server::COMMAND) => server::serve(arguments.get(1..).unwrap_or_default(), Some(allocations::count)),
         Some(&"soak") => soak::run(&report, minutes),
+        Some(&"network") => network::run(&mut report, has("--quick"), only.copied()),
+        Some(&network::download::GIVE) => network::download::give(arguments.get(1..).unwrap_or_default()),
+        Some(&network::download::TAKE) => network::download::take(arguments.get(1..).unwrap_or_default()),
         Some(&person::COMMAND) => person::live(arguments.get(1..).unwrap_or_default()),
         Some(&core_cost::COMMAND) => core_cost::run_stage(arguments),
         Some(&"voice-latency") => voice::latency(&mut report, has("--quick")),

@@ -3,15 +3,18 @@
 //! Drawn scenes are always measured. Real clips are measured with VMAF, and against x264, if `scripts/setup quality` has
 //! fetched them and an ffmpeg that has both; `HPH_QUALITY` names another folder.
 
-mod clip;
+pub mod clip;
 mod codec;
-mod judge;
+pub mod judge;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clip::{Clip, Scene, Source};
 use codec::{Coded, Jpegs, Strips};
+use hph_platform::jpeg::JpegEncoder;
+use hph_platform::picture::Picture;
 use hph_platform::video::StripParams;
 use judge::Judge;
 
@@ -21,6 +24,8 @@ use hph_load::figure::{Report, Rounds};
 const QUALITY_FOLDER: &str = "target/quality";
 /// What a sensor adds, in grey levels: real clips were denoised by the codec that they were stored with.
 const SENSOR_SIGMA: f32 = 2.0;
+/// Of pictures that are coded once more afterwards.
+const SCENE_QUALITY: u8 = 92;
 
 /// Runs the bench.
 ///
@@ -38,16 +43,39 @@ pub fn run(report: &mut Report, is_quick: bool, only: Option<&str>) -> io::Resul
         report.value(&format!("video.{}.psnr_difference", clip.name), difference, "dB");
         times(report, &clip, &jpegs, &strips);
     }
+    let Some((clips, ffmpeg)) = real_clips(report) else { return Ok(()) };
+    for clip in clips.into_iter().filter(is_wanted) {
+        judged(report, &clip, &ffmpeg, is_quick)?;
+    }
+    Ok(())
+}
+
+/// Filmed clips, and the ffmpeg that judges them; says so if they were not fetched.
+pub fn real_clips(report: &Report) -> Option<(Vec<Clip>, PathBuf)> {
     let folder = std::env::var_os("HPH_QUALITY").map_or_else(|| PathBuf::from(QUALITY_FOLDER), PathBuf::from);
     let ffmpeg = folder.join("ffmpeg");
     if !ffmpeg.exists() {
         report.say("Real clips, VMAF and x264 are left out: scripts/setup quality fetches them.");
-        return Ok(());
+        return None;
     }
-    for clip in filmed(&folder, &ffmpeg).into_iter().filter(is_wanted) {
-        judged(report, &clip, &ffmpeg, is_quick)?;
+    Some((filmed(&folder, &ffmpeg), ffmpeg))
+}
+
+/// Writes the drawn scene in which everything moves as a file of JPEGs, for a camera.
+///
+/// # Errors
+/// The disk.
+pub fn write_scene(width: u16, height: u16, path: &Path) -> io::Result<()> {
+    let source = Source::Drawn;
+    let clip = Clip { name: "scene", scene: Scene::Moving, width, height, fps: 30, frames: 150, sigma: 0.0, source };
+    let (mut pictures, mut picture, mut encoder) = (clip.open()?, Picture::default(), JpegEncoder::new());
+    let mut file = BufWriter::new(File::create(path)?);
+    let mut bytes = Vec::new();
+    while pictures.next(&mut picture)? {
+        encoder.encode(&picture, SCENE_QUALITY, &mut bytes).map_err(io::Error::other)?;
+        file.write_all(&bytes)?;
     }
-    Ok(())
+    file.flush()
 }
 
 fn drawn() -> Vec<Clip> {
