@@ -4,6 +4,7 @@
 //! A picture of 48 strips, 30 times a second. A strip that is not there one frame interval after the picture would have
 //! been whole without loss is *stale*: the receiver shows that part of an earlier picture.
 
+mod vmaf;
 mod world;
 
 use std::collections::HashMap;
@@ -86,7 +87,8 @@ pub fn run(report: &mut Report, is_quick: bool, only: Option<&str>) -> io::Resul
             }
             let of = |has_repair, seed| {
                 let loss = Loss { permille: percent * 10, burst };
-                run_case(&Case { rtt_us: rtt_ms * 1000, loss, is_both, has_repair, seed }, frames)
+                let keeps_strips = false;
+                run_case(&Case { rtt_us: rtt_ms * 1000, loss, is_both, has_repair, keeps_strips, seed }, frames)
             };
             let runs: Vec<(Seen, Seen)> = (0..seeds).map(|seed| (of(true, seed), of(false, seed))).collect();
             let mean = |of: &dyn Fn(&(Seen, Seen)) -> f64| runs.iter().map(of).sum::<f64>() / runs.len() as f64;
@@ -103,5 +105,5 @@ pub fn run(report: &mut Report, is_quick: bool, only: Option<&str>) -> io::Resul
             report.value(&format!("{name}.reports_and_questions"), back, "% of what comes");
         }
     }
-    Ok(())
+    vmaf::run(report, is_quick, only)
 }

@@ -88,14 +88,20 @@ pub struct Case {
     /// Whether the sender's hop loses as much.
     pub is_both: bool,
     pub has_repair: bool,
+    /// Whether what is in strips is of interest.
+    pub keeps_strips: bool,
     pub seed: u64,
 }
 
 /// A strip that the receiver was handed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Arrival {
     pub frame: u32,
     pub at_us: u64,
+    /// Strips of its frame.
+    pub count: u16,
+    /// What is in it, if that is of interest.
+    pub bytes: Vec<u8>,
 }
 
 /// What went over the hops, in bytes of UDP payload.
@@ -110,7 +116,7 @@ pub struct Traffic {
 struct Deeds {
     controls: Vec<Vec<u8>>,
     datagrams: Vec<Vec<u8>>,
-    strips: Vec<u32>,
+    strips: Vec<Arrival>,
 }
 
 impl ClientOutput for Deeds {
@@ -126,7 +132,8 @@ impl ClientOutput for Deeds {
 
     fn event(&mut self, event: ClientEvent<'_>) {
         if let ClientEvent::Strip(strip) = event {
-            self.strips.push(strip.frame);
+            let bytes = strip.bytes.to_vec();
+            self.strips.push(Arrival { frame: strip.frame, at_us: 0, count: strip.count, bytes });
         }
     }
 }
@@ -165,6 +172,7 @@ pub struct World {
     number: u64,
     pub traffic: Traffic,
     pub arrivals: RefCell<Vec<Arrival>>,
+    keeps_strips: bool,
 }
 
 fn leak<T: Clone>(value: T, count: usize) -> &'static mut [T] {
@@ -217,6 +225,7 @@ impl World {
             number: 0,
             traffic: Traffic::default(),
             arrivals: RefCell::default(),
+            keeps_strips: case.keeps_strips,
         };
         for (name, seed) in [("sender", 1), ("receiver", 2)] {
             world.sign_in(name, seed, case.has_repair);
@@ -328,7 +337,9 @@ impl World {
 
     fn absorb(&mut self, client: usize, deeds: Deeds) {
         let at_us = self.now_us;
-        self.arrivals.borrow_mut().extend(deeds.strips.iter().map(|frame| Arrival { frame: *frame, at_us }));
+        let kept = |strip: Arrival| if self.keeps_strips { strip } else { Arrival { bytes: Vec::new(), ..strip } };
+        let came = deeds.strips.into_iter().map(|strip| Arrival { at_us, ..kept(strip) });
+        self.arrivals.borrow_mut().extend(came);
         for bytes in deeds.datagrams {
             let total = if client == SENDER { &mut self.traffic.sender_up } else { &mut self.traffic.receiver_up };
             *total += bytes.len() as u64;
