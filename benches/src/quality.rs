@@ -21,14 +21,14 @@ const RATE_HZ: u32 = 48_000;
 /// The rate of PESQ wideband.
 const SCORED_HZ: u32 = 16_000;
 /// Real speech: a reading from LibriVox (Debian's pocketsphinx-testdata), and several speakers (codec2-examples).
-const SPEECH: [&str; 4] = [
+pub const SPEECH: [&str; 4] = [
     "/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-0870.wav",
     "/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-0880.wav",
     "/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-0930.wav",
     "/usr/share/codec2/raw/speech_orig_16k.wav",
 ];
 /// Where `scripts/setup quality` put Python's packages.
-const PYTHON: &str = "target/quality/pesq/bin/python3";
+pub const PYTHON: &str = "target/quality/pesq/bin/python3";
 const SCORE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/quality/score.py");
 const SEEDS: u64 = 5;
 /// Packets over which the sender learns its loss: two seconds.
@@ -207,8 +207,11 @@ fn read_speech() -> io::Result<Vec<f32>> {
     Ok(speech)
 }
 
-/// Writes sound at the rate that is scored.
-fn write(path: &Path, sound: &[f32]) -> io::Result<()> {
+/// Writes sound of 48 kHz at the rate that is scored.
+///
+/// # Errors
+/// The disk.
+pub fn write(path: &Path, sound: &[f32]) -> io::Result<()> {
     let mut samples = Vec::new();
     Resampler::new(RATE_HZ, SCORED_HZ).push(sound, &mut samples);
     let mut writer = WavWriter::create_at_rate(path, SCORED_HZ)?;

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::Path;
+use std::process::Command;
 
 use hph_platform::audio::SoundSource;
 use hph_platform::audio::files::WavFileSource;
@@ -14,6 +15,8 @@ use hph_platform::voice::{BLOCK_SAMPLES, Block, SILENCE};
 
 use hph_load::figure::Report;
 
+use crate::quality::{self, PYTHON};
+
 /// Seconds after which the canceller has learned the room.
 const LEARNING_S: usize = 8;
 const SECONDS: usize = 30;
@@ -23,38 +26,100 @@ const WAYS_MS: [usize; 3] = [20, 60, 150];
 const NOISE: f32 = 0.000_9;
 /// How much a small loudspeaker bends loud sound: the third harmonic of a full-scale sine is 2 % of it.
 const BEND: f32 = 0.08;
-/// Environment variable that names a WAV file of real speech.
+/// Environment variable that names a WAV file of real speech; else those of `bench voice-quality` are taken, if
+/// they are there.
 const SPEECH: &str = "HPH_SPEECH";
+const JUDGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/quality/echo.py");
+/// The way over which AECMOS is asked. **Units:** milliseconds.
+const JUDGED_MS: usize = 60;
+
+/// What was played, what the microphone heard, how much of that is echo, and what was sent: after the canceller has learned.
+#[derive(Default)]
+struct Heard {
+    played: Vec<f32>,
+    microphone: Vec<f32>,
+    echo: Vec<f32>,
+    sent: Vec<f32>,
+}
 
 /// Runs the bench.
 ///
 /// # Errors
 /// The file of speech can't be read.
 pub fn run(report: &mut Report) -> io::Result<()> {
-    let speech = std::env::var(SPEECH).ok();
-    match &speech {
-        Some(path) => report.say(&format!("Real speech: {path}")),
-        None => report.say(&format!("Synthetic speech: set {SPEECH} to a WAV file for real one.")),
+    let [far, near] = match std::env::var(SPEECH) {
+        Ok(path) => [Some(path.clone()), Some(path)],
+        // Of two speakers: who speaks near must not say what is played.
+        Err(_) => {
+            [quality::SPEECH[0], quality::SPEECH[3]].map(|path| Path::new(path).exists().then(|| path.to_owned()))
+        }
+    };
+    match (&far, &near) {
+        (Some(far), Some(near)) => report.say(&format!("Real speech: {far}, and near the microphone {near}")),
+        _ => report.say(&format!("Synthetic speech: set {SPEECH} to a WAV file, or run scripts/setup quality.")),
     }
-    let played = blocks(speech.as_deref(), 0)?;
-    let near: Vec<Block> = blocks(speech.as_deref(), 700)?.iter().map(|block| block.map(|s| s * 0.5)).collect();
+    let has_speech = far.is_some() && near.is_some();
+    let [far, near] = [far, near].map(|path| path.filter(|_| has_speech));
+    let played = blocks(far.as_deref(), 0)?;
+    let near: Vec<Block> = blocks(near.as_deref(), 700)?.iter().map(|block| block.map(|s| s * 0.5)).collect();
     let echo_only = ProcessorConfig { has_echo_canceller: true, ..ProcessorConfig::default() };
     let with_noise = ProcessorConfig { has_noise_suppression: true, ..echo_only };
     let silent = vec![SILENCE; played.len()];
     for (name, config) in [("echo", echo_only), ("echo_noise", with_noise)] {
         for way_ms in WAYS_MS {
-            let (echo, left) = in_room(&played, &silent, config, way_ms);
-            let enhancement = 10.0 * (energy(&echo) / energy(&left).max(1e-12)).log10();
+            let Heard { echo, sent, .. } = in_room(&played, &silent, config, way_ms);
+            let enhancement = 10.0 * (energy(&echo) / energy(&sent).max(1e-12)).log10();
             report.value(&format!("voice_echo.{name}.way_{way_ms}ms.erle"), enhancement, "dB");
         }
         // Muting everything would enhance best: so much of whoever speaks is left, alone, and what an echo costs of that.
-        let (_, alone) = in_room(&silent, &near, config, 60);
+        let Heard { sent: alone, .. } = in_room(&silent, &near, config, 60);
         let spoken: Vec<f32> = near.iter().skip(LEARNING_S * 100).flatten().copied().collect();
         let kept = 10.0 * (energy(&alone) / energy(&spoken)).log10();
         report.value(&format!("voice_echo.{name}.near_kept"), kept, "dB");
-        let (_, over) = in_room(&played, &near, config, 60);
+        let Heard { sent: over, .. } = in_room(&played, &near, config, 60);
         let cost = likeness_db(&spoken, &over) - likeness_db(&spoken, &alone);
         report.value(&format!("voice_echo.{name}.double_talk_cost"), cost, "dB");
+    }
+    if !Path::new(PYTHON).with_file_name("../echo").exists() || !has_speech {
+        report.say("AECMOS is left out: scripts/setup quality fetches it, and real speech.");
+        return Ok(());
+    }
+    for (name, config) in [("nothing", ProcessorConfig::default()), ("echo", echo_only), ("echo_noise", with_noise)] {
+        judge(report, name, |played, near| in_room(played, near, config, JUDGED_MS), [&played, &near, &silent])?;
+    }
+    Ok(())
+}
+
+/// What AECMOS says of single talk of either end and of double talk.
+fn judge(
+    report: &Report,
+    name: &str,
+    hear: impl Fn(&[Block], &[Block]) -> Heard,
+    [played, near, silent]: [&[Block]; 3],
+) -> io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new(PYTHON);
+    command.arg(JUDGE);
+    let talks =
+        [("st", "far_talk", played, silent), ("nst", "near_talk", silent, near), ("dt", "double_talk", played, near)];
+    for (talk, _, played, near) in talks {
+        let heard = hear(played, near);
+        command.arg(talk);
+        for (what, sound) in [("played", heard.played), ("heard", heard.microphone), ("sent", heard.sent)] {
+            let path = folder.path().join(format!("{talk}_{what}.wav"));
+            quality::write(&path, &sound)?;
+            command.arg(path);
+        }
+    }
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    for ((_, what, ..), line) in talks.iter().zip(String::from_utf8_lossy(&output.stdout).lines()) {
+        for (score, value) in ["echo", "other"].into_iter().zip(line.split_whitespace()) {
+            let value = value.parse().map_err(io::Error::other)?;
+            report.value(&format!("voice_echo.{name}.{what}.aecmos_{score}"), value, "MOS");
+        }
     }
     Ok(())
 }
@@ -88,12 +153,12 @@ fn blocks(path: Option<&str>, skipped: usize) -> io::Result<Vec<Block>> {
     Ok(blocks.split_off(skipped))
 }
 
-/// What comes to the microphone of what is `played`, and what is left of it and of `near` after the canceller has learned.
-fn in_room(played: &[Block], near: &[Block], config: ProcessorConfig, way_ms: usize) -> (Vec<f32>, Vec<f32>) {
+/// Plays, with somebody speaking near the microphone.
+fn in_room(played: &[Block], near: &[Block], config: ProcessorConfig, way_ms: usize) -> Heard {
     let mut processor = VoiceProcessor::new(config);
     let room = room(way_ms);
     let bent: Vec<f32> = played.iter().flatten().map(|s| s - BEND * s * s * s).collect();
-    let (mut echo, mut left) = (Vec::new(), Vec::new());
+    let mut all = Heard::default();
     let mut random = 99u32;
     for (index, (block, near)) in played.iter().zip(near).enumerate() {
         processor.handle_played(block);
@@ -108,13 +173,16 @@ fn in_room(played: &[Block], near: &[Block], config: ProcessorConfig, way_ms: us
             let noise = ((random >> 16) as f32 / 32_768.0 - 1.0) * NOISE;
             echoed[n] + near[n] + noise
         });
+        let microphone = heard;
         processor.process(&mut heard);
         if index >= LEARNING_S * 100 {
-            echo.extend_from_slice(&echoed);
-            left.extend_from_slice(&heard);
+            all.played.extend_from_slice(block);
+            all.microphone.extend_from_slice(&microphone);
+            all.echo.extend_from_slice(&echoed);
+            all.sent.extend_from_slice(&heard);
         }
     }
-    (echo, left)
+    all
 }
 
 /// A small room with a quarter of a second of reverberation: sparse reflections that die away.
