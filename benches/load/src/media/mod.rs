@@ -172,13 +172,16 @@ fn soak(report: &mut Report, seconds: u64) {
     let mut call = Call::new(profile, Redundancy::Last, 100, 1);
     call.run(WARM_UP, |_| ());
     let tenth = seconds * 100;
-    let mut means = Vec::new();
+    // All of one size from the beginning: what grows is not this bench.
+    let (mut means, mut memory) = (Vec::with_capacity(10), Vec::with_capacity(10));
+    let mut delays = Vec::with_capacity(tenth as usize / 10 + 1);
     for _ in 0..10 {
         let before = call.counts();
-        let mut delays = Vec::new();
+        delays.clear();
         call.run(tenth, |call| delays.push(call.counts().voice_delay_us));
         let concealed = call.counts().concealed_samples - before.concealed_samples;
         means.push((quantile(&mut delays, 50) as f64 / 1000.0, concealed as f64 / 48.0 / (tenth as f64 / 1000.0)));
+        memory.extend(resident_kib());
     }
     let (first, last) = (means.first().copied().unwrap_or_default(), means.last().copied().unwrap_or_default());
     report.value("media.soak.hours", seconds as f64 / 3600.0, "h");
@@ -186,6 +189,18 @@ fn soak(report: &mut Report, seconds: u64) {
     report.value("media.soak.delay_last_tenth", last.0, "ms");
     report.value("media.soak.concealed_first_tenth", first.1, "ms/s");
     report.value("media.soak.concealed_last_tenth", last.1, "ms/s");
+    if let (Some(first), Some(last)) = (memory.first(), memory.last()) {
+        report.value("media.soak.memory_first_tenth", *first as f64, "KiB");
+        report.value("media.soak.memory_last_tenth", *last as f64, "KiB");
+    }
+}
+
+/// Memory of this process, both ends of the call and the network: where it can be known.
+fn resident_kib() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    return crate::server::resident_kib(std::process::id()).ok();
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 fn quantile(values: &mut [u64], percent: usize) -> u64 {
