@@ -39,10 +39,12 @@ fn read_wav(path: &Path) -> Vec<f32> {
 
 /// How much `heard` is like what was said at about the same time: 1.0 is the same.
 fn likeness(said: &[f32], heard: &[f32]) -> f64 {
-    // A fifth of a second: the jitter buffer stretches longer pieces.
-    let from = heard.len() / 2;
-    let piece = &heard[from..from + RATE / 5];
     let energy = |sound: &[f32]| sound.iter().map(|s| f64::from(s * s)).sum::<f64>();
+    // A fifth of a second, the loudest: the jitter buffer stretches longer pieces, and a pause is like anything.
+    let loudness = |from: &usize| energy(&heard[*from..*from + RATE / 5]);
+    let places = (RATE..heard.len() - RATE).step_by(RATE / 10);
+    let from = places.max_by(|one, other| loudness(one).total_cmp(&loudness(other))).expect("two seconds");
+    let piece = &heard[from..from + RATE / 5];
     let power = energy(piece);
     let correlate = |at: usize| {
         let other = &said[at..at + piece.len()];

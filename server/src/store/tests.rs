@@ -347,7 +347,8 @@ fn age(directory: &TempDir, version: usize) {
     connection.execute("INSERT INTO server_secret VALUES (1, ?1)", [[4u8; 32]]).expect("inserted");
     connection
         .execute(
-            "INSERT INTO users VALUES (1, 'lan', NULL, 'Lan', ?1, 600000, ?2, ?2, NULL, NULL, 5)",
+            "INSERT INTO users (id, username, display_name, scram_salt, scram_iterations, scram_stored_key, scram_server_key, \
+             created_at_ms) VALUES (1, 'lan', 'Lan', ?1, 600000, ?2, ?2, 5)",
             ([1u8; 16], [2u8; 32]),
         )
         .expect("inserted");
