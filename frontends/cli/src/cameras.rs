@@ -9,14 +9,14 @@ use hph_client::platform::camera::device::{
 use hph_client::platform::camera::{CameraFormat, CameraSource, Captured, CapturedImage};
 use hph_client::platform::clock::Clock;
 use hph_client::platform::jpeg::JpegEncoder;
-use hph_client::platform::screen::{self, Screen};
+use hph_client::platform::screen::{self, Screen, ScreenKind};
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
 use crate::lang;
 use crate::object::object;
 use crate::output::Output;
-use crate::sources::source_failure;
+use crate::sources::{source_failure, trouble};
 use crate::text::one_row;
 
 /// Quality of the picture that a test writes.
@@ -42,9 +42,9 @@ pub fn list(out: &Output) {
     nothing(cameras.is_empty(), out);
     title(&lang::SCREENS, out);
     match screen::screens() {
-        Ok(screens) => screens.iter().for_each(|screen| out.data(|| of_screen(screen), || screen_row(screen))),
+        Ok(screens) => screens.iter().for_each(|screen| out.data(|| of_screen(screen), || screen_row(screen, out))),
         // Most servers have none.
-        Err(error) if !out.is_json() => out.print(&format!("  {error}")),
+        Err(error) if !out.is_json() => out.print(&format!("  {}", trouble(&error, out.lang).0)),
         Err(_) => {}
     }
 }
@@ -91,8 +91,11 @@ fn of_screen(screen: &Screen) -> serde_json::Value {
     object("device", json!({"kind": kind, "name": name, "window": window, "width": width, "height": height}))
 }
 
-fn screen_row(screen: &Screen) -> String {
+fn screen_row(screen: &Screen, out: &Output) -> String {
     let Screen { kind, name, window, width, height } = screen;
+    if *kind == ScreenKind::Choice {
+        return format!("  {name}\t{}", out.lang.text(&lang::SCREEN_CHOICE));
+    }
     let number = if *window == 0 { String::new() } else { format!("\t{window:#x}") };
     format!("  {}\t{kind}\t{width}x{height}{number}", one_row(name))
 }

@@ -126,6 +126,9 @@ phrases! {
     MICROPHONES: "microphones (* is the default):", "micro (* là mặc định):";
     SPEAKERS: "loudspeakers (* is the default):", "loa (* là mặc định):";
     CAMERAS: "cameras (* is the default):", "camera (* là mặc định):";
+    SCREEN_CHOICE: "what you choose when the desktop asks", "cái bạn chọn khi máy hỏi";
+    SCREEN_ASKED: "* the desktop asks what to share: choose there", "* máy đang hỏi chia sẻ gì: hãy chọn ở đó";
+    SCREEN_OVER: "* sharing has ended, the screen is off now", "* đã hết chia sẻ, màn hình đã tắt";
     SCREENS: "screens and windows:", "màn hình và cửa sổ:";
     CAMERA_WORKS: "{}: {}, {} pictures/s, {} unusable; the last one is in {}", "{}: {}, {} hình/giây, {} hình hỏng; hình cuối ở {}";
     NO_DEVICES: "none", "không có";
@@ -185,6 +188,17 @@ phrases! {
     E_JOIN: "can't enter “{}”: {}", "không vào được “{}”: {}";
     E_SOURCE: "{}: {}", "{}: {}";
     A_SOURCE: "See hph devices. Cameras also: MJPEG or Y4M file, folder of JPEGs, test. Microphones also: WAV file, tone, test.", "Xem hph devices. Camera còn có thể là: tệp MJPEG hoặc Y4M, thư mục JPEG, test. Micro còn có thể là: tệp WAV, tone, test.";
+    P_NO_DESKTOP: "no portal: there is no desktop session to ask ({})", "không có cổng chia sẻ: không có phiên desktop nào để hỏi ({})";
+    A_NO_DESKTOP: "Start hph inside the desktop session, not over ssh or with sudo. Or --screen x11:default.", "Chạy hph ngay trong phiên desktop, không qua ssh hay sudo. Hoặc --screen x11:default.";
+    P_NO_PORTAL: "no portal: this desktop has none for screens ({})", "không có cổng chia sẻ: desktop này không có cổng cho màn hình ({})";
+    A_NO_PORTAL: "Install xdg-desktop-portal and the part for the desktop (xdg-desktop-portal-gnome, -kde or -wlr), then sign in anew. Or sign in under X11.", "Cài xdg-desktop-portal và phần dành cho desktop (xdg-desktop-portal-gnome, -kde hoặc -wlr) rồi đăng nhập lại. Hoặc đăng nhập bằng X11.";
+    P_REFUSED: "the desktop did not allow it: the question was declined or closed{}", "desktop không cho phép: câu hỏi đã bị từ chối hoặc đóng{}";
+    A_REFUSED: "Share again and choose a screen or a window there.", "Hãy chia sẻ lại và chọn một màn hình hoặc cửa sổ ở đó.";
+    P_NO_ANSWER: "the desktop's question was not answered within {} s", "câu hỏi của desktop không được trả lời trong {} giây";
+    A_NO_ANSWER: "Share again, and look for the question behind other windows.", "Hãy chia sẻ lại, và tìm câu hỏi phía sau các cửa sổ khác.";
+    P_NO_PIPEWIRE: "no frames from PipeWire: {}", "không nhận được hình từ PipeWire: {}";
+    A_NO_PIPEWIRE: "Install pipewire and libpipewire-0.3-0, and look whether it runs: systemctl --user status pipewire.", "Cài pipewire và libpipewire-0.3-0, và xem nó có chạy không: systemctl --user status pipewire.";
+    P_FAILED: "the portal failed: {}", "cổng chia sẻ gặp lỗi: {}";
     E_RECORDING: "the recording failed: {}", "không ghi được: {}";
     E_TIME: "no answer within {} s", "không có trả lời trong {} giây";
     E_INTERRUPTED: "interrupted", "đã dừng";

@@ -8,12 +8,13 @@ use hph_client::media::{
     CameraSpec, DeviceChoice, FrameLength, MicrophoneSpec, SpeakerSpec, VideoCodec, open_microphone, open_speaker,
 };
 use hph_client::platform::camera::{self, CameraFormat, FileOptions};
+use hph_client::platform::screen::PortalTrouble;
 use hph_client::platform::voice::BLOCK_SAMPLES;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::exit::{Exit, Failure};
-use crate::lang;
+use crate::lang::{self, Lang};
 use crate::output::Output;
 
 /// A camera, if nothing else is said.
@@ -265,10 +266,29 @@ fn name_of(choice: &DeviceChoice) -> String {
     }
 }
 
-/// A camera, a microphone or a file of them can't be used.
+/// A camera, a microphone, a screen or a file of them can't be used.
 pub fn source_failure(source: &dyn std::fmt::Display, error: &std::io::Error, out: &Output) -> Failure {
-    let what = out.lang.fill(&lang::E_SOURCE, &[source, error]);
-    Failure::new(Exit::Device, "E-DEV-01", what).advise(out.lang.text(&lang::A_SOURCE))
+    let (why, advice) = trouble(error, out.lang);
+    let what = out.lang.fill(&lang::E_SOURCE, &[source, &why]);
+    Failure::new(Exit::Device, "E-DEV-01", what).advise(advice)
+}
+
+/// What is wrong with a source, and what to do.
+pub fn trouble(error: &std::io::Error, lang: Lang) -> (String, &'static str) {
+    let (phrase, detail, advice): (_, &dyn std::fmt::Display, _) = match portal_trouble(error) {
+        None => return (error.to_string(), lang.text(&lang::A_SOURCE)),
+        Some(PortalTrouble::NoDesktop(why)) => (&lang::P_NO_DESKTOP, why, &lang::A_NO_DESKTOP),
+        Some(PortalTrouble::NoPortal(why)) => (&lang::P_NO_PORTAL, why, &lang::A_NO_PORTAL),
+        Some(PortalTrouble::Refused) => (&lang::P_REFUSED, &"", &lang::A_REFUSED),
+        Some(PortalTrouble::NoAnswer(seconds)) => (&lang::P_NO_ANSWER, seconds, &lang::A_NO_ANSWER),
+        Some(PortalTrouble::NoPipeWire(why)) => (&lang::P_NO_PIPEWIRE, why, &lang::A_NO_PIPEWIRE),
+        Some(PortalTrouble::Failed(why)) => (&lang::P_FAILED, why, &lang::A_NO_PORTAL),
+    };
+    (lang.fill(phrase, &[detail]), lang.text(advice))
+}
+
+fn portal_trouble(error: &std::io::Error) -> Option<&PortalTrouble> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// A name in the letters that the test picture has.
@@ -324,6 +344,16 @@ mod tests {
     fn a_vietnamese_name_is_drawn_without_its_marks() {
         assert_eq!(drawable("Nguyễn Thị Hường"), "NGUYEN THI HUONG");
         assert_eq!(drawable("Đạt"), "DAT");
+    }
+
+    #[test]
+    fn trouble_with_the_portal_is_told_in_the_language_of_the_talk() {
+        let error = std::io::Error::from(PortalTrouble::NoPortal("none here".to_owned()));
+        let ((what, advice), (cai_gi, loi_khuyen)) = (trouble(&error, Lang::En), trouble(&error, Lang::Vi));
+        assert!(what.contains("none here") && cai_gi.contains("none here"), "{what} {cai_gi}");
+        assert!(what != cai_gi && advice != loi_khuyen);
+        let (what, _) = trouble(&std::io::Error::other("the device says so"), Lang::Vi);
+        assert_eq!(what, "the device says so");
     }
 
     #[test]

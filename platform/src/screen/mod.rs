@@ -1,13 +1,13 @@
 //! Screens as sources of pictures.
 //!
-//! - [`screens`], [`open_screen`]: the whole screen, one monitor or one window under X11; `test` is [`Slides`].
+//! - [`screens`], [`open_screen`]: the whole screen, one monitor or one window under X11, or what somebody chooses under Wayland; `test` is
+//!   [`Slides`].
 //! - [`ScreenMode`]: sharp at a low rate, or moving.
 //! - [`Slides`]: the twin without a screen.
-//!
-//! Under Wayland a program sees no screen but by asking the desktop's portal, which answers with a PipeWire stream. That is not
-//! here: it would make PipeWire's library a condition for starting the program on a server, too. See `docs/devices.md`.
 
 mod fit;
+#[cfg(target_os = "linux")]
+mod portal;
 mod slides;
 #[cfg(target_os = "linux")]
 mod x11;
@@ -17,10 +17,19 @@ use std::io;
 
 use hph_core::limits::{PICTURE_HEIGHT_MAX, PICTURE_WIDTH_MAX};
 
+#[cfg(target_os = "linux")]
+pub use portal::PortalTrouble;
 pub use slides::Slides;
 
 use crate::camera::{CameraFormat, CameraSource};
 use crate::pacer::Pacing;
+
+/// Slides without a screen.
+const TEST: &str = "test";
+/// The first monitor, or what somebody chooses.
+const DEFAULT: &str = "default";
+/// What somebody chooses.
+const PORTAL: &str = "portal";
 
 /// What matters in a screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +71,8 @@ pub enum ScreenKind {
     Monitor,
     /// One window, also where others cover it.
     Window,
+    /// What somebody will choose when the desktop asks: a monitor or a window.
+    Choice,
 }
 
 /// Something that can be shared.
@@ -69,13 +80,13 @@ pub enum ScreenKind {
 pub struct Screen {
     /// What kind of thing it is.
     pub kind: ScreenKind,
-    /// `all`, the monitor's connector, or the window's title.
+    /// `all`, the monitor's connector, the window's title, or `portal`.
     pub name: String,
     /// The window's number as other tools show it; else 0.
     pub window: u32,
-    /// Pixels in a row, before it is made to fit.
+    /// Pixels in a row, before it is made to fit; 0 if that is not known yet.
     pub width: u16,
-    /// Rows.
+    /// Rows; 0 if that is not known yet.
     pub height: u16,
 }
 
@@ -85,17 +96,21 @@ impl fmt::Display for ScreenKind {
             Self::Whole => "screen",
             Self::Monitor => "monitor",
             Self::Window => "window",
+            Self::Choice => "choice",
         })
     }
 }
 
-/// What can be shared on the display of the environment, monitors first.
+/// What can be shared on the display of the environment, monitors first; under Wayland what somebody will choose.
 ///
 /// # Errors
-/// There is no display, or it is none that can be shared, with advice.
+/// There is no display, or no portal under Wayland (an inner [`PortalTrouble`]).
 #[cfg(target_os = "linux")]
 pub fn screens() -> io::Result<Vec<Screen>> {
-    refuse_wayland()?;
+    if is_wayland() {
+        portal::look()?;
+        return Ok(vec![Screen { kind: ScreenKind::Choice, name: PORTAL.to_owned(), window: 0, width: 0, height: 0 }]);
+    }
     x11::screens(None)
 }
 
@@ -108,30 +123,82 @@ pub fn screens() -> io::Result<Vec<Screen>> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "screens can be shared on Linux only"))
 }
 
-/// Opens what `wanted` means: `test`, `default` (the first monitor), `all` of them, a monitor, a window by its number (`0x1c00003`), its
-/// title or a part of one title only; any of these behind another display: `:1`, `:1/HDMI-1`.
+/// Opens what `wanted` means: `test`, `default` (the first monitor; under Wayland as `portal`), `portal` (what somebody chooses when the
+/// desktop asks), `all` monitors, a monitor, a window by its number (`0x1c00003`), its title or a part of one title only; any of the last
+/// four behind another display: `:1`, `:1/HDMI-1`. With `x11:` before it X11 is meant, also under Wayland, where that shows
+/// only the windows of programs that know nothing else.
+///
+/// Where somebody has to choose ([`asks_somebody`]) it waits for that.
 ///
 /// # Errors
-/// `NotFound` with what there is; what the display says.
+/// `NotFound` with what there is; what the display says; an inner [`PortalTrouble`].
 pub fn open_screen(wanted: &str, mode: ScreenMode) -> io::Result<Box<dyn CameraSource>> {
-    if wanted == "test" {
+    if wanted == TEST {
         return Ok(Box::new(Slides::new(Slides::FORMAT, mode, Pacing::RealTime)));
     }
     open_display(wanted, mode)
 }
 
+/// Looks whether there is what `wanted` means, without disturbing anybody.
+///
+/// # Errors
+/// As [`open_screen`].
+#[cfg(target_os = "linux")]
+pub fn find(wanted: &str) -> io::Result<()> {
+    if asks_somebody(wanted) { portal::look() } else { open_screen(wanted, ScreenMode::Text).map(|_| ()) }
+}
+
+/// As on Linux, but there are none.
+///
+/// # Errors
+/// `Unsupported`.
+#[cfg(not(target_os = "linux"))]
+pub fn find(wanted: &str) -> io::Result<()> {
+    open_screen(wanted, ScreenMode::Text).map(|_| ())
+}
+
+/// Whether [`open_screen`] has the desktop ask somebody, and waits for the answer: up to minutes.
+pub fn asks_somebody(wanted: &str) -> bool {
+    cfg!(target_os = "linux") && way_to(wanted, is_wayland()) == Way::Portal
+}
+
+/// How a screen is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way<'a> {
+    Portal,
+    X11 {
+        display: Option<&'a str>,
+        target: &'a str,
+    },
+    /// A monitor or window by its name: Wayland tells no program such names.
+    Unknowable,
+}
+
+fn way_to(wanted: &str, is_wayland: bool) -> Way<'_> {
+    let (is_forced, wanted) = wanted.strip_prefix("x11:").map_or((false, wanted), |rest| (true, rest));
+    match wanted.split_once('/') {
+        Some((display, target)) if display.starts_with(':') => Way::X11 { display: Some(display), target },
+        _ if wanted.starts_with(':') => Way::X11 { display: Some(wanted), target: DEFAULT },
+        _ if is_forced => Way::X11 { display: None, target: if wanted.is_empty() { DEFAULT } else { wanted } },
+        _ if wanted == PORTAL || (is_wayland && wanted == DEFAULT) => Way::Portal,
+        _ if is_wayland => Way::Unknowable,
+        _ => Way::X11 { display: None, target: wanted },
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn open_display(wanted: &str, mode: ScreenMode) -> io::Result<Box<dyn CameraSource>> {
-    let (display, target) = match wanted.split_once('/') {
-        Some((display, target)) if display.starts_with(':') => (Some(display), target),
-        _ if wanted.starts_with(':') => (Some(wanted), "default"),
-        _ => (None, wanted),
-    };
-    if display.is_none() {
-        refuse_wayland()?;
+    match way_to(wanted, is_wayland()) {
+        Way::Portal => Ok(Box::new(portal::PortalScreen::open(mode)?)),
+        Way::X11 { display, target } => {
+            let screens = x11::screens(display)?;
+            Ok(Box::new(x11::X11Screen::open(display, find_screen(&screens, target)?, mode)?))
+        }
+        Way::Unknowable => Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "this is a Wayland session, where the desktop itself asks what to share: --screen default",
+        )),
     }
-    let screens = x11::screens(display)?;
-    Ok(Box::new(x11::X11Screen::open(display, find_screen(&screens, target)?, mode)?))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -141,15 +208,8 @@ fn open_display(_wanted: &str, _mode: ScreenMode) -> io::Result<Box<dyn CameraSo
 }
 
 /// Under Wayland the X server sees its own windows only: the rest would be black, without a word.
-#[cfg(target_os = "linux")]
-fn refuse_wayland() -> io::Result<()> {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if is_set("WAYLAND_DISPLAY") {
-        let text =
-            "this is a Wayland session, which shows no program its screen: sign in to a session under X11 to share it";
-        return Err(io::Error::new(io::ErrorKind::Unsupported, text));
-    }
-    Ok(())
+fn is_wayland() -> bool {
+    std::env::var_os("WAYLAND_DISPLAY").is_some_and(|value| !value.is_empty())
 }
 
 #[cfg(target_os = "linux")]
@@ -161,7 +221,7 @@ fn find_screen<'a>(screens: &'a [Screen], wanted: &str) -> io::Result<&'a Screen
     };
     let is_like = |screen: &&Screen| screen.name.to_lowercase().contains(&low);
     let found = match screens {
-        [first, ..] if wanted == "default" => Some(first),
+        [first, ..] if wanted == DEFAULT => Some(first),
         _ => screens.iter().find(is_meant).or_else(|| {
             let mut like = screens.iter().filter(is_like);
             like.next().filter(|_| like.next().is_none() && !wanted.is_empty())
@@ -208,6 +268,25 @@ mod tests {
         assert_eq!(fitting(1080, 1920), (612, 1088));
         assert_eq!(fitting(u16::MAX, 1), (1920, 1));
         assert_eq!(fitting(0, 0), (1, 1));
+    }
+
+    #[test]
+    fn under_wayland_the_desktop_is_asked_unless_x11_is_meant() {
+        let x11 = |display, target| Way::X11 { display, target };
+        for (wanted, under_x11, under_wayland) in [
+            ("default", x11(None, "default"), Way::Portal),
+            ("portal", Way::Portal, Way::Portal),
+            ("HDMI-1", x11(None, "HDMI-1"), Way::Unknowable),
+            ("all", x11(None, "all"), Way::Unknowable),
+            ("a/b", x11(None, "a/b"), Way::Unknowable),
+            ("x11:", x11(None, "default"), x11(None, "default")),
+            ("x11:portal", x11(None, "portal"), x11(None, "portal")),
+            ("x11:all", x11(None, "all"), x11(None, "all")),
+            (":1", x11(Some(":1"), "default"), x11(Some(":1"), "default")),
+            ("x11::1/HDMI-1", x11(Some(":1"), "HDMI-1"), x11(Some(":1"), "HDMI-1")),
+        ] {
+            assert_eq!((way_to(wanted, false), way_to(wanted, true)), (under_x11, under_wayland), "{wanted}");
+        }
     }
 
     #[cfg(target_os = "linux")]

@@ -26,8 +26,8 @@
 //! **Why not quinn-udp, rustix or nix.** quinn-udp cuts *one contiguous* buffer, so each receiver's prefixes would have
 //! to be woven with a copy of every payload, and it takes one receiver per call; the figures of both are in
 //! `docs/performance.md` (`bench relay` measures them side by side). rustix has neither `recvmmsg` nor the
-//! `UDP_SEGMENT` message; nix allocates. What is needed is two system calls: they are wrapped in [`sys`], the only
-//! file of this workspace that contains unsafe code.
+//! `UDP_SEGMENT` message; nix allocates. What is needed is two system calls: they are wrapped in [`sys`], which
+//! names all files of this workspace that contain unsafe code.
 //!
 //! Layer: driver. It must not know what a datagram means; it takes only the length of the prefix from the core.
 

@@ -1,5 +1,5 @@
-//! The system calls for many datagrams: stateless and safe to call. **One of the two files with unsafe code;** the other
-//! is `camera/device/nudge.rs`.
+//! The system calls for many datagrams: stateless and safe to call. **One of the files with unsafe code;** the
+//! others are `camera/device/nudge.rs`, `screen/portal/library.rs` and `screen/portal/stream.rs`.
 //!
 //! Everything that the kernel is given a pointer to is a slice or array that outlives the call, and is found again
 //! through Rust's own references, never through the pointers: the C structures live only inside one function.

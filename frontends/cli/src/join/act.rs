@@ -214,8 +214,15 @@ impl Meeting<'_> {
         self.session.out.talk(&self.session.out.lang.fill(&lang::VOLUME_IS, &[&who, &percent]));
     }
 
-    /// Opens a device, if there is one, and announces it.
+    /// Opens a device, if there is one, and announces it. A screen that somebody is asked for comes later.
     pub(super) fn open(&mut self, room: RoomId, track: TrackId) -> std::io::Result<()> {
+        if let Some(screen) = self.sources.screen.clone()
+            && track == TrackId::SCREEN
+            && self.args.screen.asks_somebody()
+        {
+            self.ask(room, screen);
+            return Ok(());
+        }
         let frames = self.session.engine.frames();
         let Some(devices) = self.devices.get_mut(&room) else { return Ok(()) };
         if let Some(info) = devices.open(track, &self.sources, room, frames)? {
@@ -226,6 +233,9 @@ impl Meeting<'_> {
 
     /// Closes a device, and announces that.
     pub(super) fn close(&mut self, room: RoomId, track: TrackId) {
+        if track == TrackId::SCREEN {
+            self.stop_asking(room);
+        }
         if let Some(info) = self.devices.get_mut(&room).and_then(|devices| devices.close(track)) {
             let _ = self.session.engine.send(Command::SetTrack { room, track, info });
         }

@@ -78,6 +78,16 @@ impl Devices {
         Ok(info)
     }
 
+    /// Whether a device is open.
+    pub fn is_open(&mut self, track: TrackId) -> bool {
+        self.device(track).is_some_and(|device| device.capture.is_some())
+    }
+
+    /// A screen that was opened elsewhere; it begins when the server has confirmed it.
+    pub fn put_screen(&mut self, screen: Capture) {
+        self.screen.capture = Some(screen);
+    }
+
     /// What the server says of our tracks: those that are on may begin.
     pub fn confirmed(&mut self, tracks: &[TrackInfo; TRACKS_MAX]) {
         for (track, _) in (0u8..).zip(tracks).filter(|(_, info)| info.is_on) {

@@ -2,6 +2,7 @@
 //! lines as chat and commands.
 
 mod act;
+mod asking;
 mod devices;
 mod line;
 mod summary;
@@ -34,6 +35,7 @@ use crate::session::{Input, Session, Wishes};
 use crate::sources::{Size, Video, parse_codec, source_failure};
 use crate::text::parse_duration;
 pub use act::find_person;
+use asking::{Asking, Next};
 use devices::{Devices, Sources};
 pub use line::Line;
 use summary::{Counts, Totals};
@@ -142,6 +144,8 @@ struct Meeting<'a> {
     sources: Sources,
     wanted: Vec<Wanted>,
     devices: BTreeMap<RoomId, Devices>,
+    /// The screen that somebody is asked for.
+    asking: Option<Asking>,
     /// Where typed messages go.
     current: Option<RoomId>,
     /// Messages that are not acknowledged.
@@ -204,6 +208,7 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
         sources,
         wanted: wanted.collect(),
         devices: BTreeMap::new(),
+        asking: None,
         current: None,
         pending: Pending::default(),
         held: None,
@@ -240,7 +245,14 @@ impl Meeting<'_> {
 
     /// One input; how to end if it is the last.
     async fn step(&mut self) -> Result<Option<Exit>, Failure> {
-        match self.session.next().await? {
+        let input = match self.next().await {
+            Next::Input(input) => input?,
+            Next::Answer(answer) => {
+                self.take_answer(answer);
+                return Ok(None);
+            }
+        };
+        match input {
             Input::Event(event) => {
                 self.take(&event)?;
                 self.desk.take(&event, &mut self.session);
@@ -271,6 +283,7 @@ impl Meeting<'_> {
             }
             Event::Joined { request, room, .. } => self.entered(*request, *room)?,
             Event::Left { room, reason } => {
+                self.stop_asking(*room);
                 self.devices.remove(room);
                 if self.current == Some(*room) {
                     self.current = self.devices.keys().next().copied();
@@ -391,7 +404,10 @@ impl Meeting<'_> {
             let out = self.session.out;
             let name = track_name(track);
             let told = || object("source_over", json!({"room": room.0, "track": name}));
-            out.data(told, || out.lang.fill(&lang::SOURCE_OVER, &[&name]));
+            out.data(told, || match track {
+                TrackId::SCREEN => out.lang.text(&lang::SCREEN_OVER).to_owned(),
+                _ => out.lang.fill(&lang::SOURCE_OVER, &[&name]),
+            });
         }
         for (room, devices) in &mut self.devices {
             for (track, is_lost) in devices.lost() {

@@ -206,6 +206,7 @@ fn area_of(connection: &RustConnection, root: Window, screen: &Screen) -> io::Re
             let (monitor, (x, y)) = found.ok_or_else(gone)?;
             Ok(Area { x, y, width: monitor.width.max(1), height: monitor.height.max(1) })
         }
+        ScreenKind::Choice => Err(gone()),
         ScreenKind::Whole | ScreenKind::Window => {
             let drawable = if screen.kind == ScreenKind::Window { screen.window } else { root };
             let told = connection.get_geometry(drawable).map_err(failed)?.reply().map_err(|_| gone())?;
