@@ -311,12 +311,8 @@ mod tests {
         assert_eq!(view.rooms[&room].last_of("lan").map(|line| line.id), Some(3));
     }
 
-    #[test]
-    fn a_room_after_a_reconnect_shows_only_who_is_there_now() {
-        let mut view = MeetingView::default();
-        let room = RoomId(1);
-        let joined = Event::Joined { request: 0, room, name: "Nhóm 17".to_owned(), slot: Slot(0) };
-        let lan = Participant {
+    fn lan(device: DevicePublic, key: KeyState) -> Participant {
+        Participant {
             slot: Slot(1),
             member: 2,
             username: "lan".to_owned(),
@@ -324,9 +320,17 @@ mod tests {
             tracks: Default::default(),
             role: Default::default(),
             hand: 0,
-            device: Default::default(),
-            key: Default::default(),
-        };
+            device,
+            key,
+        }
+    }
+
+    #[test]
+    fn a_room_after_a_reconnect_shows_only_who_is_there_now() {
+        let mut view = MeetingView::default();
+        let room = RoomId(1);
+        let joined = Event::Joined { request: 0, room, name: "Nhóm 17".to_owned(), slot: Slot(0) };
+        let lan = lan(DevicePublic::default(), KeyState::default());
         view.apply(&joined);
         view.apply(&Event::Participant { room, participant: lan, is_new: true, is_me: false });
         assert_eq!(view.rooms[&room].participants.len(), 1);
@@ -340,17 +344,7 @@ mod tests {
         let (here, other) = (DevicePublic { seal: [1; 32], sign: [2; 32] }, DevicePublic::default());
         for room in [RoomId(1), RoomId(2)] {
             view.apply(&Event::Joined { request: 1, room, name: "Nhóm 17".to_owned(), slot: Slot(0) });
-            let lan = Participant {
-                slot: Slot(1),
-                member: 2,
-                username: "lan".to_owned(),
-                display_name: "Lan".to_owned(),
-                tracks: Default::default(),
-                role: Default::default(),
-                hand: 0,
-                device: here,
-                key: KeyState::Changed,
-            };
+            let lan = lan(here, KeyState::Changed);
             view.apply(&Event::Participant { room, participant: lan, is_new: true, is_me: false });
         }
         let states = |view: &MeetingView| -> Vec<KeyState> {

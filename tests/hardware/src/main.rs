@@ -11,10 +11,7 @@ mod machine;
 
 use std::process::ExitCode;
 
-use hph_platform::clock::Clock;
-
-/// A check: what is wrong, or what was measured.
-type Check = fn() -> Result<String, String>;
+use hph_hardware::{Check, run};
 
 const CHECKS: [(&str, Check); 10] = [
     ("both cameras are listed by name, and listing opens none", checks::listing),
@@ -36,19 +33,5 @@ fn main() -> ExitCode {
         (Some("hold"), Some(name)) => return feed::hold(&name),
         _ => {}
     }
-    let mut failed = 0;
-    for (name, check) in CHECKS {
-        let begin = Clock::now();
-        let verdict = check();
-        let ms = Clock::now().since(begin).as_micros() / 1000;
-        match verdict {
-            Ok(figures) => println!("passed: {name} ({ms} ms) {figures}"),
-            Err(why) => {
-                failed += 1;
-                println!("FAILED: {name} ({ms} ms): {why}");
-            }
-        }
-    }
-    println!("{} passed, {failed} failed", CHECKS.len() - failed);
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    run(&CHECKS)
 }

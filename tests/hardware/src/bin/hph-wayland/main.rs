@@ -11,13 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use hph_core::time::{Duration, Instant};
+use hph_hardware::{Check, run};
 use hph_platform::camera::{CameraSource, Captured, CapturedImage};
 use hph_platform::clock::Clock;
 use hph_platform::picture::Picture;
 use hph_platform::screen::{PortalTrouble, ScreenKind, ScreenMode, open_screen, screens};
-
-/// A check: what is wrong, or what was measured.
-type Check = fn() -> Result<String, String>;
 
 const CHECKS: [(&str, Check); 10] = [
     ("the portal is listed", listing),
@@ -47,21 +45,7 @@ fn main() -> ExitCode {
         println!("no more: {error:?}");
         return ExitCode::FAILURE;
     }
-    let mut failed = 0;
-    for (name, check) in CHECKS {
-        let begin = Clock::now();
-        let verdict = check();
-        let ms = Clock::now().since(begin).as_micros() / 1000;
-        match verdict {
-            Ok(figures) => println!("passed: {name} ({ms} ms) {figures}"),
-            Err(why) => {
-                failed += 1;
-                println!("FAILED: {name} ({ms} ms): {why}");
-            }
-        }
-    }
-    println!("{} passed, {failed} failed", CHECKS.len() - failed);
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    run(&CHECKS)
 }
 
 fn listing() -> Result<String, String> {
