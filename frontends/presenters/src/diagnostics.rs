@@ -183,9 +183,9 @@ fn judge(last: &[&Sample]) -> Verdict {
         (Cause::Jitter, grade(mean(|sample| sample.jitter_ms), 40.0, 120.0)),
         (Cause::Bandwidth, grade(mean(narrowness), 0.5, f32::INFINITY)),
     ];
-    let worst = found.into_iter().fold((None, Light::Green), |worst, (cause, light)| {
-        if light > worst.1 { (Some(cause), light) } else { worst }
-    });
+    let worst = found
+        .into_iter()
+        .fold((None, Light::Green), |worst, (cause, light)| if light > worst.1 { (Some(cause), light) } else { worst });
     Verdict { light: worst.1, cause: worst.0 }
 }
 

@@ -210,7 +210,9 @@ impl Lobby {
                 is_me: who.username == view.username,
             })
             .collect();
-        people.sort_by_cached_key(|who| (!who.is_me, fold(crate::text::name::given_name(&who.name)), fold(&who.name), who.username.clone()));
+        people.sort_by_cached_key(|who| {
+            (!who.is_me, fold(crate::text::name::given_name(&who.name)), fold(&who.name), who.username.clone())
+        });
         people
     }
 

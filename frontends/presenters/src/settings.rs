@@ -303,7 +303,8 @@ impl Memory {
             self.devices.pop_first();
         }
         self.entered_at_once.truncate(64);
-        self.window = self.window.filter(|(width, height)| (200..20_000).contains(width) && (200..20_000).contains(height));
+        self.window =
+            self.window.filter(|(width, height)| (200..20_000).contains(width) && (200..20_000).contains(height));
         self
     }
 

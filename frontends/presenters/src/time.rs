@@ -30,7 +30,8 @@ mod tests {
     #[test]
     fn a_countdown_ends_at_its_end() {
         let end = Instant::from_micros(30_000_000);
-        for (now_us, seconds) in [(0, 30), (1, 30), (1_000_000, 29), (29_999_999, 1), (30_000_000, 0), (40_000_000, 0)] {
+        for (now_us, seconds) in [(0, 30), (1, 30), (1_000_000, 29), (29_999_999, 1), (30_000_000, 0), (40_000_000, 0)]
+        {
             assert_eq!(seconds_until(end, Instant::from_micros(now_us)), seconds, "{now_us}");
         }
     }

@@ -89,7 +89,8 @@ impl App {
         if self.sheet.is_some() {
             return self.set_sheet(None, effects);
         }
-        if let Some(people) = self.front.and_then(|id| self.people.get_mut(&id)).filter(|people| people.asked.is_some()) {
+        if let Some(people) = self.front.and_then(|id| self.people.get_mut(&id)).filter(|people| people.asked.is_some())
+        {
             people.asked = None;
         } else if self.screen == Screen::Lobby && (self.lobby.new_room.is_some() || self.lobby.invite.is_some()) {
             (self.lobby.new_room, self.lobby.invite) = (None, None);
@@ -105,7 +106,14 @@ impl App {
         }
     }
 
-    pub(super) fn key_down(&mut self, chord: &Chord, is_repeat: bool, is_typing: bool, now: Now, effects: &mut Effects) {
+    pub(super) fn key_down(
+        &mut self,
+        chord: &Chord,
+        is_repeat: bool,
+        is_typing: bool,
+        now: Now,
+        effects: &mut Effects,
+    ) {
         let scope = self.scope().unwrap_or(Scope::Everywhere);
         // Under a sheet the room has no keys, but what closes it has.
         let scope = if self.sheet.is_some() { Scope::Everywhere } else { scope };
@@ -241,7 +249,11 @@ impl App {
     /// several.
     fn resolve(&mut self, name: &str) -> Option<String> {
         let everybody = || {
-            let here = self.front.and_then(|id| self.view.rooms.get(&id)).into_iter().flat_map(|room| room.participants.values());
+            let here = self
+                .front
+                .and_then(|id| self.view.rooms.get(&id))
+                .into_iter()
+                .flat_map(|room| room.participants.values());
             let here = here.map(|who| (who.username.as_str(), who.display_name.as_str()));
             here.chain(self.view.people.values().map(|who| (who.username.as_str(), who.display_name.as_str())))
         };

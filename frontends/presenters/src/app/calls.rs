@@ -48,7 +48,14 @@ impl App {
         }
     }
 
-    pub(super) fn call_state(&mut self, request: u32, call: CallId, outcome: CallOutcome, now: Now, effects: &mut Effects) {
+    pub(super) fn call_state(
+        &mut self,
+        request: u32,
+        call: CallId,
+        outcome: CallOutcome,
+        now: Now,
+        effects: &mut Effects,
+    ) {
         let is_missed = matches!(outcome, CallOutcome::TimedOut | CallOutcome::Cancelled | CallOutcome::Gone);
         if outcome != CallOutcome::Ringing && self.calls.end(call, is_missed, now).is_some() {
             self.stop_ringing(effects);

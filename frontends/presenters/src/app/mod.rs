@@ -89,7 +89,8 @@ impl App {
     pub fn new(memory: Memory, seed: u64) -> Self {
         let memory = memory.checked();
         let bindings = keys::bindings(&memory.settings.keys);
-        let mut signin = SignIn { is_searching: true, ..SignIn::default() };
+        let mut signin = SignIn::default();
+        signin.is_searching = true;
         if let Some(last) = memory.servers.first() {
             signin.restore(last.way, &last.username, &last.display_name);
         }
@@ -263,11 +264,7 @@ impl App {
     /// The chat follows the panel: closed, nobody is written to.
     fn panel_changed(&mut self, id: RoomId, now: Now, effects: &mut Effects) {
         let is_chat = self.rooms.get(&id).is_some_and(|room| room.panel == Some(room::Panel::Chat));
-        let event = if is_chat {
-            crate::chat::Event::Open(ThreadId::Room(id))
-        } else {
-            crate::chat::Event::Close
-        };
+        let event = if is_chat { crate::chat::Event::Open(ThreadId::Room(id)) } else { crate::chat::Event::Close };
         self.handle_chat(event, now, effects);
     }
 }

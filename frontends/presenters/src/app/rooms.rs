@@ -54,12 +54,20 @@ impl App {
     }
 
     /// Shows the screen before a room, or goes in where one always does.
-    pub(super) fn prepare(&mut self, name: String, may_create: bool, is_at_once: bool, now: Now, effects: &mut Effects) {
+    pub(super) fn prepare(
+        &mut self,
+        name: String,
+        may_create: bool,
+        is_at_once: bool,
+        now: Now,
+        effects: &mut Effects,
+    ) {
         let key = crate::text::typed::one_line(&name).to_lowercase();
         if let Some(id) = self.view.rooms.iter().find(|(_, view)| view.name.to_lowercase() == key).map(|(id, _)| *id) {
             return self.bring_to_front(id, now, effects);
         }
-        let people = self.view.lobby.values().find(|room| room.name.to_lowercase() == key).map_or(0, |room| room.people);
+        let people =
+            self.view.lobby.values().find(|room| room.name.to_lowercase() == key).map_or(0, |room| room.people);
         let prejoin = PreJoin::open(&name, may_create, people, &self.memory, effects);
         let is_at_once = is_at_once || prejoin.is_always;
         self.prejoin = Some(prejoin);

@@ -62,7 +62,15 @@ impl Chat {
     }
 
     /// Writes to one person, as a command says.
-    pub fn send_direct(&mut self, to: &str, text: &str, view: &MeetingView, ids: &mut Ids, now: Now, effects: &mut Effects) {
+    pub fn send_direct(
+        &mut self,
+        to: &str,
+        text: &str,
+        view: &MeetingView,
+        ids: &mut Ids,
+        now: Now,
+        effects: &mut Effects,
+    ) {
         match typed::message(text) {
             Ok(text) => self.post(&ThreadId::Direct(to.to_owned()), text, None, view, ids, now, effects),
             Err(flaw) => self.problem = Some(Problem::Text(flaw)),
@@ -75,7 +83,8 @@ impl Chat {
             return;
         }
         let Some(thread) = self.front_thread_mut() else { return };
-        let Some(text) = thread.line(id).filter(|line| line.author == view.username).and_then(|line| line.text.clone()) else {
+        let Some(text) = thread.line(id).filter(|line| line.author == view.username).and_then(|line| line.text.clone())
+        else {
             return;
         };
         if thread.editing.is_none() {
@@ -137,7 +146,9 @@ impl Chat {
 
     pub(super) fn more_found(&mut self, ids: &mut Ids, effects: &mut Effects) {
         let Some(ThreadId::Room(room)) = self.front else { return };
-        let Some(search) = self.search.as_mut().filter(|search| search.before.is_some() && !search.is_running) else { return };
+        let Some(search) = self.search.as_mut().filter(|search| search.before.is_some() && !search.is_running) else {
+            return;
+        };
         search.is_running = true;
         let words = Some(search.words.clone());
         let look_up = LookUp { request: ids.request(), room, words };
@@ -191,7 +202,9 @@ impl Chat {
             E::ChatStored { reference, .. } => self.settle(*reference, None),
             E::DirectStored { reference, id } => self.direct_stored(*reference, *id, view),
             E::MessageFailed { reference, reason } => self.settle(*reference, Some(*reason)),
-            E::Direct { id, from, key, time_ms, text } => self.direct(*id, from, *key, *time_ms, text.clone(), view, effects),
+            E::Direct { id, from, key, time_ms, text } => {
+                self.direct(*id, from, *key, *time_ms, text.clone(), view, effects)
+            }
             E::Unread { room, read, unread, .. } if *room == DIRECTS => {
                 self.read_direct = self.read_direct.max(*read);
                 let _ = unread;
@@ -213,7 +226,9 @@ impl Chat {
     pub fn engine_busy(&mut self, command: &Command) {
         use hph_client::core::wire::control::Refusal;
         match command {
-            Command::Chat { reference, .. } | Command::EditChat { reference, .. } | Command::Direct { reference, .. } => {
+            Command::Chat { reference, .. }
+            | Command::EditChat { reference, .. }
+            | Command::Direct { reference, .. } => {
                 self.settle(*reference, Some(FailReason::Refused(Refusal::TooFast)));
             }
             Command::History { request, .. } => self.refused(*request, &mut Vec::new()),
@@ -237,7 +252,9 @@ impl Chat {
     fn direct_stored(&mut self, reference: u64, id: u64, view: &MeetingView) {
         let _ = id;
         for thread in self.threads.values_mut() {
-            let Some(index) = thread.pending.iter().position(|pending| pending.reference == reference) else { continue };
+            let Some(index) = thread.pending.iter().position(|pending| pending.reference == reference) else {
+                continue;
+            };
             let pending = thread.pending.remove(index);
             thread.add_sent(pending, &view.username);
         }

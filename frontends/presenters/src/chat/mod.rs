@@ -131,7 +131,14 @@ pub struct Chat {
 
 impl Chat {
     /// Takes an event; gives a command that is to be carried out.
-    pub fn handle(&mut self, event: Event, view: &MeetingView, ids: &mut Ids, now: Now, effects: &mut Effects) -> Option<Slash> {
+    pub fn handle(
+        &mut self,
+        event: Event,
+        view: &MeetingView,
+        ids: &mut Ids,
+        now: Now,
+        effects: &mut Effects,
+    ) -> Option<Slash> {
         match event {
             Event::Open(id) => self.open(id, effects),
             Event::Close => self.close(),
@@ -186,10 +193,14 @@ impl Chat {
 
     /// People with whom messages were exchanged, the last ones first.
     pub fn directs(&self) -> Vec<&str> {
-        let mut people: Vec<(u64, &str)> = self.threads.iter().filter_map(|(id, thread)| match id {
-            ThreadId::Direct(username) => Some((thread.last_ms(), username.as_str())),
-            ThreadId::Room(_) => None,
-        }).collect();
+        let mut people: Vec<(u64, &str)> = self
+            .threads
+            .iter()
+            .filter_map(|(id, thread)| match id {
+                ThreadId::Direct(username) => Some((thread.last_ms(), username.as_str())),
+                ThreadId::Room(_) => None,
+            })
+            .collect();
         people.sort_by_key(|(last_ms, _)| std::cmp::Reverse(*last_ms));
         people.into_iter().map(|(_, username)| username).collect()
     }
@@ -260,7 +271,8 @@ impl Chat {
 
     /// One number stands for all direct messages: it is that before the first one that was not read.
     fn mark_directs_read(&mut self, effects: &mut Effects) {
-        let directs = || self.threads.iter().filter(|(id, _)| matches!(id, ThreadId::Direct(_))).map(|(_, thread)| thread);
+        let directs =
+            || self.threads.iter().filter(|(id, _)| matches!(id, ThreadId::Direct(_))).map(|(_, thread)| thread);
         let unread = directs().filter_map(Thread::first_unread).min();
         let latest = directs().filter_map(Thread::latest_received).max().unwrap_or(0);
         let read = unread.map_or(latest, |first| first.saturating_sub(1).min(latest));

@@ -144,7 +144,9 @@ fn stored(id: &ThreadId, line: &Line, thread: &Thread, view: &MeetingView, now: 
     let changed = thread.pending.iter().rfind(|pending| pending.target == Some(line.id) && pending.failed.is_none());
     let in_room = matches!(id, ThreadId::Room(_));
     let is_owner = match id {
-        ThreadId::Room(room) => view.rooms.get(room).is_some_and(|room| crate::people::my_role(room) == hph_client::engine::Role::Owner),
+        ThreadId::Room(room) => {
+            view.rooms.get(room).is_some_and(|room| crate::people::my_role(room) == hph_client::engine::Role::Owner)
+        }
         ThreadId::Direct(_) => false,
     };
     let text = changed.map(|pending| pending.text.clone()).or_else(|| line.text.clone());
@@ -206,9 +208,8 @@ fn names_me(text: &str, view: &MeetingView) -> bool {
     let given = me.map(|me| fold(given_name(&me.display_name)));
     let names = [Some(fold(&view.username)), given];
     let mentions = |name: &str| {
-        text.match_indices(&format!("@{name}")).any(|(at, found)| {
-            !text[at + found.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_')
-        })
+        text.match_indices(&format!("@{name}"))
+            .any(|(at, found)| !text[at + found.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'))
     };
     names.iter().flatten().any(|name| !name.is_empty() && mentions(name))
 }

@@ -169,7 +169,8 @@ fn distance(a: &str, b: &str) -> usize {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);
         for (j, other) in b.iter().enumerate() {
             let changed = diagonal + usize::from(c != *other);
-            diagonal = std::mem::replace(&mut row[j + 1], changed.min(row[j] + 1).min(row[j + 1] + 1));
+            let best = changed.min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], best);
         }
     }
     row[b.len()]
@@ -219,9 +220,12 @@ mod tests {
         ] {
             assert_eq!(parse(text), Some(Err(SlashError::Usage(form))), "{text}");
         }
-        for (text, name, meant) in
-            [("/mtue lan", "/mtue", Some("/mute")), ("/xyzzyx", "/xyzzyx", None), ("/", "/", None), ("/hlep", "/hlep", Some("/help"))]
-        {
+        for (text, name, meant) in [
+            ("/mtue lan", "/mtue", Some("/mute")),
+            ("/xyzzyx", "/xyzzyx", None),
+            ("/", "/", None),
+            ("/hlep", "/hlep", Some("/help")),
+        ] {
             let unknown = SlashError::Unknown { name: name.to_owned(), meant };
             assert_eq!(parse(text), Some(Err(unknown)), "{text}");
         }

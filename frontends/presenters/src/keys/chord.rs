@@ -53,7 +53,8 @@ impl Chord {
 
     /// Whether it writes something into a field that has the focus.
     pub const fn writes(&self) -> bool {
-        let is_letter = matches!(self.key, Key::Char(_) | Key::Space | Key::Enter | Key::Tab | Key::PageUp | Key::PageDown);
+        let is_letter =
+            matches!(self.key, Key::Char(_) | Key::Space | Key::Enter | Key::Tab | Key::PageUp | Key::PageDown);
         is_letter && !self.ctrl && !self.alt
     }
 }

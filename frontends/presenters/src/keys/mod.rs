@@ -129,7 +129,9 @@ impl Action {
     /// Where it can be done.
     pub const fn scope(self) -> Scope {
         match self {
-            Self::Palette | Self::Close | Self::Diagnostics | Self::Settings | Self::Lobby | Self::SignOut => Scope::Everywhere,
+            Self::Palette | Self::Close | Self::Diagnostics | Self::Settings | Self::Lobby | Self::SignOut => {
+                Scope::Everywhere
+            }
             Self::Search | Self::CreateRoom => Scope::Lobby,
             _ => Scope::Room,
         }

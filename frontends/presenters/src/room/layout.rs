@@ -122,7 +122,8 @@ fn columns(stage: Size, count: usize, earlier: Option<usize>) -> usize {
 
 fn cell(stage: Size, columns: usize, count: usize) -> Size {
     let rows = count.div_ceil(columns.max(1)).max(1);
-    let side = |whole: f32, parts: usize| ((whole - GAP * parts.saturating_sub(1) as f32) / parts.max(1) as f32).max(0.0);
+    let side =
+        |whole: f32, parts: usize| ((whole - GAP * parts.saturating_sub(1) as f32) / parts.max(1) as f32).max(0.0);
     Size { width: side(stage.width, columns), height: side(stage.height, rows) }
 }
 
@@ -212,7 +213,11 @@ pub fn spotlight(stage: Size, others: usize) -> Spotlight {
     let start = (length - block(side, shown)) / 2.0;
     let along = |index: usize| start + index as f32 * (side + GAP);
     let rail = (0..shown).map(|index| {
-        let (x, y) = if is_below { (along(index), stage.height - tile.height) } else { (stage.width - tile.width, along(index)) };
+        let (x, y) = if is_below {
+            (along(index), stage.height - tile.height)
+        } else {
+            (stage.width - tile.width, along(index))
+        };
         Rect { x, y, width: tile.width, height: tile.height }
     });
     let rail = rail.collect();

@@ -240,11 +240,13 @@ impl Room {
                 self.tell_volumes(view, effects);
             }
             Event::Levels(levels) => self.handle_levels(view, &levels, now),
-            Event::Picture { slot, is_screen, size } => self.tiles.handle_picture(slot, is_screen, size, now.at),
+            // These come many times a second and move no tile.
+            Event::Picture { slot, is_screen, size } => {
+                return self.tiles.handle_picture(slot, is_screen, size, now.at);
+            }
             Event::Quality(samples) => {
-                for (slot, sample, cause) in samples {
-                    self.tiles.handle_quality(slot, &sample, cause, now.at);
-                }
+                let take = |(slot, sample, cause)| self.tiles.handle_quality(slot, &sample, cause, now.at);
+                return samples.into_iter().for_each(take);
             }
             Event::Leave => self.leave(effects),
             Event::EndForAll => {
@@ -357,13 +359,7 @@ impl Room {
         }
     }
 
-    fn change_volume(
-        &mut self,
-        view: &RoomView,
-        slot: Slot,
-        effects: &mut Effects,
-        change: impl FnOnce(&mut Volume),
-    ) {
+    fn change_volume(&mut self, view: &RoomView, slot: Slot, effects: &mut Effects, change: impl FnOnce(&mut Volume)) {
         let Some(who) = view.participants.get(&slot) else { return };
         change(self.volumes.entry((slot, who.member)).or_default());
         effects.push(self.volume_effect(slot, who.member));

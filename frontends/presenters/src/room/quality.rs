@@ -53,9 +53,8 @@ impl Bars {
 
 /// The bars of a sample by itself.
 pub fn bars(sample: &Sample) -> Bars {
-    let is_within = |loss, rtt_ms, jitter_ms| {
-        sample.loss < loss && sample.rtt_ms < rtt_ms && sample.jitter_ms < jitter_ms
-    };
+    let is_within =
+        |loss, rtt_ms, jitter_ms| sample.loss < loss && sample.rtt_ms < rtt_ms && sample.jitter_ms < jitter_ms;
     Bars(match () {
         () if sample.is_silent => 0,
         () if is_within(0.01, 150, 20) => 4,
@@ -107,7 +106,11 @@ impl Quality {
         {
             (self.shown, self.other) = (next, None);
         }
-        self.cause = (self.shown < Bars::FULL).then_some(if measured < Bars::FULL { cause } else { self.cause.unwrap_or(cause) });
+        self.cause = (self.shown < Bars::FULL).then_some(if measured < Bars::FULL {
+            cause
+        } else {
+            self.cause.unwrap_or(cause)
+        });
     }
 
     /// The bars to show.

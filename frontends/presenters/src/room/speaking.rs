@@ -73,3 +73,49 @@ impl Speaking {
         since.is_none_or(|since| now.since(since) >= LARGE_STAYS)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_micros(ms * 1000)
+    }
+
+    #[test]
+    fn the_ring_comes_late_goes_late_and_does_not_flicker() {
+        let mut voice = Speaking::default();
+        for (ms, level, is_shown) in [
+            (0, 30, false),
+            (199, 30, false),
+            (200, 30, true),
+            (300, 90, true),
+            (500, 30, true),
+            (600, 90, true),
+            (1199, 90, true),
+            (1200, 90, false),
+            (1300, 30, false),
+            (1400, 90, false),
+            (1450, 30, false),
+            (1649, 30, false),
+            (1650, 30, true),
+        ] {
+            voice.handle(level, at(ms));
+            assert_eq!(voice.is_shown(), is_shown, "at {ms}");
+        }
+        assert_eq!(voice.began(), Some(at(1450)));
+    }
+
+    #[test]
+    fn a_cough_does_not_make_anybody_large() {
+        let mut voice = Speaking::default();
+        for ms in (0..1200).step_by(50) {
+            voice.handle(40, at(ms));
+            assert!(!voice.takes_over(at(ms)));
+        }
+        voice.handle(40, at(1200));
+        assert!(voice.takes_over(at(1200)));
+        assert!(Speaking::may_change(None, at(0)));
+        assert!(!Speaking::may_change(Some(at(0)), at(2999)) && Speaking::may_change(Some(at(0)), at(3000)));
+    }
+}

@@ -296,3 +296,6 @@ fn picture(who: &Participant, id: TileId, known: &Known, is_me: bool, now: Insta
         Some(_) => Picture::Live { width, height },
     }
 }
+
+#[cfg(test)]
+mod tests;

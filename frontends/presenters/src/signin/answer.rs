@@ -17,7 +17,12 @@ impl SignIn {
             Ok(account) => {
                 (self.is_busy, self.problem) = (true, None);
                 let pin = target.pin.or(self.offer.as_ref().map(|offer| offer.pin));
-                effects.push(Effect::Connect(Box::new(Connection { host: target.host, port: target.port, pin, account })));
+                effects.push(Effect::Connect(Box::new(Connection {
+                    host: target.host,
+                    port: target.port,
+                    pin,
+                    account,
+                })));
             }
             Err(problem) => self.problem = Some(problem),
         }

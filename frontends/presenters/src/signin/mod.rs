@@ -3,10 +3,9 @@
 mod answer;
 mod first;
 
-use hph_client::core::time::{Duration, Instant};
+use hph_client::core::time::Instant;
 use hph_client::core::wire::control::SignInMethods;
 use hph_client::engine::{Account, EndReason};
-use hph_client::link::Invitation;
 use hph_client::tls::Pin;
 
 use crate::effect::{Connection, Effect, Effects, Focus};
@@ -186,7 +185,8 @@ impl SignIn {
     /// Ways that the server offers, in the order in which they are shown.
     pub fn ways(&self) -> Vec<Way> {
         let methods = self.offer.as_ref().map(|offer| offer.methods).unwrap_or_default();
-        let offered = [(Way::Guest, methods.guest), (Way::Password, methods.password), (Way::Register, methods.register)];
+        let offered =
+            [(Way::Guest, methods.guest), (Way::Password, methods.password), (Way::Register, methods.register)];
         offered.into_iter().filter(|(_, is_offered)| *is_offered).map(|(way, _)| way).collect()
     }
 

@@ -19,7 +19,8 @@ pub fn given_name(name: &str) -> &str {
 pub fn initial(name: &str) -> String {
     let letters = given_name(name).graphemes(true);
     // An emoji or a bracket stands for nobody as long as there is a letter.
-    let first = letters.clone().find(|letter| letter.chars().any(char::is_alphanumeric)).or_else(|| letters.clone().next());
+    let first =
+        letters.clone().find(|letter| letter.chars().any(char::is_alphanumeric)).or_else(|| letters.clone().next());
     first.map_or_else(|| "?".to_owned(), str::to_uppercase)
 }
 
@@ -33,7 +34,10 @@ pub fn shorten(name: &str, max: usize) -> String {
     }
     let Some((given, before)) = words.split_last() else { return full };
     let abbreviated = |count: usize| {
-        let parts = before.iter().enumerate().map(|(index, word)| if index < count { initial_dot(word) } else { (*word).to_owned() });
+        let parts = before
+            .iter()
+            .enumerate()
+            .map(|(index, word)| if index < count { initial_dot(word) } else { (*word).to_owned() });
         parts.chain([(*given).to_owned()]).collect::<Vec<_>>().join(" ")
     };
     let shorter = (1..=before.len()).map(abbreviated).find(|text| graphemes(text) <= max);

@@ -147,8 +147,20 @@ pub enum Strength {
 /// alphabet or of keys, the user's own names. Passwords as good as the few most common ones are weak, whatever they hold.
 pub fn strength(password: &str, names: &[&str]) -> Strength {
     const COMMON: [&str; 14] = [
-        "password", "matkhau", "123456", "qwerty", "111111", "iloveyou", "admin", "abc123", "letmein", "anhyeuem", "emyeuanh",
-        "vietnam", "hoilamgi", "khongbiet",
+        "password",
+        "matkhau",
+        "123456",
+        "qwerty",
+        "111111",
+        "iloveyou",
+        "admin",
+        "abc123",
+        "letmein",
+        "anhyeuem",
+        "emyeuanh",
+        "vietnam",
+        "hoilamgi",
+        "khongbiet",
     ];
     if password.is_empty() {
         return Strength::None;
@@ -156,7 +168,9 @@ pub fn strength(password: &str, names: &[&str]) -> Strength {
     let folded = fold(password);
     let is_part = |word: &str| word.len() >= 3 && folded.contains(word);
     let guessed: usize = COMMON.iter().map(|word| if is_part(word) { word.len() } else { 0 }).sum::<usize>()
-        + names.iter().flat_map(|name| fold(name).split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect::<Vec<_>>())
+        + names
+            .iter()
+            .flat_map(|name| fold(name).split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect::<Vec<_>>())
             .map(|word| if is_part(&word) { word.len() } else { 0 })
             .sum::<usize>();
     let letters: Vec<char> = password.chars().collect();

@@ -87,7 +87,8 @@ mod tests {
     use super::*;
 
     /// Monday 23 November 2026, 14:05:00 UTC+7.
-    const NOW: Now = Now { at: hph_client::core::time::Instant::from_micros(0), unix_ms: 1_795_417_500_000, offset_s: 25_200 };
+    const NOW: Now =
+        Now { at: hph_client::core::time::Instant::from_micros(0), unix_ms: 1_795_417_500_000, offset_s: 25_200 };
 
     #[test]
     fn days_begin_where_the_user_is() {
