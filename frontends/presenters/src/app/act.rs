@@ -169,7 +169,9 @@ impl App {
         let ids: Vec<RoomId> = self.rooms.keys().copied().collect();
         for id in ids {
             self.in_room(id, room::Event::Mic(mute::Event::Mode(mode)), now, effects);
-            self.in_room(id, room::Event::Behind(behind), now, effects);
+            if self.rooms.get(&id).is_some_and(|room| room.behind != behind) {
+                self.in_room(id, room::Event::Behind(behind), now, effects);
+            }
         }
         if are_devices_other {
             effects.push(Effect::ApplyDevices);

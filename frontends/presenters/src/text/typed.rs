@@ -223,8 +223,9 @@ mod tests {
         for (name, suggested) in [
             ("Nguyễn Thị Hường", Some("nguyen-thi-huong")),
             ("Đặng Đình Đạt", Some("dang-dinh-dat")),
-            ("Công Tằng Tôn Nữ Ngọc Lan", Some("ton-nu-ngoc-lan")),
-            ("Nguyễn Thị Ánh Tuyết", Some("thi-anh-tuyet")),
+            ("Công Tằng Tôn Nữ Ngọc Lan", Some("tang-ton-nu-ngoc-lan")),
+            ("Nguyễn Thị Ánh Tuyết", Some("nguyen-thi-anh-tuyet")),
+            ("Nguyễn Hoàng Ánh Tuyết", Some("hoang-anh-tuyet")),
             ("Vy", Some("vy-1")),
             ("Guest Lan", Some("lan")),
             ("王", None),

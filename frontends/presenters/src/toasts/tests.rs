@@ -28,7 +28,7 @@ fn three_are_seen_and_the_next_one_waits() {
 #[test]
 fn errors_stay_and_find_a_place() {
     let mut toasts = Toasts::default();
-    ["a", "b", "c"].map(|name| toasts.push(came(name), now(0).at));
+    ["a", "b", "c"].into_iter().for_each(|name| toasts.push(came(name), now(0).at));
     toasts.push(Notice::Trouble(Trouble::Camera), now(1).at);
     assert_eq!(shown(&toasts), [came("b"), came("c"), Notice::Trouble(Trouble::Camera)]);
     toasts.tick(now(60_000).at);
