@@ -187,6 +187,17 @@ impl App {
         }
     }
 
+    /// Closes a toast. Whoever closes the question about their hand keeps it up.
+    pub(super) fn close_toast(&mut self, id: u64, now: Now, effects: &mut Effects) {
+        let is_hand = |toast: &crate::toasts::Toast| toast.id == id && toast.notice == Notice::LowerHand;
+        if self.toasts.shown().iter().any(is_hand)
+            && let Some(front) = self.front
+        {
+            self.in_room(front, room::Event::KeepHand, now, effects);
+        }
+        let _ = self.toasts.close(id, now.at);
+    }
+
     pub(super) fn undo(&mut self, toast: u64, now: Now, effects: &mut Effects) {
         if let Some(undo) = self.toasts.close(toast, now.at) {
             let request = self.ids.request();

@@ -66,7 +66,7 @@ pub enum Event {
     SignIn(signin::Event),
     /// The lobby.
     Lobby(lobby::Event),
-    /// Before a room.
+    /// Before a room. Devices are listed, chosen and tried by the same events in a room.
     PreJoin(prejoin::Event),
     /// The room in front.
     Room(room::Event),

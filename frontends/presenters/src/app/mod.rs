@@ -24,7 +24,7 @@ use crate::ids::Ids;
 use crate::keys::{self, Binding, Found, Scope};
 use crate::lobby::Lobby;
 use crate::people::{self, People};
-use crate::prejoin::PreJoin;
+use crate::prejoin::{self, Choices, Devices, PreJoin};
 use crate::room::{self, Room};
 use crate::settings::Memory;
 use crate::signin::SignIn;
@@ -77,6 +77,7 @@ pub struct App {
     people: BTreeMap<RoomId, People>,
     front: Option<RoomId>,
     link: Link,
+    devices: Devices,
     ids: Ids,
     bindings: Vec<Binding>,
     wanted: Vec<Wanted>,
@@ -113,12 +114,7 @@ impl App {
                     self.prepare(name, true, false, now, effects);
                 }
             }
-            Event::PreJoin(event) => {
-                if let Some(prejoin) = &mut self.prejoin {
-                    prejoin.handle(event, &mut self.memory, now, effects);
-                    effects.push(Effect::Remember);
-                }
-            }
+            Event::PreJoin(event) => self.handle_prejoin(event, now, effects),
             Event::Room(event) => {
                 if let Some(id) = self.front {
                     self.in_room(id, event, now, effects);
@@ -149,7 +145,7 @@ impl App {
                     self.let_keys_go(now, effects);
                 }
             }
-            Event::CloseToast(id) => _ = self.toasts.close(id, now.at),
+            Event::CloseToast(id) => self.close_toast(id, now, effects),
             Event::Undo(id) => self.undo(id, now, effects),
             Event::Call(to) => self.call(to, effects),
             Event::AnswerCall(call, answer) => self.answer_call(call, answer, now, effects),
@@ -242,6 +238,48 @@ impl App {
             effects.push(Effect::Ring(false));
         }
         self.lobby.sync(&self.view, now.at);
+        // While there is no connection nobody can be told anything.
+        if self.link.is_up() {
+            for (id, room) in &mut self.rooms {
+                if let Some(view) = self.view.rooms.get(id) {
+                    room.tick(view, now, effects);
+                }
+            }
+        }
+    }
+
+    /// The devices that are there.
+    pub const fn devices(&self) -> &Devices {
+        &self.devices
+    }
+
+    /// What is chosen of them, before a room and in it.
+    pub fn choices(&self) -> Choices {
+        let prepared = self.prejoin.as_ref().map(|prejoin| &prejoin.choices);
+        prepared.or_else(|| self.memory.devices.get(&self.devices.set_name())).cloned().unwrap_or_default()
+    }
+
+    fn handle_prejoin(&mut self, event: prejoin::Event, now: Now, effects: &mut Effects) {
+        if let prejoin::Event::Devices(devices) = &event {
+            self.devices = devices.clone();
+        }
+        match (&mut self.prejoin, event) {
+            (Some(prejoin), event) => prejoin.handle(event, &mut self.memory, now, effects),
+            (None, prejoin::Event::Microphone(id)) => self.choose(effects, |choices| choices.microphone = id),
+            (None, prejoin::Event::Speaker(id)) => self.choose(effects, |choices| choices.speaker = id),
+            (None, prejoin::Event::Camera(id)) => self.choose(effects, |choices| choices.camera = id),
+            (None, prejoin::Event::Chime) => effects.push(Effect::Chime(self.choices().speaker)),
+            (None, _) => return,
+        }
+        effects.push(Effect::Remember);
+    }
+
+    /// Another device, in a room: it is used at once.
+    fn choose(&mut self, effects: &mut Effects, change: impl FnOnce(&mut Choices)) {
+        let mut choices = self.choices();
+        change(&mut choices);
+        self.memory.remember_devices(self.devices.set_name(), choices);
+        effects.push(Effect::ApplyDevices);
     }
 
     /// Gives a room its event and lets it have the meeting as it is.

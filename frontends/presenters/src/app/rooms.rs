@@ -4,7 +4,6 @@ use hph_client::core::id::TrackId;
 use hph_client::core::wire::control::Refusal;
 
 use super::*;
-use crate::prejoin;
 use crate::room::mute;
 
 /// A room that we have asked to go into.

@@ -9,7 +9,7 @@ use crate::keys::{Action, Chord};
 use crate::room::mute;
 use crate::settings::{Audio, MicMode};
 use crate::testing::{Dice, ROOM, now, person};
-use crate::{chat, prejoin, settings, signin};
+use crate::{chat, settings, signin};
 
 const OTHER: RoomId = RoomId(8);
 
@@ -427,4 +427,34 @@ fn no_key_leaves_a_microphone_open() {
             rig.effects.clear();
         }
     }
+}
+
+#[test]
+fn a_device_is_chosen_in_a_room_too_and_used_at_once() {
+    let mut rig = Rig::in_room();
+    let device = |id: &str| vec![prejoin::Device { id: id.to_owned(), name: id.to_owned(), is_default: false }];
+    let devices = prejoin::Devices { microphones: device("usb"), ..prejoin::Devices::default() };
+    rig.does(Event::PreJoin(prejoin::Event::Devices(devices.clone())));
+    rig.effects.clear();
+    rig.does(Event::PreJoin(prejoin::Event::Microphone("usb".to_owned())));
+    assert!(matches!(rig.effects[..], [Effect::ApplyDevices, Effect::Remember]), "{:?}", rig.effects);
+    assert_eq!((rig.app.choices().microphone.as_str(), rig.app.devices()), ("usb", &devices));
+    rig.does(Event::Join { name: "Seminar".to_owned(), may_create: true, is_at_once: false });
+    rig.does(Event::PreJoin(prejoin::Event::Devices(devices)));
+    assert_eq!(rig.app.prejoin.as_ref().map(|prejoin| prejoin.choices.microphone.as_str()), Some("usb"));
+}
+
+#[test]
+fn whoever_closes_the_question_keeps_the_hand_up() {
+    let mut rig = Rig::in_room();
+    let me = Participant { hand: 1, ..person(0, "minh", "Trần Minh") };
+    rig.told(ClientEvent::Participant { room: ROOM, participant: me, is_new: false, is_me: true });
+    for _ in 0..120 {
+        rig.ms += 100;
+        rig.does(Event::Room(room::Event::Levels(vec![(Slot(0), 20)])));
+    }
+    let toast = rig.app.toasts.shown().iter().find(|toast| toast.notice == Notice::LowerHand).unwrap().id;
+    rig.does(Event::CloseToast(toast));
+    rig.does(Event::Room(room::Event::Levels(vec![])));
+    assert!(!rig.notices().contains(&Notice::LowerHand));
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use hph_client::core::id::{RoomId, Slot, TrackId};
 use hph_client::core::time::{Duration, Instant};
+use hph_client::core::wire::control::TrackInfo;
 use hph_client::engine::Command;
 use hph_client::media::{GateMode, VOLUME_MAX};
 use hph_client::view::RoomView;
@@ -271,6 +272,23 @@ impl Room {
         self.settle(view, now, effects);
     }
 
+    /// Time has passed: what is closed here and still on for the server is told to it anew. A device may have ended by itself, or
+    /// been closed while it was being opened.
+    pub fn tick(&mut self, view: &RoomView, now: Now, effects: &mut Effects) {
+        let stale = [
+            (TrackId::MICROPHONE, self.mic.take_stale(now.at)),
+            (TrackId::CAMERA, self.camera.take_stale(now.at)),
+            (TrackId::SCREEN, self.screen.take_stale(now.at)),
+        ];
+        let me = view.my_slot.and_then(|slot| view.participants.get(&slot));
+        for (track, _) in stale.into_iter().filter(|(_, is_stale)| *is_stale) {
+            if let Some(info) = me.and_then(|me| me.tracks.get(usize::from(track.0))) {
+                let info = TrackInfo { is_on: false, ..*info };
+                engine(effects, Command::SetTrack { room: self.id, track, info });
+            }
+        }
+    }
+
     /// We are in the room anew after a reconnect: the server knows nothing of what we wanted.
     pub fn forget_told(&mut self) {
         self.told.clear();
@@ -403,7 +421,11 @@ impl Room {
             self.page = scene.page;
         }
         for (id, width) in self.widths(view, &scene) {
-            if self.told.insert(id, width) != Some(width) {
+            let told = self.told.insert(id, width);
+            if told == Some(0) && width > 0 {
+                self.tiles.handle_seen_again(id, now.at);
+            }
+            if told != Some(width) {
                 engine(effects, Command::Want { room: self.id, slot: id.slot, track: id.track(), width });
             }
         }

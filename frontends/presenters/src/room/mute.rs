@@ -11,6 +11,9 @@ use crate::time::ms;
 /// A spinner turns no longer than this; then it is said that the server has not answered.
 pub const SPINNER_MAX: Duration = ms(300);
 
+/// What is closed here and still on for the server after so long was never told to it: it is told anew.
+pub const STALE_AFTER: Duration = ms(2000);
+
 /// What is told to the microphone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -156,6 +159,16 @@ impl Mute {
     /// When what is shown changes by itself.
     pub fn deadline(&self) -> Option<Instant> {
         self.waiting_since.filter(|_| self.is_open).map(|since| since + SPINNER_MAX)
+    }
+
+    /// Whether the server must be told anew that it is off; then it is waited for again.
+    pub fn take_stale(&mut self, now: Instant) -> bool {
+        let since = self.waiting_since.filter(|_| !self.is_open && self.is_confirmed);
+        let is_stale = since.is_some_and(|since| now.since(since) >= STALE_AFTER);
+        if is_stale {
+            self.waiting_since = Some(now);
+        }
+        is_stale
     }
 
     /// Whether the user wants it on, the key aside.

@@ -2,7 +2,7 @@
 
 use hph_client::core::time::Instant;
 
-use super::mute::SPINNER_MAX;
+use super::mute::{SPINNER_MAX, STALE_AFTER};
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,16 @@ impl Switch {
         std::mem::replace(&mut self.is_wanted, false)
     }
 
+    /// Whether the server must be told anew that it is off; then it is waited for again.
+    pub fn take_stale(&mut self, now: Instant) -> bool {
+        let since = self.since.filter(|_| !self.is_wanted && self.is_confirmed);
+        let is_stale = since.is_some_and(|since| now.since(since) >= STALE_AFTER);
+        if is_stale {
+            self.since = Some(now);
+        }
+        is_stale
+    }
+
     /// Whether the user wants it.
     pub const fn is_wanted(&self) -> bool {
         self.is_wanted
@@ -77,8 +87,10 @@ mod tests {
         camera.confirm(true, at(310));
         assert_eq!(camera.shown(at(310)), Shown::On);
         assert!(camera.stop() && !camera.stop());
+        camera.confirm(true, at(320));
         assert_eq!(camera.shown(at(320)), Shown::Closing);
-        camera.confirm(false, at(330));
-        assert_eq!(camera.shown(at(330)), Shown::Off);
+        assert!(!camera.take_stale(at(2319)) && camera.take_stale(at(2320)) && !camera.take_stale(at(2321)));
+        camera.confirm(false, at(2400));
+        assert_eq!(camera.shown(at(2400)), Shown::Off);
     }
 }

@@ -145,3 +145,32 @@ fn a_hand_that_has_spoken_is_asked_to_go_down() {
     after(&mut room, &view, Event::KeepHand, 11_300);
     assert!(!room.is_hand_asked);
 }
+
+#[test]
+fn a_picture_that_was_not_wanted_for_a_while_does_not_stand_still() {
+    let view = meeting(&[("lan", "Lan"), ("dat", "Đạt")]);
+    let (mut room, _) = room(&view);
+    after(&mut room, &view, Event::Picture { slot: Slot(1), is_screen: false, size: (640, 360) }, 0);
+    room.set_front(false, &view.rooms[&ROOM], now(100), &mut Vec::new());
+    room.set_front(true, &view.rooms[&ROOM], now(60_000), &mut Vec::new());
+    let picture = |room: &Room, ms| room.scene(&view.rooms[&ROOM], now(ms)).tiles[1].tile.picture;
+    assert_eq!(picture(&room, 60_000), tiles::Picture::Live { width: 640, height: 360 });
+    assert_eq!(picture(&room, 65_000), tiles::Picture::Frozen { seconds: 5 });
+}
+
+#[test]
+fn a_device_that_ended_unheard_of_is_told_to_the_server() {
+    let mut view = meeting(&[("lan", "Lan")]);
+    let (mut room, _) = room(&view);
+    after(&mut room, &view, Event::ToggleCamera, 0);
+    after(&mut room, &view, Event::TrackFailed(TrackId::CAMERA), 100);
+    come(&mut view, person(0, "minh", "Minh"));
+    let mut effects = Vec::new();
+    room.sync(&view.rooms[&ROOM], now(200), &mut effects);
+    room.tick(&view.rooms[&ROOM], now(2200), &mut effects);
+    let is_off = |effect: &Effect| matches!(effect, Effect::Engine(Command::SetTrack { track: TrackId::CAMERA, info, .. }) if !info.is_on);
+    assert_eq!(effects.iter().filter(|effect| is_off(effect)).count(), 1, "{effects:?}");
+    effects.clear();
+    room.tick(&view.rooms[&ROOM], now(2300), &mut effects);
+    assert!(effects.is_empty());
+}

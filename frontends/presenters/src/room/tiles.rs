@@ -146,6 +146,13 @@ impl Tiles {
         }
     }
 
+    /// A tile is seen again: nothing was sent for it meanwhile, so its last picture is old and does not stand still.
+    pub fn handle_seen_again(&mut self, id: TileId, now: Instant) {
+        if let Some(known) = self.known.get_mut(&id).filter(|known| known.picture_at.is_some()) {
+            known.picture_at = Some(now);
+        }
+    }
+
     /// How loud everybody is who is heard, as in RFC 6464: 0 for the loudest, 127 for silence. Whoever is not named is silent.
     /// `first_page` is how many tiles the page holds that is shown, if it is the first one: whoever speaks on another page
     /// comes to it.

@@ -60,6 +60,20 @@ fn a_spinner_ends_by_itself() {
 }
 
 #[test]
+fn a_server_that_was_never_told_is_told_anew() {
+    let mut mute = Mute::default();
+    for (ms, event) in [(0, Event::Toggle), (10, Event::Confirmed(true)), (1000, Event::Toggle)] {
+        mute.handle(event, at(ms), |_| ());
+    }
+    let told: Vec<bool> = [2999, 3000, 3001, 4999, 5000].map(|ms| mute.take_stale(at(ms))).to_vec();
+    assert_eq!(told, [false, true, false, false, true]);
+    mute.handle(Event::Confirmed(false), at(5100), |_| ());
+    assert!(!mute.take_stale(at(60_000)));
+    mute.handle(Event::Toggle, at(60_000), |_| ());
+    assert!(!mute.take_stale(at(90_000)), "what is to be on is not told to be off");
+}
+
+#[test]
 fn the_gate_opens_last_and_closes_first() {
     let mut mute = Mute::new(GateMode::PushToTalk);
     let mut orders = Vec::new();
