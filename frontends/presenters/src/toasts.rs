@@ -16,6 +16,8 @@ pub const SHOWN_MAX: usize = 3;
 pub const STAYS: Duration = ms(5000);
 /// Toasts that wait for a place; the oldest one goes first.
 const WAITING_MAX: usize = 8;
+/// Calls that ring at the same time; more are not told.
+const INCOMING_MAX: usize = 8;
 /// Missed calls that are kept.
 const MISSED_MAX: usize = 20;
 
@@ -276,10 +278,14 @@ pub struct Outgoing {
 impl Calls {
     /// Somebody calls. False if nothing is to ring.
     pub fn ring(&mut self, incoming: Incoming) -> bool {
-        if !self.incoming.iter().any(|known| known.call == incoming.call) {
+        if self.incoming.iter().any(|known| known.call == incoming.call) {
+            return !self.is_quiet;
+        }
+        let has_room = self.incoming.len() < INCOMING_MAX;
+        if has_room {
             self.incoming.push(incoming);
         }
-        !self.is_quiet
+        has_room && !self.is_quiet
     }
 
     /// A call is over here: it was answered, or is no more. `is_missed` if nobody answered it.

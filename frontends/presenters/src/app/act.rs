@@ -214,10 +214,6 @@ impl App {
 
     /// Does what a command in the chat says.
     fn obey(&mut self, slash: Slash, now: Now, effects: &mut Effects) {
-        let Some(id) = self.front else {
-            self.chat.problem = Some(Problem::Forbidden);
-            return;
-        };
         match slash {
             Slash::Message { to, text } => {
                 if let Some(to) = self.resolve(&to) {
@@ -226,9 +222,19 @@ impl App {
             }
             Slash::Call(to) => {
                 if let Some(to) = self.resolve(&to) {
-                    self.call(to, effects);
+                    self.call(to, now, effects);
                 }
             }
+            Slash::Help => self.set_sheet(Some(Sheet::Help), effects),
+            other => match self.front {
+                Some(id) => self.obey_in_room(id, other, now, effects),
+                None => self.chat.problem = Some(Problem::Forbidden),
+            },
+        }
+    }
+
+    fn obey_in_room(&mut self, id: RoomId, slash: Slash, now: Now, effects: &mut Effects) {
+        match slash {
             Slash::Act(act, whom) => self.obey_act(id, act, &whom, effects),
             Slash::Hand(is_up) => {
                 let is_other = self.front_room().is_some_and(|(room, view)| room.is_hand_up(view) != is_up);
@@ -244,7 +250,7 @@ impl App {
             }
             Slash::Invite => self.copy_invitation(now, effects),
             Slash::Leave => self.in_room(id, room::Event::Leave, now, effects),
-            Slash::Help => self.set_sheet(Some(Sheet::Help), effects),
+            Slash::Message { .. } | Slash::Call(_) | Slash::Help => {}
         }
     }
 

@@ -7,12 +7,27 @@ use super::*;
 use crate::toasts::{Incoming, Outgoing};
 
 impl App {
-    /// Calls somebody to the room in front.
-    pub(super) fn call(&mut self, to: String, effects: &mut Effects) {
-        let Some(room) = self.front else { return };
+    /// Calls somebody to the room in front; to a new one if there is none.
+    pub(super) fn call(&mut self, to: String, now: Now, effects: &mut Effects) {
+        let Some(room) = self.front else { return self.call_to_new_room(to, now, effects) };
         let request = self.ids.request();
         self.calls.outgoing.push(Outgoing { request, call: None, to: to.clone() });
         crate::effect::engine(effects, Command::Call { request, to, room });
+    }
+
+    /// Makes a room with both names, and calls when we are in it.
+    fn call_to_new_room(&mut self, to: String, now: Now, effects: &mut Effects) {
+        use crate::text::name::given_name;
+        let (me, them) = (self.name_of(&self.view.username), self.name_of(&to));
+        let name = format!("{} – {}", given_name(&me), given_name(&them));
+        let Ok(name) = crate::text::typed::room_name(&name) else { return };
+        self.prepare(name.clone(), true, true, now, effects);
+        if let Some(wanted) = self.wanted.iter_mut().find(|wanted| wanted.name == name) {
+            wanted.call = Some(to);
+        } else {
+            // We are in it already: it is in front now.
+            self.call(to, now, effects);
+        }
     }
 
     pub(super) fn answer_call(&mut self, call: CallId, answer: Answer, now: Now, effects: &mut Effects) {
@@ -28,7 +43,8 @@ impl App {
         }
         let request = self.ids.request();
         let is_camera_on = answer == Answer::Video;
-        self.wanted.push(Wanted { request, name: incoming.room_name, is_mic_on: true, is_camera_on });
+        let name = incoming.room_name;
+        self.wanted.push(Wanted { request, name, is_mic_on: true, is_camera_on, call: None });
         crate::effect::engine(effects, Command::Join { request, room: incoming.room });
     }
 

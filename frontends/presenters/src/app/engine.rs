@@ -14,7 +14,7 @@ impl App {
             ClientEvent::Left { room, .. } => self.view.rooms.get(room).map(|view| view.name.clone()),
             _ => None,
         };
-        let came = self.comings(&event);
+        let came = self.comings(&event, now);
         self.view.apply(&event);
         let is_back = self.link.handle(&event, now.at);
         self.chat.handle_engine(&event, &self.view, now, effects);
@@ -64,16 +64,15 @@ impl App {
         let (Some(room), Some(view)) = (self.rooms.get_mut(&about), self.view.rooms.get(&about)) else { return };
         room.sync(view, now, effects);
         let raised = self.people.get_mut(&about).map(|people| people.sync(view, now.at)).unwrap_or_default();
-        // Who has had a hand up for long is no news to whoever comes in.
-        let is_settled = now.at.since(room.joined_at) > ms(2000);
-        if self.front == Some(about) && is_settled {
+        if self.front == Some(about) && !room.is_being_told(now.at) {
             raised.into_iter().for_each(|name| self.toasts.push(Notice::HandUp(name), now.at));
         }
     }
 
     /// Somebody comes or goes in the room in front: before the view forgets them.
-    fn comings(&self, event: &ClientEvent) -> Option<Notice> {
-        if !self.memory.settings.notifications.are_comings_told {
+    fn comings(&self, event: &ClientEvent, now: Now) -> Option<Notice> {
+        let is_being_told = self.front_room().is_some_and(|(room, _)| room.is_being_told(now.at));
+        if is_being_told || !self.memory.settings.notifications.are_comings_told {
             return None;
         }
         match event {

@@ -147,7 +147,7 @@ impl App {
             }
             Event::CloseToast(id) => self.close_toast(id, now, effects),
             Event::Undo(id) => self.undo(id, now, effects),
-            Event::Call(to) => self.call(to, effects),
+            Event::Call(to) => self.call(to, now, effects),
             Event::AnswerCall(call, answer) => self.answer_call(call, answer, now, effects),
             Event::CancelCall(call) => crate::effect::engine(effects, Command::CancelCall(call)),
             Event::AcceptKey { username, device, is_compared } => {

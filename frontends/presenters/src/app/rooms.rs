@@ -13,6 +13,8 @@ pub(super) struct Wanted {
     pub name: String,
     pub is_mic_on: bool,
     pub is_camera_on: bool,
+    /// Whom to call when we are in.
+    pub call: Option<String>,
 }
 
 /// A room in the rail.
@@ -91,6 +93,7 @@ impl App {
             name: prejoin.room.clone(),
             is_mic_on: prejoin.is_mic_on && has(prejoin::Item::Microphone),
             is_camera_on: prejoin.choices.is_camera_on && has(prejoin::Item::Camera),
+            call: None,
         });
         let (name, may_create) = (prejoin.room.clone(), prejoin.may_create);
         crate::effect::engine(effects, Command::JoinNamed { request, name, may_create });
@@ -105,7 +108,7 @@ impl App {
     pub(super) fn joined(&mut self, request: u32, id: RoomId, now: Now, effects: &mut Effects) {
         let wanted = self.wanted.iter().position(|wanted| wanted.request == request).map(|at| self.wanted.remove(at));
         if let Some(room) = self.rooms.get_mut(&id) {
-            room.forget_told();
+            room.rejoined(now.at);
         } else {
             let settings = &self.memory.settings;
             let mut room = Room::new(id, settings.audio.mode.into(), settings.looks.layout, now.at);
@@ -123,6 +126,9 @@ impl App {
                 self.in_room(id, room::Event::ToggleCamera, now, effects);
             }
             effects.push(Effect::Focus(crate::effect::Focus::Stage));
+            if let Some(to) = wanted.call {
+                self.call(to, now, effects);
+            }
         } else if self.front.is_none() {
             self.bring_to_front(id, now, effects);
         }

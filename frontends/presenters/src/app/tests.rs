@@ -458,3 +458,33 @@ fn whoever_closes_the_question_keeps_the_hand_up() {
     rig.does(Event::Room(room::Event::Levels(vec![])));
     assert!(!rig.notices().contains(&Notice::LowerHand));
 }
+
+#[test]
+fn whoever_is_there_already_is_no_news() {
+    let mut rig = Rig::in_room();
+    assert_eq!(rig.notices(), []);
+    rig.ms = 5000;
+    rig.comes(ROOM, person(2, "dat", "Đạt"));
+    assert_eq!(rig.notices(), [Notice::Came("Đạt".to_owned())]);
+    rig.ms = 60_000;
+    rig.does(Event::Tick);
+    rig.joined(0, ROOM, "Nhóm 17");
+    assert_eq!(rig.notices(), [], "after a reconnect");
+    rig.ms = 70_000;
+    rig.told(ClientEvent::ParticipantGone { room: ROOM, slot: Slot(1), username: "lan".to_owned() });
+    assert_eq!(rig.notices(), [Notice::Went("Ngọc Lan".to_owned())]);
+}
+
+#[test]
+fn from_the_lobby_one_calls_to_a_room_of_two() {
+    let mut rig = Rig::in_lobby();
+    rig.does(Event::Call("lan".to_owned()));
+    let Some(Command::JoinNamed { request, name, may_create: true }) = rig.commands().pop() else { panic!() };
+    assert_eq!(name, "Minh – Lan");
+    rig.joined(request, ROOM, &name);
+    let commands = rig.commands();
+    assert!(commands.iter().any(|command| matches!(command, Command::Call { to, room: ROOM, .. } if to == "lan")));
+    rig.does(Event::ToLobby);
+    rig.does(Event::Call("dat".to_owned()));
+    assert!(matches!(&rig.commands()[..], [Command::Call { to, room: ROOM, .. }] if to == "dat"));
+}

@@ -45,7 +45,7 @@ impl Chat {
         now: Now,
         effects: &mut Effects,
     ) {
-        let thread = self.threads.entry(id.clone()).or_default();
+        let thread = self.thread_mut(id);
         if target.and_then(|target| thread.line(target)).is_some_and(|line| line.text.as_deref() == Some(&text)) {
             return;
         }
@@ -187,11 +187,11 @@ impl Chat {
             E::Chat { room, id, author, display_name, time_ms, text } => {
                 let line = line(*id, author, display_name, *time_ms, Some(text.clone()), false);
                 let is_mine = *author == view.username;
-                self.threads.entry(ThreadId::Room(*room)).or_default().insert(line, is_mine, true);
+                self.thread_mut(&ThreadId::Room(*room)).insert(line, is_mine, true);
                 self.mark_read(effects);
             }
             E::ChatChanged { room, id, target, text, .. } => {
-                self.threads.entry(ThreadId::Room(*room)).or_default().change(*id, *target, text.clone());
+                self.thread_mut(&ThreadId::Room(*room)).change(*id, *target, text.clone());
                 self.mark_read(effects);
             }
             E::ChatFound { request, room, id, author, display_name, time_ms, edited_ms, text } => {
@@ -211,11 +211,8 @@ impl Chat {
                 let directs = self.threads.iter_mut().filter(|(id, _)| matches!(id, ThreadId::Direct(_)));
                 directs.for_each(|(_, thread)| thread.set_read(*read, 0));
             }
-            E::Unread { room, read, unread, .. } => {
-                if let Some(thread) = self.threads.get_mut(&ThreadId::Room(*room)) {
-                    thread.set_read(*read, *unread);
-                }
-            }
+            // Also of rooms that we are not in: the lobby shows it.
+            E::Unread { room, read, unread, .. } => self.thread_mut(&ThreadId::Room(*room)).set_read(*read, *unread),
             E::Refused { request, .. } => self.refused(*request, effects),
             E::Lost { .. } => self.running_is_over(effects),
             _ => _ = now,
@@ -276,7 +273,7 @@ impl Chat {
         let is_sealed = text.is_none();
         let line = Line { key, is_sealed, ..line(id, from, name, time_ms, text, false) };
         let is_read = id <= self.read_direct;
-        let thread = self.threads.entry(ThreadId::Direct(from.to_owned())).or_default();
+        let thread = self.thread_mut(&ThreadId::Direct(from.to_owned()));
         thread.insert_direct(line, is_read);
         self.mark_read(effects);
     }
@@ -289,7 +286,11 @@ impl Chat {
                     thread.insert(line, is_mine, false);
                 }
             }
-            (Some(words), Some(search)) if search.words == *words => search.found.push(line),
+            (Some(words), Some(search)) if search.words == *words => {
+                if search.found.len() < FOUND_MAX {
+                    search.found.push(line);
+                }
+            }
             // What was searched for is another thing by now.
             (Some(_), _) => {}
         }

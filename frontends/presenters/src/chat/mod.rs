@@ -23,6 +23,10 @@ pub use thread::{Line, Older, Pending, Thread};
 
 /// The number of direct messages where the protocol wants a room.
 const DIRECTS: RoomId = RoomId(0);
+/// Threads that are kept; of those with one person the oldest goes first.
+const THREADS_MAX: usize = 500;
+/// Messages that a search shows.
+const FOUND_MAX: usize = 1000;
 /// Messages of a page when one scrolls back.
 const PAGE: u8 = 50;
 
@@ -233,13 +237,25 @@ impl Chat {
         *self = Self::default();
     }
 
+    /// A thread, made if there is none. A server can invent people, but not make us keep more than a number of them.
+    fn thread_mut(&mut self, id: &ThreadId) -> &mut Thread {
+        if !self.threads.contains_key(id) && self.threads.len() >= THREADS_MAX {
+            let may_go = |other: &ThreadId| matches!(other, ThreadId::Direct(_)) && self.front.as_ref() != Some(other);
+            let oldest =
+                self.threads.iter().filter(|(other, _)| may_go(other)).min_by_key(|(_, thread)| thread.last_ms());
+            let oldest = oldest.map(|(other, _)| other.clone()).or_else(|| self.threads.keys().next().cloned());
+            oldest.map(|other| self.threads.remove(&other));
+        }
+        self.threads.entry(id.clone()).or_default()
+    }
+
     fn open(&mut self, id: ThreadId, effects: &mut Effects) {
         if let ThreadId::Room(_) = id {
             self.home = Some(id.clone());
         }
         if self.front.as_ref() != Some(&id) {
             (self.problem, self.search) = (None, None);
-            self.threads.entry(id.clone()).or_default().open();
+            self.thread_mut(&id).open();
         }
         self.front = Some(id);
         self.mark_read(effects);

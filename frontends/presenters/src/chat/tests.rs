@@ -322,3 +322,13 @@ fn a_thread_does_not_grow_without_end() {
     let count = |id: &ThreadId| test.chat.thread(id).unwrap().lines().count();
     assert_eq!((count(&here()), count(&ThreadId::Direct("lan".to_owned()))), (2000, 2000));
 }
+
+#[test]
+fn a_server_that_invents_people_does_not_fill_the_memory() {
+    let mut test = Test::new();
+    test.said(1, "lan", 1, "x");
+    test.act(Event::Open(ThreadId::Direct("first".to_owned())));
+    (1..=2000).for_each(|id| test.direct(id, &format!("p{id}"), "x"));
+    assert_eq!(test.chat.directs().len(), THREADS_MAX - 1);
+    assert!(test.chat.thread(&here()).is_some() && test.chat.front_thread().is_some());
+}

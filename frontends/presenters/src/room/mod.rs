@@ -28,6 +28,8 @@ use tiles::{TileId, Tiles};
 
 /// Whoever has spoken for so long is asked whether to lower the hand.
 pub const LOWER_HAND_AFTER: Duration = ms(10_000);
+/// Whoever is in a room when we come in was told within this time.
+const TOLD_WITHIN: Duration = ms(2000);
 /// How loud a room is that is not in front. **Units:** percent.
 const BEHIND_PERCENT: u32 = 30;
 
@@ -149,6 +151,8 @@ pub struct Room {
     pub behind: Behind,
     /// When we came in.
     pub joined_at: Instant,
+    /// From coming in to the first picture of somebody else; none while there was none.
+    pub first_picture: Option<Duration>,
     /// Whether to suggest that the hand be lowered: we have spoken.
     pub is_hand_asked: bool,
     is_front: bool,
@@ -158,6 +162,8 @@ pub struct Room {
     columns: Option<usize>,
     volumes: BTreeMap<(Slot, u32), Volume>,
     told: BTreeMap<TileId, u16>,
+    /// When the server began to tell who is here.
+    told_since: Instant,
     hand_spoke: Option<Instant>,
 }
 
@@ -188,6 +194,7 @@ impl Room {
             corner: Corner::default(),
             behind: Behind::default(),
             joined_at: now,
+            first_picture: None,
             is_hand_asked: false,
             is_front: true,
             stage: Size::default(),
@@ -196,6 +203,7 @@ impl Room {
             columns: None,
             volumes: BTreeMap::new(),
             told: BTreeMap::new(),
+            told_since: now,
             hand_spoke: None,
         }
     }
@@ -243,6 +251,9 @@ impl Room {
             Event::Levels(levels) => self.handle_levels(view, &levels, now),
             // These come many times a second and move no tile.
             Event::Picture { slot, is_screen, size } => {
+                if self.first_picture.is_none() && view.my_slot != Some(slot) {
+                    self.first_picture = Some(now.at.since(self.joined_at));
+                }
                 return self.tiles.handle_picture(slot, is_screen, size, now.at);
             }
             Event::Quality(samples) => {
@@ -290,8 +301,14 @@ impl Room {
     }
 
     /// We are in the room anew after a reconnect: the server knows nothing of what we wanted.
-    pub fn forget_told(&mut self) {
+    pub fn rejoined(&mut self, now: Instant) {
         self.told.clear();
+        self.told_since = now;
+    }
+
+    /// Whether the server is still telling who is here: they are no news.
+    pub fn is_being_told(&self, now: Instant) -> bool {
+        now.since(self.told_since) < TOLD_WITHIN
     }
 
     /// The room comes to the front, or another one does. Then nobody hears or sees us here.

@@ -39,7 +39,7 @@ fn pictures_are_wanted_as_large_as_their_tiles_and_only_if_they_are_seen() {
     let mut effects = Vec::new();
     room.set_front(false, &view.rooms[&ROOM], now(4), &mut effects);
     assert_eq!(wanted(&effects), [(1, 1, 0), (2, 1, 0), (3, 1, 0)], "behind another room");
-    room.forget_told();
+    room.rejoined(now(4).at);
     let mut lan = person(1, "lan", "Lan");
     lan.tracks[1].is_on = false;
     come(&mut view, lan);
@@ -150,7 +150,12 @@ fn a_hand_that_has_spoken_is_asked_to_go_down() {
 fn a_picture_that_was_not_wanted_for_a_while_does_not_stand_still() {
     let view = meeting(&[("lan", "Lan"), ("dat", "Đạt")]);
     let (mut room, _) = room(&view);
-    after(&mut room, &view, Event::Picture { slot: Slot(1), is_screen: false, size: (640, 360) }, 0);
+    let picture_of = |slot| Event::Picture { slot: Slot(slot), is_screen: false, size: (640, 360) };
+    after(&mut room, &view, picture_of(0), 0);
+    assert_eq!(room.first_picture, None, "our own is none");
+    after(&mut room, &view, picture_of(1), 40);
+    after(&mut room, &view, picture_of(1), 50);
+    assert_eq!(room.first_picture, Some(ms(40)));
     room.set_front(false, &view.rooms[&ROOM], now(100), &mut Vec::new());
     room.set_front(true, &view.rooms[&ROOM], now(60_000), &mut Vec::new());
     let picture = |room: &Room, ms| room.scene(&view.rooms[&ROOM], now(ms)).tiles[1].tile.picture;

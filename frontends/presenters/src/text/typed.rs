@@ -200,6 +200,84 @@ pub fn strength(password: &str, names: &[&str]) -> Strength {
 mod tests {
     use super::*;
 
+    /// Every letter of Vietnamese is in them.
+    const NAMES: [&str; 60] = [
+        "Nguyễn Văn An",
+        "Trần Thị Bích",
+        "Lê Hoàng Cường",
+        "Phạm Thị Dung",
+        "Hoàng Văn Đức",
+        "Huỳnh Thị Giang",
+        "Phan Văn Hải",
+        "Vũ Thị Hằng",
+        "Võ Văn Hiếu",
+        "Đặng Thị Hoa",
+        "Bùi Văn Hùng",
+        "Đỗ Thị Hường",
+        "Hồ Văn Khánh",
+        "Ngô Thị Kiều",
+        "Dương Văn Lâm",
+        "Lý Thị Lan",
+        "Đinh Văn Long",
+        "Mai Thị Mỹ",
+        "Trịnh Văn Nam",
+        "Tô Thị Ngọc",
+        "Lương Văn Nghĩa",
+        "Châu Thị Như",
+        "Cao Văn Phúc",
+        "La Thị Phượng",
+        "Tạ Văn Quân",
+        "Thái Thị Quỳnh",
+        "Hà Văn Sơn",
+        "Quách Thị Tâm",
+        "Kiều Văn Thắng",
+        "Lâm Thị Thảo",
+        "Nguyễn Đình Thịnh",
+        "Trần Ngọc Thủy",
+        "Lê Minh Tiến",
+        "Phạm Thu Trang",
+        "Hoàng Anh Tuấn",
+        "Huỳnh Kim Tuyết",
+        "Phan Quốc Việt",
+        "Vũ Hải Yến",
+        "Võ Thành Ý",
+        "Đặng Xuân Ưng",
+        "Bùi Gia Ân",
+        "Đỗ Bảo Ơn",
+        "Hồ Đắc Điềm",
+        "Ngô Ỷ Lan",
+        "Dương Ánh Nguyệt",
+        "Lý Thường Kiệt",
+        "Đinh Bộ Lĩnh",
+        "Mai Thúc Loan",
+        "Trịnh Công Sơn",
+        "Tô Hiến Thành",
+        "Lương Thế Vinh",
+        "Châu Văn Liêm",
+        "Cao Bá Quát",
+        "Quang Dũng",
+        "Xuân Diệu",
+        "Chế Lan Viên",
+        "Hồ Xuân Hương",
+        "Đoàn Thị Điểm",
+        "Nguyễn Thị Minh Khai",
+        "Công Tằng Tôn Nữ Ngọc Trân",
+    ];
+
+    #[test]
+    fn sixty_vietnamese_names_are_taken_as_they_are_and_found() {
+        for name in NAMES {
+            let apart: String = name.nfd().collect();
+            assert_eq!(display_name(&apart).as_deref(), Ok(name), "whatever form a keyboard gives");
+            let given = super::super::name::given_name(name);
+            assert!(name.ends_with(given) && super::super::name::shorten(name, 12).ends_with(given), "{name}");
+            let login = suggest_username(name).unwrap();
+            assert!(is_username(&login) && login.ends_with(&fold(given)), "{name}: {login}");
+            let needle = super::super::fold::Needle::new(&fold(name));
+            assert!(fold(name).is_ascii() && needle.is_in(name) && needle.is_in(&apart), "{name}");
+        }
+    }
+
     #[test]
     fn names_take_one_form() {
         for (typed, name) in [
