@@ -157,6 +157,8 @@ pub enum Event {
     Camera(String),
     /// The button of the microphone.
     ToggleMic,
+    /// The microphone is to be on, or off.
+    Mic(bool),
     /// The button of the camera.
     ToggleCamera,
     /// What a check says.
@@ -238,9 +240,8 @@ impl PreJoin {
                 self.choices.camera = id;
                 self.preview(effects);
             }
-            Event::ToggleMic => {
-                (self.is_mic_on, self.is_mic_touched) = (!self.is_mic_on, true);
-            }
+            Event::ToggleMic => (self.is_mic_on, self.is_mic_touched) = (!self.is_mic_on, true),
+            Event::Mic(is_on) => (self.is_mic_on, self.is_mic_touched) = (is_on, true),
             Event::ToggleCamera => {
                 self.choices.is_camera_on = !self.choices.is_camera_on;
                 self.preview(effects);

@@ -18,7 +18,7 @@ use hph_client::engine::{Command, Event as ClientEvent};
 use hph_client::view::{MeetingView, RoomView};
 
 use crate::chat::{Chat, ThreadId};
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, Reading};
 use crate::effect::{Effect, Effects};
 use crate::ids::Ids;
 use crate::keys::{self, Binding, Found, Scope};
@@ -157,7 +157,7 @@ impl App {
             Event::DeviceFailed(trouble, detail) => {
                 self.toasts.push(Notice::DeviceTrouble { trouble, detail }, now.at);
             }
-            Event::Reading(reading) => self.diagnostics.handle(*reading, now.at.as_micros() / 1000),
+            Event::Reading(reading) => self.handle_reading(*reading, now, effects),
             Event::SignOut => self.sign_out(effects),
             Event::Quit => effects.extend([Effect::Remember, Effect::Disconnect, Effect::Quit]),
         }
@@ -263,15 +263,35 @@ impl App {
         if let prejoin::Event::Devices(devices) = &event {
             self.devices = devices.clone();
         }
+        // A meter tells many times a second how loud it is: that is no reason to write to the disk.
+        let before = self.memory.clone();
         match (&mut self.prejoin, event) {
             (Some(prejoin), event) => prejoin.handle(event, &mut self.memory, now, effects),
             (None, prejoin::Event::Microphone(id)) => self.choose(effects, |choices| choices.microphone = id),
             (None, prejoin::Event::Speaker(id)) => self.choose(effects, |choices| choices.speaker = id),
             (None, prejoin::Event::Camera(id)) => self.choose(effects, |choices| choices.camera = id),
             (None, prejoin::Event::Chime) => effects.push(Effect::Chime(self.choices().speaker)),
-            (None, _) => return,
+            (None, _) => {}
         }
-        effects.push(Effect::Remember);
+        if self.memory != before {
+            effects.push(Effect::Remember);
+        }
+    }
+
+    /// Takes the figures of the last second; they are also the check of the network before a room.
+    fn handle_reading(&mut self, reading: Reading, now: Now, effects: &mut Effects) {
+        self.diagnostics.handle(reading, now.at.as_micros() / 1000);
+        if self.prejoin.is_none() || self.diagnostics.samples().next().is_none() {
+            return;
+        }
+        let sample = self.diagnostics.now();
+        let event = if sample.is_up {
+            let (rtt_ms, loss) = (sample.rtt_ms.round() as u32, sample.loss_up.max(sample.loss_down));
+            prejoin::Event::Probed(prejoin::Probe { rtt_ms, loss })
+        } else {
+            prejoin::Event::Check(prejoin::Item::Network, prejoin::Check::Poor)
+        };
+        self.handle_prejoin(event, now, effects);
     }
 
     /// Another device, in a room: it is used at once.

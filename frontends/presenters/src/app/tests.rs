@@ -488,3 +488,33 @@ fn from_the_lobby_one_calls_to_a_room_of_two() {
     rig.does(Event::Call("dat".to_owned()));
     assert!(matches!(&rig.commands()[..], [Command::Call { to, room: ROOM, .. }] if to == "dat"));
 }
+
+#[test]
+fn a_meter_writes_nothing_and_the_network_is_checked_by_its_figures() {
+    let mut rig = Rig::in_lobby();
+    rig.does(Event::Join { name: "Nhóm 17".to_owned(), may_create: true, is_at_once: false });
+    let device = |id: &str| vec![prejoin::Device { id: id.to_owned(), name: id.to_owned(), is_default: true }];
+    let devices = prejoin::Devices { microphones: device("m"), ..prejoin::Devices::default() };
+    rig.does(Event::PreJoin(prejoin::Event::Devices(devices)));
+    rig.effects.clear();
+    (0..50).for_each(|_| rig.does(Event::PreJoin(prejoin::Event::Level(40))));
+    assert!(rig.effects.is_empty(), "{:?}", rig.effects);
+    rig.does(Event::PreJoin(prejoin::Event::Mic(false)));
+    assert!(matches!(rig.effects[..], [Effect::Remember]));
+    let check = |rig: &Rig| rig.app.prejoin.as_ref().unwrap().check(prejoin::Item::Network);
+    for (is_up, rtt_us, expected) in [
+        (true, 18_000, prejoin::Check::Waiting),
+        (true, 18_000, prejoin::Check::Works),
+        (true, 400_000, prejoin::Check::Poor),
+        (false, 0, prejoin::Check::Poor),
+    ] {
+        rig.ms += 1000;
+        let engine = hph_client::engine::EngineFigures { is_up, rtt_us, ..Default::default() };
+        let reading = Reading { is_connected: true, engine, ..Reading::default() };
+        rig.does(Event::Reading(Box::new(reading)));
+        assert_eq!(check(&rig), expected, "{is_up} {rtt_us}");
+    }
+    rig.does(Event::Enter);
+    rig.lets_in(ROOM, "Nhóm 17");
+    assert!(rig.open.is_empty(), "as it was prepared: silent");
+}
