@@ -66,7 +66,7 @@ impl App {
             Action::Close => self.close_top(now, effects),
             Action::Search => effects.push(Effect::Focus(crate::effect::Focus::Search)),
             Action::CreateRoom => _ = self.lobby.handle(lobby::Event::StartCreate, now, effects),
-            Action::Lobby => self.to_lobby(now, effects),
+            Action::Lobby => self.go_to_lobby(now, effects),
             Action::SignOut => self.sign_out(effects),
             // The key itself: nothing is done by choosing it from a list.
             _ => {}
@@ -97,7 +97,7 @@ impl App {
         } else if self.chat.editing().is_some() {
             self.handle_chat(chat::Event::CancelEdit, now, effects);
         } else if self.screen == Screen::PreJoin {
-            self.to_lobby(now, effects);
+            self.go_to_lobby(now, effects);
         } else if let Some(id) = self.front.filter(|_| has_panel) {
             self.in_room(id, room::Event::ClosePanel, now, effects);
             effects.push(Effect::Focus(crate::effect::Focus::Stage));

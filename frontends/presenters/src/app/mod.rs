@@ -132,7 +132,7 @@ impl App {
                 }
             }
             Event::Front(id) => self.bring_to_front(id, now, effects),
-            Event::ToLobby => self.to_lobby(now, effects),
+            Event::ToLobby => self.go_to_lobby(now, effects),
             Event::Sheet(sheet) => self.set_sheet(sheet, effects),
             Event::PaletteText(text) => self.palette = text,
             Event::Action(action) => self.act(action, now, effects),

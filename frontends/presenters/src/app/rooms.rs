@@ -179,7 +179,7 @@ impl App {
     }
 
     /// To the lobby. The room in front stays in front: the microphone says where it is heard.
-    pub(super) fn to_lobby(&mut self, now: Now, effects: &mut Effects) {
+    pub(super) fn go_to_lobby(&mut self, now: Now, effects: &mut Effects) {
         if !self.link.is_up() && self.rooms.is_empty() {
             return;
         }

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn numbers_follow_the_language() {
-        assert_eq!((decimal(0.25, Lang::Vi), decimal(3.14159, Lang::En)), ("0,2".to_owned(), "3.1".to_owned()));
+        assert_eq!((decimal(0.25, Lang::Vi), decimal(12.34, Lang::En)), ("0,2".to_owned(), "12.3".to_owned()));
         assert_eq!(
             (bitrate(1_240_000, Lang::Vi), bitrate(339_001, Lang::En)),
             ("1,2 Mbit/s".into(), "340 kbit/s".into())
