@@ -17,7 +17,7 @@ impl App {
         let came = self.comings(&event, now);
         self.view.apply(&event);
         let is_back = self.link.handle(&event, now.at);
-        self.chat.handle_engine(&event, &self.view, now, effects);
+        self.chat.handle_engine(&event, &self.view, effects);
         if let Some(notice) = came {
             self.toasts.push(notice, now.at);
         }

@@ -1,6 +1,8 @@
 //! Writing: sending, changing, taking back, looking up; and what the engine says about messages.
 
 use super::*;
+use crate::text::fold::fold;
+use crate::text::name::given_name;
 use crate::text::typed;
 
 impl Chat {
@@ -181,17 +183,21 @@ impl Chat {
     }
 
     /// Takes what the engine says about messages.
-    pub fn handle_engine(&mut self, event: &client::Event, view: &MeetingView, now: Now, effects: &mut Effects) {
+    pub fn handle_engine(&mut self, event: &client::Event, view: &MeetingView, effects: &mut Effects) {
         use client::Event as E;
+        self.version += 1;
         match event {
             E::Chat { room, id, author, display_name, time_ms, text } => {
-                let line = line(*id, author, display_name, *time_ms, Some(text.clone()), false);
                 let is_mine = *author == view.username;
+                let is_for_me = !is_mine && names_me(text, view);
+                let line = line(*id, author, display_name, *time_ms, Some(text.clone()), false);
+                let line = Line { is_for_me, ..line };
                 self.thread_mut(&ThreadId::Room(*room)).insert(line, is_mine, true);
                 self.mark_read(effects);
             }
-            E::ChatChanged { room, id, target, text, .. } => {
-                self.thread_mut(&ThreadId::Room(*room)).change(*id, *target, text.clone());
+            E::ChatChanged { room, id, target, text, author, .. } => {
+                let is_for_me = *author != view.username && text.as_ref().is_some_and(|text| names_me(text, view));
+                self.thread_mut(&ThreadId::Room(*room)).change(*id, *target, text.clone(), is_for_me);
                 self.mark_read(effects);
             }
             E::ChatFound { request, room, id, author, display_name, time_ms, edited_ms, text } => {
@@ -215,13 +221,15 @@ impl Chat {
             E::Unread { room, read, unread, .. } => self.thread_mut(&ThreadId::Room(*room)).set_read(*read, *unread),
             E::Refused { request, .. } => self.refused(*request, effects),
             E::Lost { .. } => self.running_is_over(effects),
-            _ => _ = now,
+            // Nothing about messages.
+            _ => self.version -= 1,
         }
     }
 
     /// The engine took no command now: a message is not sent, and can be tried again.
     pub fn engine_busy(&mut self, command: &Command) {
         use hph_client::core::wire::control::Refusal;
+        self.version += 1;
         match command {
             Command::Chat { reference, .. }
             | Command::EditChat { reference, .. }
@@ -354,5 +362,18 @@ fn unslashed(text: &str) -> String {
 
 fn line(id: u64, author: &str, name: &str, time_ms: u64, text: Option<String>, is_edited: bool) -> Line {
     let (author, name) = (author.to_owned(), name.to_owned());
-    Line { id, author, name, time_ms, text, is_edited, key: KeyState::default(), is_sealed: false }
+    Line { id, author, name, time_ms, text, is_edited, key: KeyState::default(), is_sealed: false, is_for_me: false }
+}
+
+/// Whether a text of somebody else names us: `@` and our login name or given name.
+fn names_me(text: &str, view: &MeetingView) -> bool {
+    let text = fold(text);
+    let me = view.people.values().find(|who| who.username == view.username);
+    let given = me.map(|me| fold(given_name(&me.display_name)));
+    let names = [Some(fold(&view.username)), given];
+    let mentions = |name: &str| {
+        text.match_indices(&format!("@{name}"))
+            .any(|(at, found)| !text[at + found.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    };
+    names.iter().flatten().any(|name| !name.is_empty() && mentions(name))
 }

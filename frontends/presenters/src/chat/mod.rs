@@ -131,6 +131,7 @@ pub struct Chat {
     running: Option<LookUp>,
     wanted: Vec<LookUp>,
     read_direct: u64,
+    version: u64,
 }
 
 impl Chat {
@@ -143,6 +144,7 @@ impl Chat {
         now: Now,
         effects: &mut Effects,
     ) -> Option<Slash> {
+        self.version += 1;
         match event {
             Event::Open(id) => self.open(id, effects),
             Event::Close => self.close(),
@@ -172,6 +174,12 @@ impl Chat {
             Event::MoreFound => self.more_found(ids, effects),
         }
         None
+    }
+
+    /// Another number whenever rows may be other ones; the day, the connection and names aside. A frontend that draws often
+    /// makes them anew only then.
+    pub const fn version(&self) -> u64 {
+        self.version
     }
 
     /// A thread; none if nothing was said in it.
@@ -221,6 +229,7 @@ impl Chat {
 
     /// We have left a room: its messages are its own.
     pub fn forget_room(&mut self, room: RoomId) {
+        self.version += 1;
         let id = ThreadId::Room(room);
         self.threads.remove(&id);
         self.wanted.retain(|look_up| look_up.room != room);
@@ -234,7 +243,7 @@ impl Chat {
 
     /// Signed out: another person may sign in.
     pub fn forget_all(&mut self) {
-        *self = Self::default();
+        *self = Self { version: self.version + 1, ..Self::default() };
     }
 
     /// A thread, made if there is none. A server can invent people, but not make us keep more than a number of them.

@@ -3,8 +3,7 @@
 use hph_client::view::MeetingView;
 
 use super::{Chat, FailReason, KeyState, Line, Older, Pending, Thread, ThreadId};
-use crate::text::fold::fold;
-use crate::text::name::{given_name, hue, initial};
+use crate::text::name::{hue, initial};
 use crate::text::when::{self, Day};
 use crate::time::Now;
 
@@ -161,7 +160,7 @@ fn stored(id: &ThreadId, line: &Line, thread: &Thread, view: &MeetingView, now: 
         is_mine,
         is_first: true,
         time: when::clock(line.time_ms, now),
-        is_for_me: !is_mine && text.as_deref().is_some_and(|text| names_me(text, view)),
+        is_for_me: line.is_for_me,
         text,
         is_sealed: line.is_sealed,
         is_edited: line.is_edited,
@@ -199,17 +198,4 @@ fn waiting(pending: &Pending, is_up: bool, view: &MeetingView, now: &Now) -> Mes
         may_delete: false,
         key: KeyState::default(),
     }
-}
-
-/// Whether a text names us: `@` and our login name or given name.
-fn names_me(text: &str, view: &MeetingView) -> bool {
-    let text = fold(text);
-    let me = view.people.values().find(|who| who.username == view.username);
-    let given = me.map(|me| fold(given_name(&me.display_name)));
-    let names = [Some(fold(&view.username)), given];
-    let mentions = |name: &str| {
-        text.match_indices(&format!("@{name}"))
-            .any(|(at, found)| !text[at + found.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'))
-    };
-    names.iter().flatten().any(|name| !name.is_empty() && mentions(name))
 }

@@ -31,7 +31,7 @@ impl Test {
     }
 
     fn told(&mut self, event: &Told) {
-        self.chat.handle_engine(event, &self.view, now(0), &mut self.effects);
+        self.chat.handle_engine(event, &self.view, &mut self.effects);
     }
 
     fn said(&mut self, id: u64, author: &str, time_ms: u64, text: &str) {
@@ -331,4 +331,25 @@ fn a_server_that_invents_people_does_not_fill_the_memory() {
     (1..=2000).for_each(|id| test.direct(id, &format!("p{id}"), "x"));
     assert_eq!(test.chat.directs().len(), THREADS_MAX - 1);
     assert!(test.chat.thread(&here()).is_some() && test.chat.front_thread().is_some());
+}
+
+#[test]
+fn rows_are_other_ones_only_with_another_version() {
+    let mut test = Test::new();
+    test.act(Event::Open(here()));
+    let mut before = (test.chat.version(), test.rows(&here()));
+    let nothing = Told::Datagrams { is_up: true };
+    test.told(&nothing);
+    assert_eq!(test.chat.version(), before.0);
+    for step in 0..4 {
+        match step {
+            0 => test.said(1, "lan", now(0).unix_ms, "chào"),
+            1 => _ = test.send("chào"),
+            2 => test.act(Event::AtEnd(true)).map_or((), |_| ()),
+            _ => test.chat.forget_room(ROOM),
+        }
+        let after = (test.chat.version(), test.rows(&here()));
+        assert!(after.1 == before.1 || after.0 != before.0, "step {step}");
+        before = after;
+    }
 }

@@ -28,6 +28,8 @@ pub struct Line {
     pub key: KeyState,
     /// Whether it was written to one person on a device of ours that this one can't open.
     pub is_sealed: bool,
+    /// Whether somebody else names us in it.
+    pub is_for_me: bool,
 }
 
 /// A message that is being sent.
@@ -161,6 +163,7 @@ impl Thread {
             is_edited: false,
             key: KeyState::default(),
             is_sealed: false,
+            is_for_me: false,
         };
         self.lines.insert((time_ms, reference), line);
         self.bound_direct();
@@ -174,13 +177,13 @@ impl Thread {
     }
 
     /// A message is different now.
-    pub(super) fn change(&mut self, change: u64, target: u64, text: Option<String>) {
+    pub(super) fn change(&mut self, change: u64, target: u64, text: Option<String>, is_for_me: bool) {
         self.latest = self.latest.max(change);
         if text.is_none() {
             self.unread_ids.remove(&target);
         }
         if let Some(line) = self.lines.get_mut(&(0, target)) {
-            (line.text, line.is_edited) = (text, true);
+            (line.text, line.is_edited, line.is_for_me) = (text, true, is_for_me);
         }
         self.count();
     }

@@ -100,10 +100,19 @@ pub enum Event {
     Found(Vec<Found>),
     /// The search in this network is over.
     SearchOver,
-    /// How one may sign in.
+    /// How one may sign in at the server that was asked last.
     Offered(Offer),
-    /// The server can't be reached.
+    /// The server that was asked last can't be reached.
     Unreachable(Trouble),
+    /// What came of asking a server, which may no longer be the one that is meant.
+    Answered {
+        /// As in [`Effect::Ask`].
+        host: String,
+        /// As in [`Effect::Ask`].
+        port: u16,
+        /// How one may sign in there, or why it can't be said.
+        answer: Result<Offer, Trouble>,
+    },
     /// Another way of signing in.
     Way(Way),
     /// Show the password, or hide it.
@@ -170,6 +179,12 @@ impl SignIn {
             Event::Offered(offer) => self.take_offer(offer, effects),
             Event::Unreachable(trouble) => {
                 (self.is_busy, self.problem) = (false, Some(Problem::Trouble(trouble)));
+            }
+            Event::Answered { host, port, answer } => {
+                let is_meant = |target: &Target| (&target.host, target.port) == (&host, port);
+                if self.target.as_ref().is_some_and(is_meant) {
+                    self.handle(answer.map_or_else(Event::Unreachable, Event::Offered), now, effects);
+                }
             }
             Event::Way(way) => (self.way, self.problem) = (way, None),
             Event::ToggleShown => self.is_password_shown = !self.is_password_shown,

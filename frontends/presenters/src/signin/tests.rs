@@ -144,3 +144,21 @@ fn going_back_forgets_the_password_and_late_answers() {
     signin.handle(Event::Offered(Offer { name: String::new(), methods: ALL, pin: [7; 32] }), now(0), &mut Vec::new());
     assert!(signin.password.is_empty() && signin.offer.is_none() && signin.target.is_none());
 }
+
+#[test]
+fn an_answer_of_another_server_than_the_one_that_is_meant_is_none() {
+    let mut signin = SignIn::default();
+    let mut event = |event| signin.handle(event, now(0), &mut Vec::new());
+    let answered = |host: &str, answer| Event::Answered { host: host.to_owned(), port: 7400, answer };
+    event(Event::Typed(Field::Server, "a.lan".to_owned()));
+    event(Event::Go);
+    event(Event::Back);
+    event(Event::Typed(Field::Server, "b.lan".to_owned()));
+    event(Event::Go);
+    let offer = |name: &str| Offer { name: name.to_owned(), methods: ALL, pin: [7; 32] };
+    event(answered("a.lan", Ok(offer("A"))));
+    event(answered("a.lan", Err(Trouble::Unreachable)));
+    event(answered("b.lan", Ok(offer("B"))));
+    assert_eq!(signin.offer.as_ref().map(|offer| offer.name.as_str()), Some("B"));
+    assert_eq!(signin.problem, None);
+}
