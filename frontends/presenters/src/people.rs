@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use hph_client::core::id::{RoomId, Slot, TrackId};
-use hph_client::core::time::{Duration, Instant};
+use hph_client::core::time::Instant;
 use hph_client::core::wire::control::Act;
 use hph_client::engine::{Command, Participant, Role};
 use hph_client::people::KeyState;
@@ -14,11 +14,8 @@ use crate::room::quality::{Bars, Cause};
 use crate::room::tiles::{self, Tiles, is_on};
 use crate::text::fold::{Needle, fold};
 use crate::text::name::{given_name, hue, initial};
-use crate::time::{Now, ms};
+use crate::time::Now;
 use crate::toasts::Undo;
-
-/// How long something can be undone.
-pub const UNDO: Duration = ms(5000);
 
 /// Somebody in the list.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,6 +3,7 @@
 mod compose;
 mod rows;
 pub mod slash;
+pub mod suggest;
 mod thread;
 
 use std::collections::BTreeMap;

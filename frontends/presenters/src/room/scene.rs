@@ -7,6 +7,9 @@ use super::tiles::{Picture, Tile, TileId, is_on};
 use super::{Layout, Room};
 use crate::time::Now;
 
+/// A narrower tile shows no name. **Units:** logical pixels.
+const NAME_TAG_WIDTH_MIN: f32 = 100.0;
+
 /// A tile in its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Placed {
@@ -18,6 +21,13 @@ pub struct Placed {
     pub fit: Fit,
     /// Whether it is one of a rail, or the small one beside another.
     pub is_small: bool,
+}
+
+impl Placed {
+    /// Whether its name fits below the picture: a narrow tile has none.
+    pub const fn has_name_tag(&self) -> bool {
+        self.rect.width >= NAME_TAG_WIDTH_MIN
+    }
 }
 
 /// How tiles stand.

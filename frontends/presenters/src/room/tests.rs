@@ -54,6 +54,7 @@ fn two_people_see_each_other_large_and_a_screen_forces_the_spotlight() {
     let (mut room, _) = room(&view);
     let scene = room.scene(&view.rooms[&ROOM], now(0));
     assert_eq!((scene.arrangement, scene.tiles.len()), (Arrangement::OneToOne, 2));
+    assert!(scene.tiles.iter().all(Placed::has_name_tag));
     assert!(scene.tiles[1].tile.is_me && scene.tiles[1].is_small && scene.tiles[1].rect.x > 900.0);
     after(&mut room, &view, Event::CornerDropped(100.0, 100.0), 1);
     assert_eq!(room.scene(&view.rooms[&ROOM], now(1)).tiles[1].rect.x, layout::GAP);
