@@ -61,6 +61,8 @@ fn the_worst_fault_is_named() {
         reading.engine.loss.down_loss = 20_000;
     });
     assert_eq!(both, Verdict { light: Light::Red, cause: Some(Cause::LossDown) });
+    let alike = verdict(|reading, _| (reading.engine.loss.up.loss, reading.engine.rtt_us) = (3300, 300_000));
+    assert_eq!(alike.cause, Some(Cause::LossUp), "the delay may follow from it");
 }
 
 #[test]

@@ -20,6 +20,8 @@ fn open(people: u16, memory: &mut Memory, set: Devices) -> PreJoin {
 fn among_many_the_microphone_is_off_at_first() {
     let mut memory = Memory::default();
     for (people, is_on) in [(0, true), (4, true), (5, false), (30, false)] {
+        let unlisted = PreJoin::open("Nhóm 17", false, people, &memory, &mut Vec::new());
+        assert_eq!(unlisted.is_mic_on, is_on, "{people}, before devices are listed");
         assert_eq!(open(people, &mut memory, devices(["m", "s", "c"])).is_mic_on, is_on, "{people}");
     }
 }
