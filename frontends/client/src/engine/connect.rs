@@ -144,6 +144,37 @@ pub(crate) async fn sign_in(
     within(SIGN_IN_MAX, talking).await?
 }
 
+/// Says hello: the server's name, and how one may sign in there.
+pub(crate) async fn greet(
+    hello: &ClientMessage<'_>,
+    secured: &mut Secured,
+    frames: &mut FrameReader<'_>,
+) -> Result<(String, SignInMethods), ConnectError> {
+    let talking = async {
+        let mut out = Vec::new();
+        push(&mut out, hello);
+        secured.stream.write_all(&out).await?;
+        secured.stream.flush().await?;
+        loop {
+            if let Some(body) = frames.next_frame().map_err(|_| io::ErrorKind::InvalidData)? {
+                return match parse_server(body).map_err(|_| io::ErrorKind::InvalidData)? {
+                    Parsed::Message(ServerMessage::Hello { name, methods, .. }) => Ok(Ok((name.to_owned(), methods))),
+                    Parsed::Message(ServerMessage::Refused { reason, retry_after_s, .. }) => {
+                        let refusal = SignInError::Refused { reason, retry_after_s };
+                        Ok(Err(refused(refusal, SignInMethods::default())))
+                    }
+                    _ => Ok(Err(ConnectError::Final(EndReason::Protocol))),
+                };
+            }
+            match secured.stream.read(frames.space()).await? {
+                0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+                len => frames.advance(len),
+            }
+        }
+    };
+    within(CONNECT_MAX, talking).await?
+}
+
 fn welcome(signed_in: SignedIn, message: &ServerMessage<'_>, server_name: &str) -> Welcome {
     let (username, display_name) = match *message {
         ServerMessage::Welcome { username, display_name, .. } => (username.to_owned(), display_name.to_owned()),

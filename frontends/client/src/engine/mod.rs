@@ -5,6 +5,7 @@ mod edges;
 mod event;
 mod guidance;
 mod known;
+mod offer;
 mod outbox;
 mod run;
 mod session;
@@ -26,6 +27,7 @@ pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip, LossStats};
 pub use hph_core::media::nack::GapStats;
 pub use hph_core::media::rate::{RateFigures, RateReason, RateState};
 pub use hph_core::room::roles::Role;
+pub use offer::{Offer, ask};
 
 use crate::media::Stages;
 use crate::people::PeopleStore;

@@ -15,7 +15,7 @@ pub use capture::{Capture, CaptureFigures};
 pub use receive::{Receiver, ReceiverConfig, ReceiverFigures};
 pub use record::RecorderConfig;
 pub use stages::Stages;
-pub use video::capture::CameraSpec;
+pub use video::capture::{CameraSpec, OwnPictures};
 pub use video::encode::{VideoCodec, VideoControl};
 pub use video::receive::PictureSink;
 pub use voice::capture::open as open_microphone;

@@ -11,13 +11,14 @@ use hph_core::id::{RoomId, Slot, TrackId};
 use hph_core::limits::TRACKS_MAX;
 use hph_core::time::Instant;
 use hph_core::wire::control::TrackInfo;
+use hph_platform::audio::SoundSink;
 
 use super::lips::Heard;
 use super::record::{Recorder, RecorderConfig};
 use super::stages::Stages;
 use super::video::gather::{ArrivedStrip, Gathered};
 use super::video::receive::{self as video, Arrived, PictureSink, Pictures};
-use super::voice::config::{SpeakerSpec, VoiceCodec, VoiceConfig};
+use super::voice::config::{FrameLength, SpeakerSpec, VoiceCodec, VoiceConfig};
 use super::voice::figures::VoiceFigures;
 use super::voice::playback::{self, Player, ShownVoices};
 use super::voice::shared::VoiceShared;
@@ -82,6 +83,8 @@ pub(crate) enum Sound {
     Packet(Received),
     /// Who is not heard any more in a room: one, or everybody.
     Gone(RoomId, Option<Slot>),
+    /// Sound goes there from now on.
+    Speaker(Box<dyn SoundSink>),
 }
 
 impl Received {
@@ -309,6 +312,18 @@ impl Receiver {
     /// What this end shares with its microphones: the key of push-to-talk, volumes, what is played.
     pub fn voice(&self) -> VoiceShared {
         self.voice.clone()
+    }
+
+    /// Plays on another loudspeaker from now on. Opens it here, which may take a moment.
+    ///
+    /// # Errors
+    /// It can't be opened: then sound goes on where it goes.
+    pub fn set_speaker(&self, speaker: &SpeakerSpec, frame: FrameLength) -> io::Result<()> {
+        let sink = playback::open_sink(speaker, frame)?;
+        match is_full(&self.sound.sender, Sound::Speaker(sink)) {
+            true => Err(io::ErrorKind::ResourceBusy.into()),
+            false => Ok(()),
+        }
     }
 
     /// How each voice fares that was ever heard.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hph_core::id::{RoomId, TrackId};
 use hph_core::time::Instant;
 use hph_core::wire::control::TrackInfo;
-use hph_platform::camera::{self, CameraFormat, CameraSource, Captured, FileOptions, TestPattern};
+use hph_platform::camera::{self, CameraFormat, CameraSource, Captured, CapturedImage, FileOptions, TestPattern};
 use hph_platform::clock::Clock;
 use hph_platform::jpeg::JpegEncoder;
 use hph_platform::pacer::Pacing;
@@ -57,6 +57,9 @@ pub enum CameraSpec {
     },
 }
 
+/// Is shown what our camera takes.
+pub type OwnPictures = Box<dyn FnMut(&CapturedImage) + Send>;
+
 impl Capture {
     /// Opens a camera and sends its pictures to a room.
     ///
@@ -86,6 +89,21 @@ impl Capture {
         room: RoomId,
         frames: FrameSender,
     ) -> io::Result<Self> {
+        Self::camera_watched(spec, codec, track, room, frames, None)
+    }
+
+    /// As [`Self::camera_held`]; each picture is shown to `watch` too, on the camera's thread: what others are to see.
+    ///
+    /// # Errors
+    /// What the device or file says.
+    pub fn camera_watched(
+        spec: &CameraSpec,
+        codec: VideoCodec,
+        track: TrackId,
+        room: RoomId,
+        frames: FrameSender,
+        mut watch: Option<OwnPictures>,
+    ) -> io::Result<Self> {
         let mut source: Box<dyn CameraSource> = match spec {
             CameraSpec::Test { format, name } => Box::new(TestPattern::new(*format, name, Pacing::RealTime)),
             CameraSpec::File { path, fps, is_looped } => {
@@ -110,6 +128,9 @@ impl Capture {
             let Turn::Next { is_taken: was_taken } = turn else { return Ok(Step::Over) };
             let Some(captured) = source.next_frame()? else { return Ok(Step::Over) };
             let (captured_at, timestamp) = (captured.at, picture_clock(captured.at));
+            if let Some(watch) = &mut watch {
+                watch(&captured.image);
+            }
             let published = way.publish(captured, timestamp, was_taken)?;
             let encoded_at = Clock::now();
             let frame = |(layer, (bytes, strips))| CapturedFrame {

@@ -73,7 +73,7 @@ impl Player {
         loop {
             if self.may_rest && voices.is_empty() && closed_at.is_none() {
                 match arrivals.recv_blocking() {
-                    Ok(arrival) => self.take(&mut voices, &arrival)?,
+                    Ok(arrival) => self.take(&mut voices, arrival)?,
                     Err(_) => break,
                 }
             }
@@ -81,7 +81,7 @@ impl Player {
             let now = Clock::now();
             loop {
                 match arrivals.try_recv() {
-                    Ok(arrival) => self.take(&mut voices, &arrival)?,
+                    Ok(arrival) => self.take(&mut voices, arrival)?,
                     Err(TryRecvError::Empty) => break,
                     Err(TryRecvError::Closed) => {
                         closed_at.get_or_insert(now);
@@ -102,26 +102,30 @@ impl Player {
         self.recorder.map_or(Ok(()), Recorder::finish)
     }
 
-    fn take(&mut self, voices: &mut Voices, arrival: &Sound) -> io::Result<()> {
+    fn take(&mut self, voices: &mut Voices, arrival: Sound) -> io::Result<()> {
         let packet = match arrival {
             Sound::Packet(packet) => packet,
             Sound::Gone(room, slot) => {
-                voices.end(*room, *slot);
+                voices.end(room, slot);
+                return Ok(());
+            }
+            Sound::Speaker(sink) => {
+                (self.sink, self.may_rest) = (sink, false);
                 return Ok(());
             }
         };
         self.shared.record(|stages| stages.hand_over.record(Clock::now().since(packet.complete_at)));
         if let Some(recorder) = self.recorder.as_mut() {
-            recorder.note(packet)?;
+            recorder.note(&packet)?;
         }
         use hph_core::error::DropReason as D;
-        let shown = match voices.insert(packet) {
+        let shown = match voices.insert(&packet) {
             Ok(()) => Shown::Whole,
             // Too late to be heard, though there is nothing wrong with it.
             Err(D::Late | D::Duplicate) => Shown::Skipped,
             Err(_) => Shown::Broken,
         };
-        self.counted.count(packet, shown);
+        self.counted.count(&packet, shown);
         Ok(())
     }
 
