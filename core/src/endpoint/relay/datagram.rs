@@ -185,7 +185,10 @@ impl RelayMachine<'_> {
             let Some(receiver) = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut()) else { continue };
             let Some(address) = receiver.address(now) else { continue };
             let log = self.logs.get_mut(lane);
-            if is_parity && log.as_ref().is_none_or(|log| log.sent.stats().loss < LOSS_NOTEWORTHY) {
+            if is_parity
+                && (receiver.rate.is_draining()
+                    || log.as_ref().is_none_or(|log| log.sent.stats().loss < LOSS_NOTEWORTHY))
+            {
                 self.repair.parity_withheld = self.repair.parity_withheld.saturating_add(1);
                 continue;
             }

@@ -185,7 +185,8 @@ impl RelayMachine<'_> {
         }
         let mut result = Ok(());
         for seq in entry.packets() {
-            if session.resend_credit < RESENT_PART {
+            // What was lost in a full queue would only find it full again.
+            if session.resend_credit < RESENT_PART || session.rate.must_drain() {
                 self.repair.refused = self.repair.refused.saturating_add(1);
                 result = Err(DropReason::RateLimited);
                 continue;

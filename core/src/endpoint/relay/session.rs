@@ -21,7 +21,7 @@ const CHALLENGE_INTERVAL: Duration = Duration::from_millis(100);
 const CHALLENGE_LIFETIME: Duration = Duration::from_secs(3);
 
 /// What is granted to the way to a client.
-const DOWNLINK: RateLimits = RateLimits { reserve_bps: 300_000, start_bps: 3_000_000, max_bps: 200_000_000 };
+const DOWNLINK: RateLimits = RateLimits { reserve_bps: 100_000, start_bps: 3_000_000, max_bps: 200_000_000 };
 /// Tracks and layers of one session whose gaps are known: three sizes of a camera, and a screen.
 const UPLINK_LAYERS: usize = 4;
 /// Packets of a session that may be missing: all that two megabits a second send in the 400 ms after which nobody is asked any
