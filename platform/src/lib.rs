@@ -13,6 +13,7 @@
 //! - [`level`]: loudness of a block of sound, and whether somebody speaks.
 //! - [`screen`]: sources of pictures of a screen: X11, and slides without one.
 //! - [`udp`]: datagrams by the hundred, with what the kernel offers for it.
+//! - [`tunnel`]: datagrams that wait inside a TCP connection, where none passes the network.
 //! - [`voice`]: what happens to a voice between microphone, packet and loudspeaker: Opus, echo, noise, gain, mixing.
 //! - [`video`]: pictures to strips and back.
 //! - [`wav`]: recording of sound.
@@ -33,6 +34,8 @@ pub mod picture;
 pub mod screen;
 pub mod udp;
 pub mod video;
+#[cfg(unix)]
+pub mod tunnel;
 pub mod voice;
 pub mod wav;
 

@@ -97,6 +97,19 @@ impl Hub {
         });
     }
 
+    /// Brings a datagram that came inside a control connection to the packet plane.
+    pub fn tunnel(&self, session: SessionId, datagram: &[u8]) {
+        self.meeting.borrow_mut().relays.tunnel(session, datagram);
+    }
+
+    /// Brings datagrams from the packet planes to control connections, for ever.
+    pub async fn pass_tunnelled(&self) {
+        let bell = self.meeting.borrow().relays.tunnelled();
+        while bell.recv().await.is_ok() {
+            self.meeting.borrow_mut().pass_tunnelled();
+        }
+    }
+
     fn next_report(&self) -> Option<(usize, RelayReport)> {
         self.meeting.borrow().relays.next_report()
     }

@@ -182,7 +182,10 @@ impl Server {
             accept(&hub, &acceptor, &listener).await;
             Ok(())
         };
-        let ticking = tick(&hub, &self.figures).or(hear_relays(&hub)).or(hub.keep_house());
+        let ticking = tick(&hub, &self.figures).or(hear_relays(&hub)).or(hub.keep_house()).or(async {
+            hub.pass_tunnelled().await;
+            Ok(())
+        });
         let stopping = async {
             let _ = stop.recv().await;
             Ok(())

@@ -89,6 +89,8 @@ phrases! {
     LOST: "connection lost ({}); trying again in {} s", "mất kết nối ({}); thử lại sau {} giây";
     MEDIA_UP: "pictures and sound can flow", "hình và tiếng đã thông";
     MEDIA_DOWN: "no datagrams come back: chat works, pictures and sound do not", "gói hình và tiếng không qua được: vẫn trò chuyện bằng chữ được";
+    TUNNEL_ON: "this network lets no UDP pass: voice and pictures go over TCP now, a little later", "mạng này chặn UDP: tiếng và hình tạm đi qua TCP, sẽ chậm hơn một chút";
+    TUNNEL_OFF: "UDP passes again: voice and pictures go over it", "UDP đã thông trở lại: tiếng và hình lại đi qua UDP";
     LEAVING: "leaving …", "đang rời …";
     TEMPORARY_DEVICE: "another hph uses this device's key: this guest gets a new one for now", "một hph khác đang dùng khoá của thiết bị này: khách này tạm dùng khoá mới";
     YOU_ARE_IN: "* you are in {}", "* bạn đang ở {}";

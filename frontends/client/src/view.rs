@@ -129,6 +129,8 @@ pub struct MeetingView {
     pub server_name: String,
     /// Whether datagrams go both ways.
     pub has_datagrams: bool,
+    /// Whether they travel inside the TCP connection, because the network lets none pass.
+    pub is_tunnelled: bool,
     /// The lobby's rooms by place.
     pub lobby: BTreeMap<u16, LobbyRoom>,
     /// Everybody online by place.
@@ -156,10 +158,11 @@ impl MeetingView {
             }
             Event::Lost { why, .. } => {
                 self.connection = Connection::Lost { why: why.clone() };
-                self.has_datagrams = false;
+                (self.has_datagrams, self.is_tunnelled) = (false, false);
             }
             Event::Ended(reason) => self.connection = Connection::Over(reason.clone()),
             Event::Datagrams { is_up } => self.has_datagrams = *is_up,
+            Event::Tunnelled { is_on } => self.is_tunnelled = *is_on,
             Event::LobbyRoom { place, room, name, people } => {
                 self.lobby.insert(*place, LobbyRoom { room: *room, name: name.clone(), people: *people });
             }

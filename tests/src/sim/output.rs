@@ -147,6 +147,7 @@ pub enum Note {
     Up,
     Lost,
     Silent,
+    Way,
     Said,
 }
 
@@ -232,6 +233,7 @@ impl ClientOutput for ClientDeeds {
             ClientEvent::DatagramsUp => Note::Up,
             ClientEvent::DatagramsLost => Note::Lost,
             ClientEvent::ServerSilent => Note::Silent,
+            ClientEvent::Tunnelled { .. } => Note::Way,
             ClientEvent::StripLost { .. } | ClientEvent::Said(_) => Note::Said,
         });
     }
