@@ -167,6 +167,13 @@ impl Hub {
         self.meeting.borrow().is_calm(session)
     }
 
+    /// How many rooms there are, and how many people are signed in.
+    pub fn counts(&self) -> (u32, u32) {
+        let meeting = self.meeting.borrow();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        (count(meeting.machine.rooms().count()), count(meeting.machine.sessions().count()))
+    }
+
     /// Everybody who is signed in.
     pub fn sessions(&self) -> Vec<SessionId> {
         self.meeting.borrow().machine.sessions().collect()
