@@ -171,6 +171,8 @@ pub struct ClientDeeds {
     pub controls: Vec<Frame>,
     /// Datagrams to the server.
     pub datagrams: Vec<Vec<u8>>,
+    /// Those of the messages that are datagrams inside the connection.
+    pub tunnelled: Vec<Vec<u8>>,
     /// Events.
     pub notes: Vec<Note>,
 }
@@ -189,6 +191,11 @@ impl ClientOutput for ClientDeeds {
 
     fn datagram(&mut self, bytes: &[u8]) {
         self.datagrams.push(bytes.to_vec());
+    }
+
+    fn tunnel(&mut self, bytes: &[u8]) {
+        self.tunnelled.push(bytes.to_vec());
+        self.control(&ClientMessage::Tunnelled { datagram: bytes });
     }
 
     fn event(&mut self, event: ClientEvent<'_>) {
