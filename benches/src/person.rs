@@ -168,6 +168,7 @@ impl Person {
         tell("buffer_ms", voices.iter().map(|voice| voice.delay_us).max().unwrap_or(0) as f64 / 1000.0);
         tell("played_ms", voices.iter().map(|voice| voice.played_samples).sum::<u64>() as f64 / 48.0);
         tell("concealed_ms", voices.iter().map(|voice| voice.concealed_samples).sum::<u64>() as f64 / 48.0);
+        tell("skipped_ms", voices.iter().map(|voice| voice.skipped_samples).sum::<u64>() as f64 / 48.0);
         tell("frames_of_voice_lost", voices.iter().map(|voice| voice.lost_after_recovery).sum::<u64>() as f64);
         // Of the time since the last look.
         let pictures = self.stages.lock().map(|mut stages| std::mem::take(&mut *stages)).unwrap_or_default();

@@ -45,6 +45,8 @@ impl RelayOutput for Sink {
 
     fn hand_over_whole(&mut self, _: usize, _: SocketAddr, _: &[u8]) {}
 
+    fn tunnel(&mut self, _: SessionId, _: &[u8; HOP_PREFIX_BYTES], _: &[u8]) {}
+
     fn report(&mut self, _: &RelayReport) {}
 
     fn tell(&mut self, _: usize, _: u16, _: Downstream) {}

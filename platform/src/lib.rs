@@ -10,8 +10,10 @@
 //! - [`camera`]: sources of pictures: files, folders, a test pattern.
 //! - [`microphone`]: sources of sound: WAV files, tones, something like speech.
 //! - [`doorbell`]: a thread that waits for datagrams, and others that wake it.
+//! - [`lan`]: servers in the local network: saying that one is there, and looking for them.
 //! - [`level`]: loudness of a block of sound, and whether somebody speaks.
 //! - [`screen`]: sources of pictures of a screen: X11, and slides without one.
+//! - [`tunnel`]: datagrams that wait inside a TCP connection, where none passes the network.
 //! - [`udp`]: datagrams by the hundred, with what the kernel offers for it.
 //! - [`voice`]: what happens to a voice between microphone, packet and loudspeaker: Opus, echo, noise, gain, mixing.
 //! - [`video`]: pictures to strips and back.
@@ -26,11 +28,14 @@ pub mod clock;
 pub mod doorbell;
 pub mod entropy;
 pub mod jpeg;
+pub mod lan;
 pub mod level;
 pub mod microphone;
 pub mod pacer;
 pub mod picture;
 pub mod screen;
+#[cfg(unix)]
+pub mod tunnel;
 pub mod udp;
 pub mod video;
 pub mod voice;

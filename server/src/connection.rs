@@ -15,8 +15,9 @@ use futures_rustls::TlsAcceptor;
 use futures_rustls::server::TlsStream;
 use hph_core::id::SessionId;
 use hph_core::limits::{CONTROL_FRAME_ANONYMOUS_MAX_BYTES, CONTROL_LENGTH_BYTES};
-use hph_core::wire::control::{FrameReader, Parsed, SignOutReason, parse_client};
+use hph_core::wire::control::{ClientMessage, FrameReader, Parsed, SignOutReason, parse_client};
 use hph_platform::clock::Clock;
+use hph_platform::tunnel::keep_short;
 
 use crate::hub::Hub;
 use crate::meeting::Queue;
@@ -70,6 +71,7 @@ pub(crate) async fn serve(hub: Rc<Hub>, acceptor: TlsAcceptor, stream: TcpStream
 async fn sign_in(hub: &Rc<Hub>, acceptor: &TlsAcceptor, stream: TcpStream, peer: IpAddr) -> Option<SignedIn> {
     let _guard = hub.strangers.admit(peer)?;
     let _ = stream.set_nodelay(true);
+    keep_short(&stream);
     let stream = within(HANDSHAKE_MAX, async { acceptor.accept(stream).await }).await.ok()?;
     let exported = export(&stream).ok()?;
     let (mut reader, mut writer) = split(stream);
@@ -129,6 +131,7 @@ fn poll_more(context: &mut Context<'_>, reader: &mut Reader, frames: &mut FrameR
 fn handle_frames(hub: &Rc<Hub>, session: SessionId, frames: &mut FrameReader<'_>) -> Result<(), SignOutReason> {
     while let Some(body) = frames.next_frame().map_err(|_| SignOutReason::Malformed)? {
         match parse_client(body).map_err(|_| SignOutReason::Malformed)? {
+            Parsed::Message(ClientMessage::Tunnelled { datagram }) => hub.tunnel(session, datagram),
             Parsed::Message(message) => {
                 hub.act(|machine, out| machine.handle_control(Clock::now(), session, &message, out));
             }

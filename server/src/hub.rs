@@ -97,6 +97,19 @@ impl Hub {
         });
     }
 
+    /// Brings a datagram that came inside a control connection to the packet plane.
+    pub fn tunnel(&self, session: SessionId, datagram: &[u8]) {
+        self.meeting.borrow_mut().relays.tunnel(session, datagram);
+    }
+
+    /// Brings datagrams from the packet planes to control connections, for ever.
+    pub async fn pass_tunnelled(&self) {
+        let bell = self.meeting.borrow().relays.tunnelled();
+        while bell.recv().await.is_ok() {
+            self.meeting.borrow_mut().pass_tunnelled();
+        }
+    }
+
     fn next_report(&self) -> Option<(usize, RelayReport)> {
         self.meeting.borrow().relays.next_report()
     }
@@ -152,6 +165,13 @@ impl Hub {
     /// Whether the session's connection takes more.
     pub fn is_calm(&self, session: SessionId) -> bool {
         self.meeting.borrow().is_calm(session)
+    }
+
+    /// How many rooms there are, and how many people are signed in.
+    pub fn counts(&self) -> (u32, u32) {
+        let meeting = self.meeting.borrow();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        (count(meeting.machine.rooms().count()), count(meeting.machine.sessions().count()))
     }
 
     /// Everybody who is signed in.

@@ -11,8 +11,10 @@ use async_channel::{Receiver, Sender};
 use hph_core::endpoint::relay::{RelayCommand, RelayReport};
 use hph_core::endpoint::server::{RateLimits, ServerEvent, ServerMachine, ServerOutput, ServerStorage};
 use hph_core::id::SessionId;
-use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES};
+use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, DATAGRAM_MAX_BYTES};
 use hph_core::wire::control::{ServerMessage, SignOutReason, emit_server};
+use hph_platform::clock::Clock;
+use hph_platform::tunnel::TunnelQueue;
 
 use crate::jobs::Job;
 use crate::relay::Relays;
@@ -22,9 +24,16 @@ const QUEUE_CALM_BYTES: usize = 64 * 1024;
 /// Above this a connection is closed: its client does not read.
 const QUEUE_MAX_BYTES: usize = 256 * 1024;
 
+/// Datagrams inside the connection are written so many at once.
+const DATAGRAMS_AT_ONCE_BYTES: usize = 4 * 1024;
+/// A datagram as a control message: its length, its number and its own length come before it.
+const TUNNELLED_FRAME_MAX_BYTES: usize = DATAGRAM_MAX_BYTES + CONTROL_LENGTH_BYTES + 4;
+
 /// What waits to be written to one connection.
 pub(crate) struct Queue {
     bytes: RefCell<Vec<u8>>,
+    /// Datagrams that travel inside the connection.
+    tunnel: RefCell<TunnelQueue>,
     is_closing: Cell<bool>,
     wake: (Sender<()>, Receiver<()>),
 }
@@ -32,18 +41,43 @@ pub(crate) struct Queue {
 impl Queue {
     fn new() -> Rc<Self> {
         let wake = async_channel::bounded(1);
-        Rc::new(Self { bytes: RefCell::default(), is_closing: Cell::new(false), wake })
+        Rc::new(Self { bytes: RefCell::default(), tunnel: RefCell::default(), is_closing: Cell::new(false), wake })
     }
 
-    /// What waits, and whether it is the last; waits until there is something.
+    /// What waits, and whether it is the last; waits until there is something. Datagrams come after all that is said, and
+    /// few at once, so that what is said next does not wait for them.
     pub(crate) async fn take(&self) -> (Vec<u8>, bool) {
         loop {
             let bytes = std::mem::take(&mut *self.bytes.borrow_mut());
             if !bytes.is_empty() || self.is_closing.get() {
                 return (bytes, self.is_closing.get());
             }
+            let datagrams = self.take_datagrams();
+            if !datagrams.is_empty() {
+                return (datagrams, false);
+            }
             let _ = self.wake.1.recv().await;
         }
+    }
+
+    fn take_datagrams(&self) -> Vec<u8> {
+        let (mut queue, now) = (self.tunnel.borrow_mut(), Clock::now());
+        let mut bytes = Vec::new();
+        let mut frame = [0; TUNNELLED_FRAME_MAX_BYTES];
+        while bytes.len() < DATAGRAMS_AT_ONCE_BYTES
+            && let Some(datagram) = queue.pop(now)
+        {
+            if let Ok(len) = emit_server(&ServerMessage::Tunnelled { datagram: &datagram }, &mut frame) {
+                bytes.extend_from_slice(&frame[..len]);
+            }
+        }
+        bytes
+    }
+
+    /// Lets a datagram wait for its turn.
+    pub(crate) fn tunnel(&self, datagram: &[u8]) {
+        self.tunnel.borrow_mut().push(Clock::now(), datagram);
+        self.wake();
     }
 
     /// Waits until nothing more is put into it. Not while somebody else waits in [`Self::take`].
@@ -113,6 +147,17 @@ impl Meeting {
         let queue = Queue::new();
         self.queues.insert(session, Rc::clone(&queue));
         queue
+    }
+
+    /// Brings what the relay threads left for control connections to their queues. What is left for a session that is gone
+    /// by now is lost.
+    pub fn pass_tunnelled(&mut self) {
+        let mut datagram = [0; DATAGRAM_MAX_BYTES];
+        while let Some((session, len)) = self.relays.next_tunnelled(&mut datagram) {
+            if let Some(queue) = self.queues.get(&session) {
+                queue.tunnel(&datagram[..len]);
+            }
+        }
     }
 
     /// How much of the session's queue is free for messages that can wait.

@@ -18,6 +18,7 @@ use hph_core::id::RoomId;
 use hph_core::wire::control::SignOutReason;
 use hph_platform::clock::Clock;
 use hph_platform::entropy;
+use hph_platform::lan::{Announcer, LanError, Notice};
 use smol::LocalExecutor;
 
 use crate::config::ServerConfig;
@@ -31,6 +32,8 @@ use crate::tls::{Identity, Pin, TlsError};
 
 /// Ports to try when the kernel chooses one, since TCP and UDP must have the same.
 const PORT_TRIES: usize = 16;
+/// Other counts of rooms and people are told in the local network not more often than this.
+const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(3);
 /// Goodbyes are flushed within this.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -90,6 +93,7 @@ pub struct Server {
     identity: Identity,
     store: Store,
     figures: FiguresHandle,
+    announcer: Result<Option<Announcer>, LanError>,
 }
 
 impl Server {
@@ -110,7 +114,8 @@ impl Server {
         let identity = Identity::load_or_create(&config.data_dir).map_err(StartError::Tls)?;
         let listen_error = |error| StartError::Listen { address: config.listen, error };
         let (listener, sockets) = listen(&config).map_err(listen_error)?;
-        Ok(Self { config, listener, sockets, identity, store, figures: FiguresHandle::default() })
+        let announcer = announce(&config, listener.local_addr().unwrap_or(config.listen), &identity);
+        Ok(Self { config, listener, sockets, identity, store, figures: FiguresHandle::default(), announcer })
     }
 
     /// Where it listens.
@@ -126,6 +131,14 @@ impl Server {
     /// What it holds from now on, however few people come.
     pub fn memory(&self) -> MemoryBill {
         MemoryBill::new(&self.config, &self.sockets)
+    }
+
+    /// Whether it says in the local network that it is there.
+    ///
+    /// # Errors
+    /// It shall, and can't.
+    pub fn is_announced(&self) -> Result<bool, &LanError> {
+        self.announcer.as_ref().map(Option::is_some)
     }
 
     /// What clients compare the server's key with.
@@ -182,7 +195,12 @@ impl Server {
             accept(&hub, &acceptor, &listener).await;
             Ok(())
         };
-        let ticking = tick(&hub, &self.figures).or(hear_relays(&hub)).or(hub.keep_house());
+        let ticking = tick(&hub, &self.figures).or(hear_relays(&hub)).or(hub.keep_house()).or(async {
+            hub.pass_tunnelled().await;
+            Ok(())
+        });
+        let announcer = self.announcer.ok().flatten();
+        let ticking = ticking.or(announce_changes(&hub, announcer));
         let stopping = async {
             let _ = stop.recv().await;
             Ok(())
@@ -227,6 +245,26 @@ async fn tick(hub: &Rc<Hub>, figures: &FiguresHandle) -> Result<(), StartError> 
         figures.set(hub.figures());
     }
     Err(StartError::Thread(io::Error::other("a relay thread has failed")))
+}
+
+/// Says in the local network that the server is there, if it may.
+fn announce(config: &ServerConfig, address: SocketAddr, identity: &Identity) -> Result<Option<Announcer>, LanError> {
+    if !config.announce {
+        return Ok(None);
+    }
+    let notice = Notice { name: config.name.clone(), rooms: 0, people: 0, pin: identity.pin() };
+    Announcer::start(address, notice)
+}
+
+/// Tells now and then how many rooms and people there are; says goodbye when it is dropped.
+async fn announce_changes(hub: &Rc<Hub>, mut announcer: Option<Announcer>) -> Result<(), StartError> {
+    loop {
+        if let Some(announcer) = &mut announcer {
+            let (rooms, people) = hub.counts();
+            announcer.update(rooms, people);
+        }
+        Timer::after(ANNOUNCE_INTERVAL).await;
+    }
 }
 
 /// Tells everybody that the server stops, and lets them hear it.

@@ -166,13 +166,17 @@ fn steady(table: &mut Table, name: &str, span: &Span) {
         table.note(format!("{name}.queue_full"), dropped / span.seconds, "packets/s");
     }
     table.note(format!("{name}.voice_concealed"), span.concealed(), "ms/s");
-    let lost = span.more("frames_of_voice_lost") * FRAME_MS / span.seconds;
-    table.note(format!("{name}.voice_lost"), lost, "ms/s");
+    table.note(format!("{name}.voice_lost"), unheard(|name| span.more(name)) / span.seconds, "ms/s");
     table.note(format!("{name}.jitter_buffer_p50"), quantile(&span.buffer_ms, 0.5), "ms");
     let (missing, came) = (span.more("strips_missing"), span.more("strips"));
     table.note(format!("{name}.strips_missing"), missing / (missing + came).max(1.0) * 100.0, "%");
     let stale = span.more("stale_ppm") / span.more("frames").max(1.0) / 10_000.0;
     table.note(format!("{name}.stale_area"), stale, "%");
+}
+
+/// What was said and is never heard: frames that did not come, and what the jitter buffer passed over. **Units:** ms.
+fn unheard(more: impl Fn(&str) -> f64) -> f64 {
+    more("frames_of_voice_lost") * FRAME_MS + more("skipped_ms")
 }
 
 /// 5 Mbit/s, then a tenth of it, then all of it again.
@@ -195,7 +199,7 @@ fn step(table: &mut Table, call: &mut Call) -> io::Result<()> {
     call.run(5, WIDE_KBPS)?;
     let after = call.far.look()?;
     let more = |name: &str| after.of(name) - at_drop.of(name);
-    table.note("network.step.voice_lost".to_owned(), more("frames_of_voice_lost") * FRAME_MS, "ms");
+    table.note("network.step.voice_lost".to_owned(), unheard(more), "ms");
     table.note("network.step.voice_concealed".to_owned(), more("concealed_ms"), "ms");
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::server::{
 };
 use crate::error::{DropReason, Full};
 use crate::id::{RoomId, SessionId};
-use crate::limits::HOP_PREFIX_BYTES;
+use crate::limits::{DATAGRAM_MAX_BYTES, HOP_PREFIX_BYTES};
 use crate::media::cache::PacketCache;
 use crate::media::feedback::Downstream;
 use crate::stats::DropCounters;
@@ -80,6 +80,16 @@ struct FromRelay<'x, 'a, O> {
 impl<O: SingleOutput> RelayOutput for FromRelay<'_, '_, O> {
     fn datagram(&mut self, _: usize, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
         self.out.datagram(to, prefix, payload);
+    }
+
+    fn tunnel(&mut self, session: SessionId, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
+        let mut datagram = [0; DATAGRAM_MAX_BYTES];
+        let len_bytes = HOP_PREFIX_BYTES.saturating_add(payload.len());
+        let Some(datagram) = datagram.get_mut(..len_bytes) else { return };
+        for (to, from) in datagram.iter_mut().zip(prefix.iter().chain(payload)) {
+            *to = *from;
+        }
+        self.out.control(session, &ServerMessage::Tunnelled { datagram });
     }
 
     fn report(&mut self, report: &RelayReport) {
@@ -173,6 +183,13 @@ impl<'a> SingleServer<'a> {
     ) {
         self.split(out, |control, out| control.handle_control(now, from, message, out));
         self.settle(now, out);
+        if let ClientMessage::Tunnelled { datagram } = *message {
+            let mut copy = [0; DATAGRAM_MAX_BYTES];
+            let Some(copy) = copy.get_mut(..datagram.len()) else { return };
+            copy.copy_from_slice(datagram);
+            // The reason why it was dropped is counted.
+            let _ = self.with_relay(now, out, |relay, out| relay.handle_tunnelled(now, from, copy, out));
+        }
     }
 
     /// [`RelayMachine::handle_datagram`].

@@ -20,8 +20,11 @@ const FASTER_QUIET_US: i64 = 20_000;
 const PATIENCE: u32 = 300;
 /// More than any likeness.
 const ONLY_QUIET: f32 = 2.0;
-/// 15 % of a pull.
+/// How much of a pull may be left out or put in: 15 % ...
 const PAID_US: i64 = 1_500;
+/// ... and half of it as long as what is heard is so late that people talk over each other.
+const PAID_HURRYING_US: i64 = 5_000;
+const HURRY_FROM_US: i64 = 150_000;
 
 /// Stalls and losses are remembered for so many quarters of a second: twelve seconds.
 const REMEMBERED: usize = 48;
@@ -250,7 +253,8 @@ impl Steering {
         // A leap (an interruption, a silence) is a new lag, not noise.
         *smooth = if step.abs() > LEAP_US { lag_us } else { smooth.saturating_add(step / SMOOTH) };
         let excess = smooth.saturating_sub(target_us);
-        self.debt_us = self.debt_us.saturating_sub(PAID_US).max(0);
+        let paid_us = if excess > HURRY_FROM_US { PAID_HURRYING_US } else { PAID_US };
+        self.debt_us = self.debt_us.saturating_sub(paid_us).max(0);
         self.waited = if excess > FASTER_FROM_US { self.waited.saturating_add(1) } else { 0 };
         if self.debt_us > 0 {
             return Pace::Keep;

@@ -30,8 +30,9 @@ const FORGET_AFTER: Duration = Duration::from_secs(1);
 /// After so long without a frame nothing more is invented.
 const CONCEALED_MAX_SAMPLES: i64 = 24_000;
 
-/// What would be played so much later than it should, after an interruption, is passed over.
-const OVERDUE_US: i64 = 100_000;
+/// What would be played so much later than it should, after an interruption, is passed over. What is less late is played,
+/// and faster than it was said until the delay is worked off ([`Steering`]): nobody has to say it again.
+const OVERDUE_US: i64 = 1_000_000;
 
 /// The decoder could make nothing of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

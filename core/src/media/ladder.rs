@@ -24,6 +24,9 @@ const KEEP_SHARE: u64 = 1200;
 /// What a full-size frame of quality 75 costs until one was measured, in bits.
 const UNIT_BITS_AT_FIRST: u64 = 200_000;
 
+/// Qualities with which a step may be filled, from the best: between two steps lies more than what one of them leaves free.
+const QUALITIES: [u8; 8] = [85, 80, 75, 70, 65, 60, 55, 50];
+
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rung {
@@ -61,9 +64,12 @@ impl Rung {
     const fn frame_cost(self) -> u64 {
         let quality = match self.quality {
             85.. => 1400,
+            80.. => 1180,
             75.. => 1000,
+            70.. => 910,
             65.. => 840,
             60.. => 770,
+            55.. => 710,
             _ => 660,
         };
         match self.halvings {
@@ -80,6 +86,8 @@ pub struct Ladder {
     /// The best step that is ever chosen.
     best: usize,
     rung: usize,
+    /// The quality that fills the present step; that of the step at least.
+    quality: u8,
     /// What a frame of quality 75 at full size would cost, in bits.
     unit_bits: u64,
     is_measured: bool,
@@ -92,6 +100,7 @@ impl Default for Ladder {
         Self {
             best: 0,
             rung: 0,
+            quality: 0,
             unit_bits: UNIT_BITS_AT_FIRST,
             is_measured: false,
             down_at: None,
@@ -104,12 +113,13 @@ impl Ladder {
     /// A ladder without the steps above that quality.
     pub fn at_most(quality: u8) -> Self {
         let best = RUNGS.iter().position(|rung| rung.quality <= quality).unwrap_or(0);
-        Self { best, rung: best, ..Self::default() }
+        Self { best, rung: best, quality: 0, ..Self::default() }
     }
 
     /// The present step.
     pub fn rung(&self) -> Rung {
-        RUNGS.get(self.rung).copied().unwrap_or(RUNGS[0])
+        let rung = RUNGS.get(self.rung).copied().unwrap_or(RUNGS[0]);
+        Rung { quality: rung.quality.max(self.quality), ..rung }
     }
 
     /// Learns from a frame of the present step that was sent. **Units:** bytes, as encoded.
@@ -152,7 +162,17 @@ impl Ladder {
             self.rung = best;
             self.up_at = now;
         }
+        self.quality = 0;
+        self.quality = self.fill(granted.saturating_mul(UP_SHARE) / 1000);
         self.rung()
+    }
+
+    /// The best quality with which the present step takes no more than that: its frames and size stay as they are.
+    fn fill(&self, granted: u64) -> u8 {
+        let best = RUNGS.get(self.best).map_or(0, |rung| rung.quality);
+        let fits =
+            |quality: &u8| *quality <= best && self.predict(Rung { quality: *quality, ..self.rung() }) <= granted;
+        QUALITIES.into_iter().find(fits).unwrap_or(0)
     }
 
     /// What a step would cost, in bits a second.
@@ -201,25 +221,31 @@ mod tests {
 
     #[test]
     fn it_goes_down_at_once_and_up_only_after_a_clean_time() {
+        let step = |rung: Rung| (rung.frames_per_s, rung.halvings);
         let mut ladder = Ladder::default();
         frame(&mut ladder, 20_000);
         let good = ladder.choose(at_ms(0), 8_000_000, 0);
         let bad = ladder.choose(at_ms(10), 500_000, 0);
         assert_ne!(good, bad);
-        assert_eq!(ladder.choose(at_ms(2_900), 8_000_000, 0), bad);
+        assert_eq!(step(ladder.choose(at_ms(2_900), 8_000_000, 0)), step(bad));
         assert_eq!(ladder.choose(at_ms(3_100), 8_000_000, 0), good);
     }
 
     #[test]
     fn at_the_edge_between_two_steps_it_stays() {
+        let step = |rung: Rung| (rung.frames_per_s, rung.halvings);
         let mut ladder = Ladder::default();
         frame(&mut ladder, 20_000);
         let cost = |rung: Rung| (20_000 * 8 * rung.frame_cost() * u64::from(rung.frames_per_s) / 1000) as u32;
         ladder.choose(at_ms(0), cost(RUNGS[5]) * 9 / 10, 0);
-        assert_eq!(ladder.rung(), RUNGS[6]);
-        assert_eq!(ladder.choose(at_ms(9_000), cost(RUNGS[5]) + 1, 0), RUNGS[6], "it fits only just");
-        assert_eq!(ladder.choose(at_ms(9_000), cost(RUNGS[5]) / 9 * 10 + 10, 0), RUNGS[5]);
-        assert_eq!(ladder.choose(at_ms(9_100), cost(RUNGS[5]) * 9 / 10, 0), RUNGS[5], "it is a little too much");
+        assert_eq!(step(ladder.rung()), step(RUNGS[6]));
+        assert_eq!(step(ladder.choose(at_ms(9_000), cost(RUNGS[5]) + 1, 0)), step(RUNGS[6]), "it fits only just");
+        assert_eq!(step(ladder.choose(at_ms(9_000), cost(RUNGS[5]) / 9 * 10 + 10, 0)), step(RUNGS[5]));
+        assert_eq!(
+            step(ladder.choose(at_ms(9_100), cost(RUNGS[5]) * 9 / 10, 0)),
+            step(RUNGS[5]),
+            "it is a little too much"
+        );
     }
 
     #[test]
@@ -229,6 +255,17 @@ mod tests {
         assert_eq!(ladder.choose(at_ms(0), 3_500_000, 0), RUNGS[3]);
         assert_eq!(ladder.choose(at_ms(10), 9_000_000, 0), RUNGS[0]);
         assert_eq!(ladder.choose(at_ms(20), 3_500_000, 0), RUNGS[3]);
+    }
+
+    #[test]
+    fn what_is_left_between_two_steps_goes_into_quality() {
+        let mut ladder = Ladder::default();
+        frame(&mut ladder, 20_000);
+        // Twenty pictures of quality 50 take 2.1 Mbit/s, thirty 3.2.
+        for (granted, quality) in [(2_400_000, 50), (2_800_000, 60), (3_200_000, 65), (3_450_000, 70)] {
+            let rung = ladder.choose(at_ms(0), granted, 0);
+            assert_eq!((rung.frames_per_s, rung.quality), (20, quality), "{granted}");
+        }
     }
 
     #[test]

@@ -36,6 +36,8 @@ const QUEUE_CONGESTED: Duration = Duration::from_millis(50);
 const QUEUE_SHORT: Duration = Duration::from_millis(20);
 /// Up to here the queue counts as empty.
 const QUEUE_EMPTY: Duration = Duration::from_millis(10);
+/// While it is so long the hop is busy, whatever we send.
+const QUEUE_LONG: Duration = Duration::from_millis(150);
 /// A queue this long is to be empty again soon; one that is longer stops everything but the reserve.
 const QUEUE_DRAIN: Duration = Duration::from_millis(300);
 /// Growth steps are per this time.
@@ -56,6 +58,8 @@ const LOSS_OF_CONGESTION: u32 = 100;
 const CUT_INTERVAL: Duration = Duration::from_millis(200);
 /// How long a queue may take to empty beyond what its length explains.
 const DRAIN_SLACK: Duration = Duration::from_millis(300);
+/// Who gives way is left with less than this of what arrived before, in permille.
+const GIVEN_WAY: u64 = 900;
 /// While it is not clear whose queue it is, this share of what arrives is kept, in permille.
 const DRAIN_SHARE_DOUBTFUL: u64 = 500;
 /// After this time among others, it is tried whether they are still there.
@@ -66,6 +70,8 @@ const FILLING_MAX: Duration = Duration::from_millis(800);
 const CONGESTION_MEMORY: Duration = Duration::from_secs(10);
 /// For this long after somebody else was noticed, a full queue is theirs again.
 const COMPETITOR_MEMORY: Duration = Duration::from_secs(10);
+/// So much more arrives without a queue than when it was last too much, in permille, that the hop has become wider.
+const OUTGROWN: u64 = 1300;
 /// Without a report for this long what is granted is halved.
 const REPORT_SILENCE_MAX: Duration = Duration::from_millis(500);
 
@@ -173,6 +179,10 @@ pub struct RateController {
     drain_until: Option<Instant>,
     /// The least share of what arrives that is granted while draining, in permille.
     drain_share: u64,
+    /// What arrived when draining began.
+    drained_bps: u32,
+    /// What was granted among others, as far as it was used, before it was tried whether they are still there.
+    shared_bps: u32,
     /// When the present state began.
     since: Instant,
     grown_at: Instant,
@@ -205,6 +215,8 @@ impl RateController {
             congested_at: zero,
             drain_until: None,
             drain_share: 0,
+            drained_bps: 0,
+            shared_bps: 0,
             since: zero,
             grown_at: zero,
             cut_at: zero,
@@ -269,6 +281,16 @@ impl RateController {
     /// What may be sent, once anything was reported: until then nothing is known, and nothing should be held back.
     pub const fn bound_bps(&self) -> Option<u32> {
         if self.heard_at.is_some() { Some(self.target_bps) } else { None }
+    }
+
+    /// Whether a queue of ours is to run empty: then what is not needed is not sent.
+    pub fn is_draining(&self) -> bool {
+        self.state == RateState::Draining
+    }
+
+    /// Whether the queue is so long that nothing but the reserve may join it.
+    pub fn must_drain(&self) -> bool {
+        self.is_draining() && self.queue >= QUEUE_DRAIN
     }
 
     /// What is left of the target for pictures beside the reserve.
@@ -364,6 +386,10 @@ impl RateController {
     }
 
     fn grow(&mut self, now: Instant, loss: u32) {
+        // More arrives, and nothing waits: the hop carries more than it did.
+        if self.queue <= QUEUE_EMPTY && self.history.arriving_bps() > permille(self.congested_bps, OUTGROWN) {
+            self.congested_bps = 0;
+        }
         let unused_max = if self.is_near(now) { UNUSED_MAX_NEAR } else { UNUSED_MAX };
         let used = permille(self.history.arriving_bps(), unused_max);
         if used < self.target_bps {
@@ -412,6 +438,7 @@ impl RateController {
         self.enter(now, RateState::Draining);
         self.drain_until = None;
         self.drain_share = share;
+        self.drained_bps = self.congested_bps;
         self.grant_while_draining();
     }
 
@@ -422,10 +449,12 @@ impl RateController {
     }
 
     fn drain(&mut self, now: Instant, newest_sent: Instant) {
-        if self.queue > QUEUE_CONGESTED && self.drain_share == 0 {
+        // In a shorter queue the hop may have been idle for a part of the report.
+        if self.queue > QUEUE_LONG && self.drain_share == 0 {
             self.note_capacity(now);
         }
         if self.queue <= QUEUE_EMPTY {
+            self.shared_bps = 0;
             self.enter(now, RateState::Growing);
             return self.grant(permille(self.congested_bps, 900), RateReason::Queue);
         }
@@ -434,7 +463,11 @@ impl RateController {
             self.drain_until = Some(now.add(self.queue).add(self.queue).add(DRAIN_SLACK));
         }
         if self.drain_until.is_some_and(|until| now >= until) {
-            return self.begin_to_compete(now);
+            if self.history.arriving_bps() < permille(self.drained_bps, GIVEN_WAY) {
+                return self.begin_to_compete(now);
+            }
+            // As much arrives as before: what waits there is still our own, sent before we were heard.
+            self.drain_until = Some(now.add(DRAIN_SLACK));
         }
         self.grant_while_draining();
     }
@@ -442,7 +475,8 @@ impl RateController {
     fn begin_to_compete(&mut self, now: Instant) {
         self.enter(now, RateState::Competing);
         self.cut_at = now;
-        self.grant(self.target_bps.max(permille(self.congested_bps, DRAIN_SHARE_DOUBTFUL)), RateReason::Queue);
+        let least = permille(self.congested_bps, DRAIN_SHARE_DOUBTFUL).max(core::mem::take(&mut self.shared_bps));
+        self.grant(self.target_bps.max(least), RateReason::Queue);
     }
 
     /// One segment more per round trip, three tenths less after a loss: the share that TCP would take.
@@ -455,6 +489,7 @@ impl RateController {
         }
         if now.since(self.since) >= COMPETE_FOR {
             self.note_capacity(now);
+            self.shared_bps = permille(self.congested_bps, UNUSED_MAX_NEAR).min(self.target_bps);
             return self.begin_to_drain(now, DRAIN_SHARE_DOUBTFUL);
         }
         if is_loss {

@@ -16,6 +16,9 @@ pub const LAYERS: usize = 3;
 /// Pictures that one receiver may see: a camera and a screen of each other participant.
 pub const SOURCES_MAX: usize = 2 * ROOM_PARTICIPANTS_MAX;
 
+/// A size that follows its bound is not worth sending below this. **Units:** bits a second.
+const FOLLOWED_MIN_BPS: u64 = 30_000;
+
 /// How important a picture is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Importance {
@@ -43,6 +46,8 @@ pub struct Source {
     pub layer_bps: [u32; LAYERS],
     /// The size that it has now.
     pub given: Option<u8>,
+    /// Its sender keeps within bounds, and those of its largest size are this receiver's alone: it fits whatever is left.
+    pub follows: bool,
 }
 
 impl Source {
@@ -58,6 +63,12 @@ impl Source {
     fn cost(&self, layer: Option<u8>) -> u64 {
         let bps = layer.and_then(|layer| self.layer_bps.get(usize::from(layer)).copied());
         u64::from(bps.unwrap_or(0))
+    }
+
+    /// What a size takes once its sender knows the bound.
+    fn cost_within(&self, layer: u8, bound_bps: u32) -> u64 {
+        let cost = self.cost(Some(layer));
+        if self.follows { cost.min(bound_bps.into()) } else { cost }
     }
 
     /// Whether `layer` is larger than what it has now.
@@ -88,26 +99,33 @@ pub fn allocate(budget_bps: u32, may_rise: bool, sources: &[Source], shares: &mu
     let smallest = (LAYERS - 1) as u8;
     for index in order {
         let Some((source, share)) = pair(sources, shares, *index) else { continue };
-        if source.needed_layer().is_some() && source.cost(Some(smallest)) <= left {
-            left = left.saturating_sub(source.cost(Some(smallest)));
+        let cost = source.cost_within(smallest, bound(left, spare));
+        if source.needed_layer().is_some() && cost <= left && (cost >= FOLLOWED_MIN_BPS || !source.follows) {
+            left = left.saturating_sub(cost);
             share.layer = Some(smallest);
+            share.bound_bps = u32::try_from(cost).unwrap_or(u32::MAX);
         }
     }
     for index in order {
         let Some((source, share)) = pair(sources, shares, *index) else { continue };
         let (Some(needed), Some(given)) = (source.needed_layer(), share.layer) else { continue };
-        let own = left.saturating_add(source.cost(Some(given)));
-        share.bound_bps = u32::try_from(own.saturating_sub(spare)).unwrap_or(u32::MAX);
+        let own = left.saturating_add(source.cost_within(given, share.bound_bps));
+        share.bound_bps = bound(own, spare);
         let fits = |larger: &u8| {
-            let cost = source.cost(Some(*larger));
+            let cost = source.cost_within(*larger, share.bound_bps);
             if source.is_rise(*larger) { may_rise && cost.saturating_add(spare) <= own } else { cost <= own }
         };
         if let Some(larger) = (needed..smallest).find(fits) {
-            left = own.saturating_sub(source.cost(Some(larger)));
+            left = own.saturating_sub(source.cost_within(larger, share.bound_bps));
             share.layer = Some(larger);
         }
     }
     u32::try_from(u64::from(budget_bps).saturating_sub(left)).unwrap_or(u32::MAX)
+}
+
+/// What may be taken of what is left.
+fn bound(left: u64, spare: u64) -> u32 {
+    u32::try_from(left.saturating_sub(spare)).unwrap_or(u32::MAX)
 }
 
 fn pair<'a>(sources: &'a [Source], shares: &'a mut [Share], index: u8) -> Option<(&'a Source, &'a mut Share)> {
@@ -151,6 +169,7 @@ mod tests {
         recency: 0,
         layer_bps: [2_500_000, 1_000_000, 150_000],
         given: None,
+        follows: false,
     };
 
     fn give(budget_bps: u32, sources: &[Source]) -> (u32, Vec<Option<u8>>) {
@@ -218,6 +237,7 @@ mod tests {
                     recency: next(32) as u8,
                     layer_bps: [next(8_000_000) as u32, next(3_000_000) as u32, next(500_000) as u32],
                     given: [None, Some(0), Some(1), Some(2), Some(7)][next(5) as usize],
+                    follows: false,
                 })
                 .collect();
             let budget = next(20_000_000) as u32;
@@ -235,6 +255,17 @@ mod tests {
         assert_eq!(give(2_600_000, &[Source { given: Some(0), ..large }]).1, [Some(0)]);
         assert_eq!(give(2_400_000, &[Source { given: Some(0), ..large }]).1, [Some(1)]);
         assert_eq!(give(2_800_000, &[Source { given: Some(1), ..large }]).1, [Some(0)]);
+    }
+
+    #[test]
+    fn a_size_that_follows_its_bound_is_kept_however_narrow_the_way_becomes() {
+        let large = Source { wanted_width: 1280, given: Some(0), ..CAMERA };
+        assert_eq!(give(2_400_000, &[large]).1, [Some(1)]);
+        let follows = Source { follows: true, ..large };
+        assert_eq!(give(2_400_000, &[follows]), (2_160_000, std::vec![Some(0)]));
+        assert_eq!(give(300_000, &[follows]), (270_000, std::vec![Some(0)]));
+        assert_eq!(give(100_000, &[follows]), (90_000, std::vec![Some(0)]), "less than the smallest takes now");
+        assert_eq!(give(30_000, &[follows]).1, [None]);
     }
 
     #[test]

@@ -89,6 +89,18 @@ phrases! {
     LOST: "connection lost ({}); trying again in {} s", "mất kết nối ({}); thử lại sau {} giây";
     MEDIA_UP: "pictures and sound can flow", "hình và tiếng đã thông";
     MEDIA_DOWN: "no datagrams come back: chat works, pictures and sound do not", "gói hình và tiếng không qua được: vẫn trò chuyện bằng chữ được";
+    TUNNEL_ON: "this network lets no UDP pass: voice and pictures go over TCP now, a little later", "mạng này chặn UDP: tiếng và hình tạm đi qua TCP, sẽ chậm hơn một chút";
+    TUNNEL_OFF: "UDP passes again: voice and pictures go over it", "UDP đã thông trở lại: tiếng và hình lại đi qua UDP";
+    LOOKING: "looking for servers in this network …", "đang tìm máy chủ trong mạng này …";
+    FOUND: "found “{}” at {}, whose key has the fingerprint {}", "đã tìm thấy “{}” tại {}, vân tay khoá là {}";
+    ROOMS_AND_PEOPLE: "{} rooms, {} people", "{} phòng, {} người";
+    SERVER_GONE: "{} is gone", "{} không còn nữa";
+    WHICH_SERVER: "Which one? 1 to {}:", "Chọn máy chủ nào? 1 đến {}:";
+    E_SEVERAL: "there are several servers; name one: hph join ADDRESS --room ROOM", "có nhiều máy chủ; hãy nêu một: hph join ĐỊA-CHỈ --room PHÒNG";
+    E_NOBODY: "no server was found in this network", "không tìm thấy máy chủ nào trong mạng này";
+    A_NOBODY: "Name it: hph join ADDRESS. Some networks let nobody be found; a server says nothing with announce = \"off\".", "Hãy nêu địa chỉ: hph join ĐỊA-CHỈ. Có mạng không cho tìm; máy chủ có announce = \"off\" thì không tự giới thiệu.";
+    ANNOUNCED: "found by hph find and hph join in the local network (announce = \"off\" ends that)", "hph find và hph join trong mạng nội bộ tìm thấy máy chủ này (muốn tắt: announce = \"off\")";
+    NOT_ANNOUNCED: "not found by itself in the local network: {}", "không tự được tìm thấy trong mạng nội bộ: {}";
     LEAVING: "leaving …", "đang rời …";
     TEMPORARY_DEVICE: "another hph uses this device's key: this guest gets a new one for now", "một hph khác đang dùng khoá của thiết bị này: khách này tạm dùng khoá mới";
     YOU_ARE_IN: "* you are in {}", "* bạn đang ở {}";

@@ -6,7 +6,7 @@
 //! - [`exit`], [`output`], [`lang`], [`text`], [`terminal`], [`signals`]: manners.
 //! - [`identity`], [`keys`], [`trust`]: who we are, whom we trust.
 //! - [`session`]: events, lines, signals and time as one stream; [`object`], [`show`], [`refusal`] put them into words.
-//! - [`join`], [`lobby`], [`chat`], [`history`], [`moderate`], [`serve`], [`demo`], [`bench`], [`devices`]: the commands.
+//! - [`join`], [`find`], [`lobby`], [`chat`], [`history`], [`moderate`], [`serve`], [`demo`], [`bench`], [`devices`]: the commands.
 #![forbid(unsafe_code)]
 #![allow(rustdoc::broken_intra_doc_links, reason = "doc comments of arguments are help texts: brackets mean optional")]
 
@@ -18,6 +18,7 @@ mod chat;
 mod demo;
 mod devices;
 mod exit;
+mod find;
 mod history;
 mod identity;
 mod join;
@@ -84,6 +85,8 @@ enum Command {
     Config(serve::ConfigCommand),
     /// Take part in a meeting
     Join(Box<join::Args>),
+    /// Look for servers in the local network
+    Find(find::Args),
     /// List the rooms of a server
     Rooms(Box<lobby::Args>),
     /// List who is online
@@ -148,6 +151,7 @@ fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure
         Command::Serve(args) => serve::serve(args, out),
         Command::Config(command) => serve::config(command, out),
         Command::Join(args) => smol::block_on(join::run(args, has_lines, has_input, out)),
+        Command::Find(args) => smol::block_on(find::run(args, out)),
         Command::Rooms(args) => smol::block_on(lobby::run(args, Subject::Rooms, has_input, out)),
         Command::People(args) => smol::block_on(lobby::run(args, Subject::People, has_input, out)),
         Command::Chat(args) => smol::block_on(chat::chat(args, has_lines, has_input, out)),
@@ -210,7 +214,7 @@ mod tests {
         for line in [
             "hph",
             "hph fly",
-            "hph join",
+            "hph find a",
             "hph join a b:0",
             "hph join a --for soon",
             "hph demo --seconds x",

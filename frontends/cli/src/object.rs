@@ -72,6 +72,7 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         Event::Lost { why, retry_in } => ("lost", json!({"why": why, "retry_in_ms": retry_in.as_millis() as u64})),
         Event::Ended(_) => return None,
         Event::Datagrams { is_up } => ("datagrams", json!({"is_up": is_up})),
+        Event::Tunnelled { is_on } => ("tunnelled", json!({"is_on": is_on})),
         Event::LobbyRoom { room, name, people, .. } => {
             ("room", json!({"room": room.0, "name": name, "people": people}))
         }

@@ -165,6 +165,11 @@ fn announce(server: &Server, config: &ServerConfig, out: &Output) {
     out.talk(&lang.fill(&lang::MEMORY, &[&config.sessions_max, &config.rooms_max, &megabytes]));
     out.talk(&lang.fill(&lang::MEMORY_BILL, &[&memory]));
     out.talk(&lang.fill(&lang::RELAYING, &[&relay]));
+    match server.is_announced() {
+        Ok(true) => out.talk(lang.text(&lang::ANNOUNCED)),
+        Ok(false) => {}
+        Err(error) => out.warn(&lang.fill(&lang::NOT_ANNOUNCED, &[error])),
+    }
     out.talk(&lang.fill(&lang::DATA_IN, &[&config.data_dir.display()]));
     out.talk(lang.text(&lang::INVITE));
     let hex: String = pin.iter().map(|byte| format!("{byte:02x}")).collect();

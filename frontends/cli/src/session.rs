@@ -258,6 +258,8 @@ impl<'a> Session<'a> {
             Event::KeysUnusable { why } => out.warn(&lang.fill(&lang::KEYS_UNUSABLE, &[why])),
             Event::Datagrams { is_up: true } => out.detail(lang.text(&lang::MEDIA_UP)),
             Event::Datagrams { is_up: false } => out.talk(lang.text(&lang::MEDIA_DOWN)),
+            Event::Tunnelled { is_on: true } => out.talk(lang.text(&lang::TUNNEL_ON)),
+            Event::Tunnelled { is_on: false } => out.talk(lang.text(&lang::TUNNEL_OFF)),
             _ => {}
         }
         Ok(())

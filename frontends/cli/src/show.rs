@@ -104,6 +104,7 @@ impl Rows {
             | Event::Lost { .. }
             | Event::Ended(_)
             | Event::Datagrams { .. }
+            | Event::Tunnelled { .. }
             | Event::LobbyRoom { .. }
             | Event::LobbyRoomGone { .. }
             | Event::LobbyPerson { .. }

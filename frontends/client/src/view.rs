@@ -129,6 +129,8 @@ pub struct MeetingView {
     pub server_name: String,
     /// Whether datagrams go both ways.
     pub has_datagrams: bool,
+    /// Whether they travel inside the TCP connection, because the network lets none pass.
+    pub is_tunnelled: bool,
     /// The lobby's rooms by place.
     pub lobby: BTreeMap<u16, LobbyRoom>,
     /// Everybody online by place.
@@ -156,10 +158,11 @@ impl MeetingView {
             }
             Event::Lost { why, .. } => {
                 self.connection = Connection::Lost { why: why.clone() };
-                self.has_datagrams = false;
+                (self.has_datagrams, self.is_tunnelled) = (false, false);
             }
             Event::Ended(reason) => self.connection = Connection::Over(reason.clone()),
             Event::Datagrams { is_up } => self.has_datagrams = *is_up,
+            Event::Tunnelled { is_on } => self.is_tunnelled = *is_on,
             Event::LobbyRoom { place, room, name, people } => {
                 self.lobby.insert(*place, LobbyRoom { room: *room, name: name.clone(), people: *people });
             }
@@ -194,25 +197,8 @@ impl MeetingView {
                     view.participants.remove(slot);
                 }
             }
-            Event::PersonKey { username, device, key } => {
-                let everywhere = self.rooms.values_mut().flat_map(|room| room.participants.values_mut());
-                let theirs = everywhere.filter(|who| who.username == *username && who.device == *device);
-                theirs.for_each(|who| who.key = *key);
-            }
-            Event::Safety { room, safety } => {
-                if let Some(view) = self.rooms.get_mut(room) {
-                    view.safety = Some(safety.clone());
-                }
-            }
-            Event::RoomLocked { room, is_locked } => {
-                if let Some(view) = self.rooms.get_mut(room) {
-                    view.is_locked = *is_locked;
-                }
-            }
-            Event::Speaker { room, slot } => {
-                if let Some(view) = self.rooms.get_mut(room) {
-                    view.speaker = *slot;
-                }
+            Event::PersonKey { .. } | Event::Safety { .. } | Event::RoomLocked { .. } | Event::Speaker { .. } => {
+                self.apply_state(event);
             }
             Event::Chat { .. } | Event::ChatChanged { .. } => self.apply_chat(event),
             Event::Direct { id, text: Some(_), .. } => self.direct_latest = *id,
@@ -241,6 +227,33 @@ impl MeetingView {
             | Event::MessageFailed { .. }
             | Event::Microphone { .. }
             | Event::Refused { .. } => {}
+        }
+    }
+
+    /// What is different about somebody or about a room.
+    fn apply_state(&mut self, event: &Event) {
+        match event {
+            Event::PersonKey { username, device, key } => {
+                let everywhere = self.rooms.values_mut().flat_map(|room| room.participants.values_mut());
+                let theirs = everywhere.filter(|who| who.username == *username && who.device == *device);
+                theirs.for_each(|who| who.key = *key);
+            }
+            Event::Safety { room, safety } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.safety = Some(safety.clone());
+                }
+            }
+            Event::RoomLocked { room, is_locked } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.is_locked = *is_locked;
+                }
+            }
+            Event::Speaker { room, slot } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.speaker = *slot;
+                }
+            }
+            _ => {}
         }
     }
 

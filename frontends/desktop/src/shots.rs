@@ -30,7 +30,7 @@ impl Scene {
 pub type Lang = &'static str;
 
 /// How a scene is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Setting {
     /// `vi` or `en`.
     pub lang: Lang,

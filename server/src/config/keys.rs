@@ -96,6 +96,12 @@ macro_rules! text {
 /// Every key, in the order in which they are shown.
 pub(super) const KEYS: &[Key] = &[
     text!(listen, parse_listen, quoted, "Address and port to listen on, for TCP and UDP both."),
+    text!(
+        announce,
+        parse_switch,
+        |is_on: &bool| quoted(&if *is_on { "on" } else { "off" }),
+        "Whether the server says in the local network that it is there (DNS-SD): \"on\" or \"off\"."
+    ),
     text!(name, parse_name, quoted, "What the server calls itself."),
     text!(data_dir, parse_data_dir, quoted_path, "Where accounts, messages and the TLS key are kept."),
     text!(
@@ -175,6 +181,14 @@ fn edit_distance(from: &str, to: &str) -> usize {
 
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "must be an address and a port, for example \"0.0.0.0:7400\" or \"[::]:7400\"".to_owned())
+}
+
+fn parse_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("must be \"on\" or \"off\"".to_owned()),
+    }
 }
 
 fn parse_name(text: &str) -> Result<String, String> {

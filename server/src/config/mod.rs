@@ -33,6 +33,8 @@ pub const SYSTEM_DATA_DIR: &str = "/var/lib/hph-server";
 pub struct ServerConfig {
     /// Where to listen, for TCP and UDP both.
     pub listen: SocketAddr,
+    /// Whether the server says in the local network that it is there.
+    pub announce: bool,
     /// What the server calls itself in front of people.
     pub name: String,
     /// Where accounts, messages and the TLS key are kept.
@@ -81,6 +83,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], DEFAULT_PORT)),
+            announce: true,
             name: "HPH Meeting".to_owned(),
             data_dir: PathBuf::from(SYSTEM_DATA_DIR),
             public_address: None,

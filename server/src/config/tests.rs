@@ -46,6 +46,7 @@ fn flags_beat_the_environment_which_beats_files_of_which_the_last_wins() {
 fn every_key_can_be_set_from_a_file_and_is_shown_as_it_was_set() {
     let text = r#"
         listen = "[::1]:9"
+        announce = "off"
         name = "Trường \"A\""
         data_dir = "/srv/hph"
         public_address = "meet.example.org:7400"
@@ -114,6 +115,7 @@ fn a_wrong_value_is_refused_with_its_place_and_what_would_fit() {
         ("sessions_max = 0", "hph.toml:1: `sessions_max` must be a whole number from 1 to 4096"),
         ("sessions_max = -1", "hph.toml:1: `sessions_max` must be a whole number from 1 to 4096"),
         ("\nguests = \"all\"", "hph.toml:2: `guests` must be \"private-networks\", \"everyone\" or \"nobody\""),
+        ("announce = \"yes\"", "hph.toml:1: `announce` must be \"on\" or \"off\""),
         ("guests = true", "hph.toml:1: `guests` must be a text, not true or false"),
         (
             "messages_days_of = \"a = 1; b\"",

@@ -15,6 +15,8 @@ pub struct RelayFigures {
     pub handed_over: u64,
     /// Those that found no room on their way.
     pub not_handed_over: u64,
+    /// Datagrams for those whose network lets none pass: they went inside control connections.
+    pub tunnelled: u64,
     /// What was done about lost packets.
     pub repair: RepairFigures,
     /// From the arrival of a batch of datagrams in the program to the last receiver's send, for each one sent on.
@@ -29,6 +31,7 @@ pub(super) struct ShardFigures {
     pub forwarded: u64,
     pub handed_over: u64,
     pub not_handed_over: u64,
+    pub tunnelled: u64,
     pub sent: SendCounters,
     pub forward: Histogram,
     pub repair: RepairFigures,
@@ -44,6 +47,7 @@ impl RelayFigures {
             sum.not_sent += shard.sent.blocked + shard.sent.refused + shard.sent.unqueued;
             sum.handed_over += shard.handed_over;
             sum.not_handed_over += shard.not_handed_over;
+            sum.tunnelled += shard.tunnelled;
             sum.forward.merge(&shard.forward);
             sum.repair.merge(&shard.repair);
             drops.merge(&shard.drops);

@@ -19,6 +19,8 @@ use hph_core::endpoint::relay::{
     Budgets, HopLog, RelayCommand, RelayMachine, RelayReport, RelayRoom, RelaySessionPlace, RelayStorage, SHARDS_MAX,
     Shards,
 };
+use hph_core::id::SessionId;
+use hph_core::limits::DATAGRAM_MAX_BYTES;
 use hph_core::media::cache::{CACHE_PACKET_BYTES, CachePlace, PacketCache};
 use hph_core::stats::Histogram;
 use hph_platform::doorbell::Doorbell;
@@ -28,6 +30,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 pub use figures::RelayFigures;
 use figures::ShardFigures;
+use ring::Crossing;
 use thread::{Exits, Shard};
 
 /// Bytes that the kernel may keep for us: a burst of frames from everybody at once.
@@ -120,7 +123,7 @@ impl Sockets {
             let (received, queue) = buffers(offload, lanes);
             received.memory_bytes() + queue.memory_bytes() + COMMANDS_MAX * size_of::<RelayCommand>()
         });
-        rings + buffers.sum::<usize>()
+        rings + 2 * count * ring::TUNNEL_MEMORY_BYTES + buffers.sum::<usize>()
     }
 
     /// Packets that the threads will keep to send them again. **Units:** bytes, of all threads.
@@ -152,6 +155,8 @@ struct Plane {
     bell: Arc<Doorbell>,
     figures: Arc<Mutex<ShardFigures>>,
     thread: JoinHandle<()>,
+    /// For datagrams that travel inside control connections.
+    tunnel: (ring::Outbound, ring::Inbound),
 }
 
 /// All relay threads, as the control plane sees them.
@@ -159,6 +164,8 @@ pub(crate) struct Relays {
     shards: Shards,
     reports: Receiver<(usize, RelayReport)>,
     planes: Vec<Plane>,
+    /// Rings when a thread has left a datagram for a control connection.
+    tunnelled: async_channel::Receiver<()>,
 }
 
 impl Relays {
@@ -178,6 +185,7 @@ impl Relays {
         let (mut exits, mut entries) = rings(&bells);
         let mut planes = Vec::with_capacity(shards.count());
         let (report_sender, reports) = sync_channel(REPORTS_MAX);
+        let (wake, tunnelled) = async_channel::bounded(1);
         for (number, (socket, offload)) in sockets.sockets.into_iter().zip(&sockets.offloads).enumerate() {
             // The tables live as long as the process: the machine borrows them for good.
             let storage = RelayStorage {
@@ -192,6 +200,9 @@ impl Relays {
             let (received, queue) = buffers(offload, shards.places(sessions_max));
             let (sender, commands) = sync_channel(COMMANDS_MAX);
             let figures = Arc::new(Mutex::new(ShardFigures::default()));
+            let (tunnel_in, from_control) = ring::tunnel(ring::Waker::Thread(Arc::clone(&bells[number])));
+            let (tunnel, to_control) = ring::tunnel(ring::Waker::Task(wake.clone()));
+            entries[number].push(from_control);
             let mut machine = RelayMachine::new(storage, number, shards, rate, entropy::array());
             machine.set_budgets(budgets);
             let shard = Shard {
@@ -203,15 +214,16 @@ impl Relays {
                 queue,
                 commands,
                 inbound: std::mem::take(&mut entries[number]),
-                exits: Exits::new(std::mem::take(&mut exits[number])),
+                exits: Exits::new(std::mem::take(&mut exits[number]), tunnel),
                 bell: Arc::clone(&bells[number]),
                 figures: Arc::clone(&figures),
                 forward: Histogram::default(),
             };
             let thread = std::thread::Builder::new().name(format!("relay-{number}")).spawn(move || shard.run())?;
-            planes.push(Plane { commands: sender, bell: Arc::clone(&bells[number]), figures, thread });
+            let (bell, tunnel) = (Arc::clone(&bells[number]), (tunnel_in, to_control));
+            planes.push(Plane { commands: sender, bell, figures, thread, tunnel });
         }
-        Ok(Self { shards, reports, planes })
+        Ok(Self { shards, reports, planes, tunnelled })
     }
 
     /// How the sessions are split.
@@ -227,6 +239,31 @@ impl Relays {
                 plane.bell.ring();
             }
         }
+    }
+
+    /// Brings a datagram that came inside a control connection to its session's home. What finds no room is lost.
+    pub fn tunnel(&mut self, session: SessionId, datagram: &[u8]) {
+        if let Some(plane) = self.planes.get_mut(self.shards.home_of(session)) {
+            plane.tunnel.0.push(Crossing::Tunnelled { session }, datagram);
+            plane.tunnel.0.ring();
+        }
+    }
+
+    /// Rings when there may be something for [`Self::next_tunnelled`].
+    pub fn tunnelled(&self) -> async_channel::Receiver<()> {
+        self.tunnelled.clone()
+    }
+
+    /// Takes the next datagram for a control connection into `space`; gives its session and its length.
+    pub fn next_tunnelled(&mut self, space: &mut [u8; DATAGRAM_MAX_BYTES]) -> Option<(SessionId, usize)> {
+        self.planes.iter_mut().find_map(|plane| {
+            let (what, len_bytes) = plane.tunnel.1.peek()?;
+            plane.tunnel.1.take(space.get_mut(..len_bytes)?);
+            match what {
+                Crossing::Tunnelled { session } => Some((session, len_bytes)),
+                Crossing::Packet(_) | Crossing::Whole { .. } | Crossing::Told { .. } => None,
+            }
+        })
     }
 
     /// The next thing that a thread reports, and which one; none if there is nothing now.
@@ -248,7 +285,7 @@ impl Relays {
     /// Stops the threads. Gives the last figures.
     pub fn stop(&mut self) -> RelayFigures {
         let mut last = Vec::with_capacity(self.planes.len());
-        for Plane { commands, bell, figures, thread } in self.planes.drain(..) {
+        for Plane { commands, bell, figures, thread, .. } in self.planes.drain(..) {
             drop(commands);
             bell.ring();
             let _ = thread.join();

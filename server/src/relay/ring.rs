@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use async_channel::Sender;
 use hph_core::endpoint::relay::HandOver;
+use hph_core::id::SessionId;
 use hph_core::media::feedback::Downstream;
 use hph_platform::doorbell::Doorbell;
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -23,6 +25,11 @@ pub(super) enum Crossing {
         /// Where it came from.
         from: SocketAddr,
     },
+    /// It travels inside a control connection, to the server or from it.
+    Tunnelled {
+        /// Whose.
+        session: SessionId,
+    },
     /// No packet: what becomes of those of a room there.
     Told {
         /// The room's place in the table.
@@ -38,11 +45,32 @@ struct Notice {
     len_bytes: u16,
 }
 
+/// What each shard and the control plane can hold of datagrams that travel inside control connections, each way.
+const TUNNEL_BYTES: usize = 256 * 1024;
+const TUNNEL_PACKETS: usize = 512;
+
+/// How whoever takes packets is woken.
+pub(super) enum Waker {
+    /// A relay thread.
+    Thread(Arc<Doorbell>),
+    /// A task of the control plane.
+    Task(Sender<()>),
+}
+
+impl Waker {
+    fn ring(&self) {
+        match self {
+            Self::Thread(bell) => bell.ring(),
+            Self::Task(wake) => _ = wake.try_send(()),
+        }
+    }
+}
+
 /// The end at which packets are left.
 pub(super) struct Outbound {
     notices: Producer<Notice>,
     bytes: Producer<u8>,
-    bell: Arc<Doorbell>,
+    waker: Waker,
     has_news: bool,
 }
 
@@ -54,10 +82,18 @@ pub(super) struct Inbound {
 
 /// Room for packets of one thread to another that is heard by `bell` and hears `sources` others too.
 pub(super) fn ring(sources: usize, bell: Arc<Doorbell>) -> (Outbound, Inbound) {
-    let (packets, bytes) = capacity(sources);
+    ring_of(capacity(sources), Waker::Thread(bell))
+}
+
+/// Room for datagrams that travel inside control connections, one way between a relay thread and the control plane.
+pub(super) fn tunnel(waker: Waker) -> (Outbound, Inbound) {
+    ring_of((TUNNEL_PACKETS, TUNNEL_BYTES), waker)
+}
+
+fn ring_of((packets, bytes): (usize, usize), waker: Waker) -> (Outbound, Inbound) {
     let (notices_in, notices_out) = RingBuffer::new(packets);
     let (bytes_in, bytes_out) = RingBuffer::new(bytes);
-    let outbound = Outbound { notices: notices_in, bytes: bytes_in, bell, has_news: false };
+    let outbound = Outbound { notices: notices_in, bytes: bytes_in, waker, has_news: false };
     (outbound, Inbound { notices: notices_out, bytes: bytes_out })
 }
 
@@ -71,6 +107,9 @@ pub(super) const fn memory_bytes(sources: usize) -> usize {
     let (packets, bytes) = capacity(sources);
     packets * size_of::<Notice>() + bytes
 }
+
+/// Memory of one [`tunnel`]. **Units:** bytes.
+pub(super) const TUNNEL_MEMORY_BYTES: usize = TUNNEL_PACKETS * size_of::<Notice>() + TUNNEL_BYTES;
 
 impl Outbound {
     /// Leaves a packet; false if there is no room for it.
@@ -88,7 +127,7 @@ impl Outbound {
     /// Wakes the other thread if something was left for it.
     pub fn ring(&mut self) {
         if std::mem::take(&mut self.has_news) {
-            self.bell.ring();
+            self.waker.ring();
         }
     }
 }

@@ -6,7 +6,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex};
 
 use hph_core::endpoint::relay::{HandOver, RelayCommand, RelayMachine, RelayOutput, RelayReport};
-use hph_core::limits::{HOP_PREFIX_BYTES, ROOM_PARTICIPANTS_MAX};
+use hph_core::id::SessionId;
+use hph_core::limits::{DATAGRAM_MAX_BYTES, HOP_PREFIX_BYTES, ROOM_PARTICIPANTS_MAX};
 use hph_core::media::feedback::Downstream;
 use hph_core::stats::Histogram;
 use hph_core::time::{Duration, Instant};
@@ -40,16 +41,19 @@ pub(super) struct Shard {
     pub forward: Histogram,
 }
 
-/// The ways to the other shards, by their number; none to itself.
+/// The ways to the other shards, by their number, none to itself; and to the control plane.
 pub(super) struct Exits {
+    /// For those whose datagrams travel inside their control connections.
+    tunnel: Outbound,
     outbound: Vec<Option<Outbound>>,
     handed_over: u64,
     not_handed_over: u64,
+    tunnelled: u64,
 }
 
 impl Exits {
-    pub fn new(outbound: Vec<Option<Outbound>>) -> Self {
-        Self { outbound, handed_over: 0, not_handed_over: 0 }
+    pub fn new(outbound: Vec<Option<Outbound>>, tunnel: Outbound) -> Self {
+        Self { tunnel, outbound, handed_over: 0, not_handed_over: 0, tunnelled: 0 }
     }
 
     fn push(&mut self, shard: usize, what: Crossing, bytes: &[u8]) {
@@ -71,6 +75,16 @@ impl RelayOutput for Output<'_> {
         let class = if is_sound(prefix, payload) { Class::Voice } else { Class::Video };
         // What finds no room is counted by the queue.
         self.queue.push_as(class, lane, to, prefix, payload);
+    }
+
+    fn tunnel(&mut self, session: SessionId, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
+        let mut datagram = [0; DATAGRAM_MAX_BYTES];
+        let Some(datagram) = datagram.get_mut(..HOP_PREFIX_BYTES + payload.len()) else { return };
+        datagram[..HOP_PREFIX_BYTES].copy_from_slice(prefix);
+        datagram[HOP_PREFIX_BYTES..].copy_from_slice(payload);
+        let is_left = self.exits.tunnel.push(Crossing::Tunnelled { session }, datagram);
+        self.exits.tunnelled += u64::from(is_left);
+        self.exits.not_handed_over += u64::from(!is_left);
     }
 
     fn hand_over(&mut self, shard: usize, what: HandOver, payload: &[u8]) {
@@ -113,6 +127,7 @@ impl Shard {
             for exit in self.exits.outbound.iter_mut().flatten() {
                 exit.ring();
             }
+            self.exits.tunnel.ring();
             self.queue.flush(&self.socket, &self.received);
             let forwarded = u32::try_from(self.machine.forwarded() - before).unwrap_or(u32::MAX);
             if forwarded > 0 {
@@ -186,12 +201,18 @@ impl Shard {
                     self.machine.handle_told(now, room_index, downstream);
                     continue;
                 }
+                // What was commanded before it was left is there by now.
+                if matches!(what, Crossing::Tunnelled { .. }) && self.take_commands().is_some_and(|count| count > 0) {
+                    self.settle(now);
+                }
                 if len_bytes > self.received.spare_bytes() {
                     return count;
                 }
                 let from = match what {
                     Crossing::Whole { from } => from,
-                    Crossing::Packet(_) | Crossing::Told { .. } => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+                    Crossing::Packet(_) | Crossing::Tunnelled { .. } | Crossing::Told { .. } => {
+                        SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
+                    }
                 };
                 let inbound = &mut self.inbound[index];
                 let Some(datagram) = self.received.put(from, len_bytes, |space| inbound.take(space)) else { break };
@@ -201,6 +222,9 @@ impl Shard {
                 let _ = match what {
                     Crossing::Packet(what) => self.machine.handle_handed_over(now, what, datagram.bytes, &mut output),
                     Crossing::Whole { from } => self.machine.handle_datagram(now, from, datagram.bytes, &mut output),
+                    Crossing::Tunnelled { session } => {
+                        self.machine.handle_tunnelled(now, session, datagram.bytes, &mut output)
+                    }
                     Crossing::Told { .. } => Ok(()),
                 };
                 count += 1;
@@ -223,6 +247,7 @@ impl Shard {
                 forwarded: self.machine.forwarded(),
                 handed_over: self.exits.handed_over,
                 not_handed_over: self.exits.not_handed_over,
+                tunnelled: self.exits.tunnelled,
                 sent: self.queue.counters(),
                 forward: self.forward.clone(),
                 repair: *self.machine.repair(),

@@ -53,6 +53,10 @@ impl RelayOutput for Unknown {
         black_box((lane, to, prefix, payload));
     }
 
+    fn tunnel(&mut self, session: SessionId, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
+        black_box((session, prefix, payload));
+    }
+
     fn hand_over(&mut self, shard: usize, what: HandOver, payload: &[u8]) {
         black_box((shard, what, payload));
     }
@@ -97,9 +101,10 @@ impl ClientOutput for Unknown {
 }
 
 /// Pointers to all of them.
-pub fn entries() -> [*const (); 44] {
+pub fn entries() -> [*const (); 46] {
     [
         relay_datagram as *const (),
+        relay_tunnelled as *const (),
         relay_handed_over as *const (),
         relay_command as *const (),
         relay_timeout as *const (),
@@ -108,6 +113,7 @@ pub fn entries() -> [*const (); 44] {
         server_tells as *const (),
         server_timeout as *const (),
         client_datagram as *const (),
+        client_tunnelled as *const (),
         client_frame as *const (),
         client_timeout as *const (),
         hop_seals as *const (),
@@ -152,6 +158,10 @@ fn relay_datagram(relay: &mut RelayMachine<'_>, now: Instant, from: SocketAddr, 
     relay.handle_datagram(now, from, bytes, &mut Unknown)
 }
 
+fn relay_tunnelled(relay: &mut RelayMachine<'_>, now: Instant, session: SessionId, bytes: &mut [u8]) -> Handled {
+    relay.handle_tunnelled(now, session, bytes, &mut Unknown)
+}
+
 fn relay_handed_over(relay: &mut RelayMachine<'_>, now: Instant, what: HandOver, payload: &[u8]) -> Handled {
     relay.handle_handed_over(now, what, payload, &mut Unknown)
 }
@@ -184,6 +194,10 @@ fn server_timeout(server: &mut ServerMachine<'_>, now: Instant) -> Instant {
 
 fn client_datagram(client: &mut ClientMachine<'_>, now: Instant, bytes: &mut [u8]) -> Handled {
     client.handle_datagram(now, bytes, &mut Unknown)
+}
+
+fn client_tunnelled(client: &mut ClientMachine<'_>, now: Instant, bytes: &mut [u8]) -> Handled {
+    client.handle_tunnelled(now, bytes, &mut Unknown)
 }
 
 fn client_frame(

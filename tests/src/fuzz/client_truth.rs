@@ -122,6 +122,7 @@ impl ClientOutput for ClientTruth {
             }
             ClientEvent::Participant { is_new: true, .. } => reach("participant"),
             ClientEvent::ParticipantGone { .. } => reach("participant gone"),
+            ClientEvent::Tunnelled { is_on } => reach(if is_on { "tunnel on" } else { "tunnel off" }),
             ClientEvent::DatagramsUp => reach("datagrams up"),
             ClientEvent::DatagramsLost => reach("datagrams lost"),
             ClientEvent::ServerSilent => reach("server silent"),

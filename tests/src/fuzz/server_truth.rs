@@ -94,6 +94,12 @@ impl SingleOutput for ServerTruth {
                 self.check_in_room(self.asks.expect("somebody calls"), room);
                 reach("ringing");
             }
+            M::Tunnelled { datagram } => {
+                let header = HopHeader::parse(datagram).expect("the server sends whole headers");
+                assert_eq!(header.connection, to.0, "another's datagram");
+                assert!(session.nonces.insert((header.phase, header.counter)), "a nonce came twice");
+                reach("tunnelled");
+            }
             M::SignedOut { .. } => session.is_signed_out = true,
             M::Refused { .. } => reach("refused"),
             M::LobbyComplete => reach("lobby complete"),

@@ -41,6 +41,10 @@ impl World<'_> {
             let connection = connection.expect("a machine without a connection is silent");
             self.send_to_server(Who::Client(client), self.clients[client].address, connection, datagram);
         }
+        for datagram in &deeds.tunnelled {
+            let connection = connection.expect("a machine without a connection is silent");
+            self.oracle.handle_sealed(connection, true, datagram);
+        }
         for note in deeds.notes {
             self.handle_note(client, note, message);
         }
@@ -105,6 +109,8 @@ impl World<'_> {
             Note::Up => self.clients[client].is_up = true,
             Note::Lost => self.clients[client].is_up = false,
             Note::Silent => self.disconnect(client),
+            // Which way datagrams take is nobody's promise, only that they come.
+            Note::Way => {}
             Note::Said => self.handle_said(client, message.expect("said while it listened")),
         }
     }

@@ -147,6 +147,7 @@ pub enum Note {
     Up,
     Lost,
     Silent,
+    Way,
     Said,
 }
 
@@ -170,6 +171,8 @@ pub struct ClientDeeds {
     pub controls: Vec<Frame>,
     /// Datagrams to the server.
     pub datagrams: Vec<Vec<u8>>,
+    /// Those of the messages that are datagrams inside the connection.
+    pub tunnelled: Vec<Vec<u8>>,
     /// Events.
     pub notes: Vec<Note>,
 }
@@ -188,6 +191,11 @@ impl ClientOutput for ClientDeeds {
 
     fn datagram(&mut self, bytes: &[u8]) {
         self.datagrams.push(bytes.to_vec());
+    }
+
+    fn tunnel(&mut self, bytes: &[u8]) {
+        self.tunnelled.push(bytes.to_vec());
+        self.control(&ClientMessage::Tunnelled { datagram: bytes });
     }
 
     fn event(&mut self, event: ClientEvent<'_>) {
@@ -232,6 +240,7 @@ impl ClientOutput for ClientDeeds {
             ClientEvent::DatagramsUp => Note::Up,
             ClientEvent::DatagramsLost => Note::Lost,
             ClientEvent::ServerSilent => Note::Silent,
+            ClientEvent::Tunnelled { .. } => Note::Way,
             ClientEvent::StripLost { .. } | ClientEvent::Said(_) => Note::Said,
         });
     }

@@ -76,6 +76,7 @@ pub struct Counts {
     pub download_bytes: u64,
     pub concealed_samples: u64,
     pub frames_lost_after_recovery: u64,
+    pub skipped_samples: u64,
     pub voice_delay_us: u64,
 }
 
@@ -157,6 +158,7 @@ impl Call {
         Counts {
             concealed_samples: stats.concealed_samples,
             frames_lost_after_recovery: stats.lost_after_recovery,
+            skipped_samples: stats.skipped_samples,
             voice_delay_us: stats.delay_us,
             download_bytes: self.download.as_ref().map_or(0, |download| download.bytes),
             ..self.counts

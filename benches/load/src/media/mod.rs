@@ -136,9 +136,11 @@ fn step(report: &mut Report, seeds: u64) {
     }
 }
 
-/// Voice that came neither by its own packet nor by a copy, in milliseconds.
+/// What was said and is never heard, in milliseconds: frames that came neither by their own packet nor by a copy, and what
+/// the jitter buffer passed over.
 fn lost_ms(before: &Counts, after: &Counts) -> u64 {
     (after.frames_lost_after_recovery - before.frames_lost_after_recovery) * 20
+        + (after.skipped_samples - before.skipped_samples) / 48
 }
 
 /// A download begins beside the call, and ends.

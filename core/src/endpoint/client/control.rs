@@ -8,6 +8,7 @@ use super::sync::Catcher;
 use super::{ClientEvent, ClientMachine, ClientOutput};
 use crate::crypto::senderkey::DeviceKeys;
 use crate::id::{RoomId, Slot};
+use crate::limits::DATAGRAM_MAX_BYTES;
 use crate::time::Instant;
 use crate::wire::control::{ClientMessage, ParticipantInfo, ServerMessage};
 
@@ -69,6 +70,14 @@ impl ClientMachine<'_> {
                 self.knows_directs = true;
             }
             M::Refused { .. } => self.handle_refused(now, message, out),
+            M::Tunnelled { datagram } => {
+                let mut copy = [0; DATAGRAM_MAX_BYTES];
+                if let Some(copy) = copy.get_mut(..datagram.len()) {
+                    copy.copy_from_slice(datagram);
+                    // The reason why it was dropped is counted.
+                    let _ = self.handle_tunnelled(now, copy, out);
+                }
+            }
             M::Lost { room, track, layer, seq, more } => {
                 self.handle_lost(room, track, LostPackets { layer, seq, more }, out);
             }

@@ -1,6 +1,7 @@
 //! The datagram path to the server: binding our address to the session, pings, round-trip time, loss of the path.
 
 use super::repair::LinkRepair;
+use super::way::Ways;
 use super::{ClientEvent, ClientMachine, ClientOutput};
 use crate::crypto::hop::{Direction, HopHeader, HopOpener, HopSealer};
 use crate::error::DropReason;
@@ -10,7 +11,9 @@ use crate::media::feedback::{Downstream, ReceiveLog, SentLog, smooth};
 use crate::media::rate::{RateController, RateLimits};
 use crate::time::{Duration, Instant};
 use crate::wire::control::ClientMessage;
-use crate::wire::datagram::{Kind, TOKEN_BODY_BYTES, emit_clocks, parse_clocks};
+#[cfg(doc)]
+use crate::wire::control::ServerMessage;
+use crate::wire::datagram::{Kind, PING_BODY_BYTES, TOKEN_BODY_BYTES, emit_clocks, parse_clocks};
 
 /// While the server has not bound our address, ask this often.
 const HELLO_INTERVAL: Duration = Duration::from_millis(150);
@@ -52,6 +55,7 @@ pub(super) struct Link {
     /// When the newest ping that was answered was sent.
     settled_at: Option<Instant>,
     media_at: Option<Instant>,
+    ways: Ways,
     /// How much our way to the server carries, as far as it reports what came.
     pub rate: RateController,
 }
@@ -61,12 +65,26 @@ pub(super) struct Link {
 pub struct LinkStats {
     /// Whether datagrams go both ways.
     pub is_up: bool,
+    /// Whether they travel inside the control connection.
+    pub is_tunnelled: bool,
     /// Smoothed round-trip time.
     pub rtt: Duration,
     /// Server clock less ours. **Units:** microseconds.
     pub clock_offset_us: i64,
     /// The server has handled all datagrams that were sent until then and were not lost; none before the first Pong.
     pub settled_at: Option<Instant>,
+}
+
+/// Longest datagram that tries whether UDP passes again.
+const TRY_MAX_BYTES: usize = HOP_PREFIX_BYTES + PING_BODY_BYTES;
+
+/// How a datagram came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Over UDP.
+    Udp,
+    /// Inside the control connection.
+    Tunnel,
 }
 
 /// What a hop seal covers.
@@ -96,17 +114,19 @@ impl Link {
             clock_offset_us: 0,
             settled_at: None,
             media_at: None,
+            ways: Ways::new(now),
             rate: RateController::new(UPLINK),
         }
     }
 
     pub fn poll_timeout(&self) -> Instant {
-        self.next_at.min(self.keep_alive_at)
+        self.next_at.min(self.keep_alive_at).min(self.ways.poll_timeout())
     }
 
     pub fn stats(&self) -> LinkStats {
         LinkStats {
             is_up: self.is_up,
+            is_tunnelled: self.is_tunnelled(),
             rtt: self.rtt,
             clock_offset_us: self.clock_offset_us,
             settled_at: self.settled_at,
@@ -199,8 +219,50 @@ impl Link {
         head.copy_from_slice(prefix);
         rest.copy_from_slice(payload);
         self.sent.note(now, prefix, len_bytes);
-        out.datagram(datagram);
+        if self.is_tunnelled() {
+            out.tunnel(datagram);
+        } else {
+            out.datagram(datagram);
+        }
         Ok(())
+    }
+
+    /// Tries UDP from inside the tunnel. What is lost of that says nothing about the tunnel, and is not counted.
+    fn send_try<const N: usize>(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        mut body: [u8; N],
+        out: &mut impl ClientOutput,
+    ) -> Result<(), DropReason> {
+        let prefix = self.sealer.seal_body(now, kind as u8, &mut body)?;
+        let mut datagram = [0; TRY_MAX_BYTES];
+        let both = prefix.iter().chain(&body);
+        for (to, from) in datagram.iter_mut().zip(both) {
+            *to = *from;
+        }
+        out.datagram(datagram.get(..HOP_PREFIX_BYTES.saturating_add(N)).ok_or(DropReason::Length)?);
+        Ok(())
+    }
+
+    /// Sends a datagram that must go over UDP, whatever the others do.
+    fn send_over_udp<const N: usize>(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        mut body: [u8; N],
+        out: &mut impl ClientOutput,
+    ) -> Result<(), DropReason> {
+        if self.is_tunnelled() { self.send_try(now, kind, body, out) } else { self.send(now, kind, &mut body, out) }
+    }
+
+    /// Notes that datagrams of ours reached the server over UDP, and one came back.
+    pub fn handle_answer(&mut self, now: Instant) {
+        self.ways.handle_answer(now);
+    }
+
+    pub fn is_tunnelled(&self) -> bool {
+        self.ways.is_tunnelled()
     }
 
     fn handle_pong(&mut self, now: Instant, body: &[u8]) -> Result<(), DropReason> {
@@ -226,7 +288,30 @@ impl ClientMachine<'_> {
         bytes: &mut [u8],
         out: &mut impl ClientOutput,
     ) -> Result<(), DropReason> {
-        let result = self.accept(now, bytes, out);
+        self.take_datagram(now, Way::Udp, bytes, out)
+    }
+
+    /// Handles one datagram that came inside the control connection, as [`ServerMessage::Tunnelled`].
+    ///
+    /// # Errors
+    /// The reason why it was dropped; it is counted already.
+    pub fn handle_tunnelled(
+        &mut self,
+        now: Instant,
+        bytes: &mut [u8],
+        out: &mut impl ClientOutput,
+    ) -> Result<(), DropReason> {
+        self.take_datagram(now, Way::Tunnel, bytes, out)
+    }
+
+    fn take_datagram(
+        &mut self,
+        now: Instant,
+        came: Way,
+        bytes: &mut [u8],
+        out: &mut impl ClientOutput,
+    ) -> Result<(), DropReason> {
+        let result = self.accept(now, came, bytes, out);
         match result {
             Ok(()) => self.drive_repair(now, out),
             Err(reason) => self.count_drop(reason),
@@ -234,7 +319,13 @@ impl ClientMachine<'_> {
         result
     }
 
-    fn accept(&mut self, now: Instant, bytes: &mut [u8], out: &mut impl ClientOutput) -> Result<(), DropReason> {
+    fn accept(
+        &mut self,
+        now: Instant,
+        came: Way,
+        bytes: &mut [u8],
+        out: &mut impl ClientOutput,
+    ) -> Result<(), DropReason> {
         if bytes.len() > DATAGRAM_MAX_BYTES {
             return Err(DropReason::Length);
         }
@@ -249,15 +340,25 @@ impl ClientMachine<'_> {
         }
         link.open(now, &header, &tag, Sealed::Body(payload))?;
         match kind {
-            Kind::Challenge => {
-                let mut token: [u8; TOKEN_BODY_BYTES] = (&*payload).try_into().map_err(|_| DropReason::Length)?;
-                link.send(now, Kind::Response, &mut token, out)?;
+            Kind::Challenge if came == Way::Udp => {
+                let token: [u8; TOKEN_BODY_BYTES] = (&*payload).try_into().map_err(|_| DropReason::Length)?;
+                link.send_over_udp(now, Kind::Response, token, out)?;
                 // Ask at once whether it was heard.
                 link.next_at = now;
+                link.ways.handle_challenge(now);
                 self.drive_link(now, out);
                 Ok(())
             }
             Kind::Pong => {
+                let (sent_us, _) = parse_clocks(payload)?;
+                now.as_micros().checked_sub(sent_us).ok_or(DropReason::Unexpected)?;
+                if came == Way::Udp {
+                    link.handle_answer(now);
+                }
+                // An answer to a try says nothing about the way that the others take.
+                if link.is_tunnelled() != (came == Way::Tunnel) {
+                    return Ok(());
+                }
                 link.handle_pong(now, payload)?;
                 if !link.is_up {
                     link.is_up = true;
@@ -267,8 +368,8 @@ impl ClientMachine<'_> {
                 Ok(())
             }
             Kind::Nack => self.handle_nack(now, payload, out),
-            Kind::Feedback => self.handle_feedback(now, payload),
-            Kind::Hello | Kind::Response | Kind::Ping | Kind::Media => Err(DropReason::Unexpected),
+            Kind::Feedback => self.handle_feedback(now, came, payload),
+            Kind::Challenge | Kind::Hello | Kind::Response | Kind::Ping | Kind::Media => Err(DropReason::Unexpected),
         }
     }
 
@@ -282,15 +383,27 @@ impl ClientMachine<'_> {
             link.is_silent = true;
             out.event(ClientEvent::ServerSilent);
         }
-        if now < link.next_at {
-            return;
+        if let Some(is_on) = link.ways.choose(now) {
+            link.next_at = now;
+            out.control(&ClientMessage::Tunnel { is_on });
+            out.event(ClientEvent::Tunnelled { is_on });
         }
-        if link.is_up && now.since(link.answered_at) > PATH_SILENCE_MAX {
-            link.is_up = false;
-            out.event(ClientEvent::DatagramsLost);
+        let tried = if link.ways.take_try(now) {
+            link.send_try(now, Kind::Ping, emit_clocks(now.as_micros(), 0), out)
+        } else {
+            Ok(())
+        };
+        if now >= link.next_at {
+            if link.is_up && now.since(link.answered_at) > PATH_SILENCE_MAX {
+                link.is_up = false;
+                out.event(ClientEvent::DatagramsLost);
+            }
+            link.next_at = link.ways.next_ping(now, link.ping_interval(now));
+            self.ping(now, out);
         }
-        link.next_at = now + link.ping_interval(now);
-        self.ping(now, out);
+        if let Err(reason) = tried {
+            self.count_drop(reason);
+        }
     }
 
     /// Asks the server for a sign of life, behind all datagrams that were sent before: see [`LinkStats::settled_at`].
@@ -298,7 +411,8 @@ impl ClientMachine<'_> {
         let Some(link) = self.link.as_mut() else { return };
         let mut ping = emit_clocks(now.as_micros(), 0);
         let mut hello = [0; TOKEN_BODY_BYTES];
-        let sent = if link.is_up { Ok(()) } else { link.send(now, Kind::Hello, &mut hello, out) };
+        let sent =
+            if link.is_up || link.is_tunnelled() { Ok(()) } else { link.send(now, Kind::Hello, &mut hello, out) };
         if let Err(reason) = sent.and_then(|()| link.send(now, Kind::Ping, &mut ping, out)) {
             self.count_drop(reason);
         }

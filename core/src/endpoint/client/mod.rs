@@ -15,6 +15,7 @@ mod room;
 mod safety;
 mod send;
 mod sync;
+mod way;
 
 use heapless::String;
 
@@ -46,6 +47,11 @@ pub trait ClientOutput {
     fn control(&mut self, message: &ClientMessage<'_>);
     /// Send one datagram to the server.
     fn datagram(&mut self, bytes: &[u8]);
+    /// Send one datagram to the server inside the control connection. A driver may drop it and should rather than send it
+    /// late; but never before an earlier [`ClientMessage::Tunnel`] is sent.
+    fn tunnel(&mut self, bytes: &[u8]) {
+        self.control(&ClientMessage::Tunnelled { datagram: bytes });
+    }
     /// Something that the user or the driver should know.
     fn event(&mut self, event: ClientEvent<'_>);
 }
@@ -162,6 +168,12 @@ pub enum ClientEvent<'a> {
         timestamp: u32,
         /// Which strip of the frame.
         index: u16,
+    },
+    /// From now on our datagrams travel inside the control connection, because the network lets none pass, or over UDP
+    /// again.
+    Tunnelled {
+        /// Whether they travel inside the control connection.
+        is_on: bool,
     },
     /// Datagrams go both ways.
     DatagramsUp,

@@ -1,7 +1,7 @@
 //! Repair at a client: what did not come is asked for or made again from parity, what the server did not get is sent
 //! again, and both ends of the hop learn what became of their datagrams.
 
-use super::link::Link;
+use super::link::{Link, Way};
 use super::{ClientEvent, ClientMachine, ClientOutput};
 use crate::error::DropReason;
 use crate::id::{RoomId, TrackId};
@@ -315,10 +315,14 @@ impl ClientMachine<'_> {
     }
 
     /// The server reports what came of what we sent.
-    pub(super) fn handle_feedback(&mut self, now: Instant, body: &[u8]) -> Result<(), DropReason> {
+    pub(super) fn handle_feedback(&mut self, now: Instant, came: Way, body: &[u8]) -> Result<(), DropReason> {
         let report = FeedbackReport::parse(body)?;
         let link = self.link.as_mut().ok_or(DropReason::UnknownConnection)?;
         link.downstream = report.downstream;
+        if came == Way::Udp && !link.is_tunnelled() {
+            // It is made because media of ours came.
+            link.handle_answer(now);
+        }
         let mut news = RateReport::default();
         link.sent.handle_report(now, &report, |packet| news.add(packet));
         link.rate.handle_report(now, &news);

@@ -14,8 +14,10 @@ use crate::time::{Duration, Instant};
 pub(super) const ALLOT_INTERVAL: Duration = Duration::from_millis(200);
 /// What is true for long is told again this often, in case that it was lost.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
-/// Kept free of pictures for each receiver: three voices with their copies. **Units:** bits a second.
-const SOUND_BPS: u32 = 300_000;
+/// Kept free of pictures for each microphone that is on, copies included, and at least for one. **Units:** bits a second.
+const VOICE_BPS: u32 = 100_000;
+/// More than so many rarely speak at once.
+const VOICES_MAX: u32 = 3;
 /// After a picture had to become smaller, none becomes larger for this long.
 const CLEAN: Duration = Duration::from_secs(3);
 
@@ -77,7 +79,7 @@ impl RelayMachine<'_> {
         for (slot, seat) in room.members(self.shard) {
             let session = self.sessions.get_mut(usize::from(seat)).and_then(|place| place.session.as_mut());
             let Some(session) = session else { continue };
-            allot_for(now, room, slot, session, most_bps.saturating_sub(SOUND_BPS), &mut allotment, &mut bounds);
+            allot_for(now, room, slot, session, most_bps, &mut allotment, &mut bounds);
         }
         self.take(now, room_index, &allotment, &bounds, out);
     }
@@ -142,7 +144,7 @@ fn allot_for(
     room: &RelayRoom,
     receiver: Slot,
     session: &mut RelaySession,
-    budget_bps: u32,
+    most_bps: u32,
     allotment: &mut Allotment,
     bounds: &mut Bounds,
 ) {
@@ -166,6 +168,7 @@ fn allot_for(
                 recency: room.recency(sender),
                 layer_bps: video.layer_bps(now),
                 given: video.given(own_bit),
+                follows: video.follows(now, own_bit),
             };
             count = count.saturating_add(1);
         }
@@ -175,7 +178,9 @@ fn allot_for(
     }
     let mut shares = [Share::default(); SOURCES_MAX];
     let (sources, shares) = (sources.get(..count).unwrap_or_default(), shares.get_mut(..count).unwrap_or_default());
-    let hop_bps = session.rate.bound_bps().map_or(u32::MAX, |bps| bps.saturating_sub(SOUND_BPS));
+    let sound_bps = VOICE_BPS.saturating_mul(room.voices_for(receiver).clamp(1, VOICES_MAX));
+    let budget_bps = most_bps.saturating_sub(sound_bps);
+    let hop_bps = session.rate.bound_bps().map_or(u32::MAX, |bps| bps.saturating_sub(sound_bps));
     let taken = allocate(budget_bps.min(hop_bps), session.may_pictures_rise(now), sources, shares);
     let mut left = budget_bps.saturating_sub(taken);
     for ((source, share), (sender, index)) in sources.iter().zip(shares.iter_mut()).zip(whose) {

@@ -35,6 +35,13 @@ pub enum RelayCommand {
         /// Which.
         session: SessionId,
     },
+    /// A session's network lets no datagrams pass, or does again: they travel inside its control connection, or over UDP.
+    Tunnel {
+        /// Which.
+        session: SessionId,
+        /// Whether they travel inside the control connection.
+        is_on: bool,
+    },
     /// A session is in a room: all its tracks are off, everybody wants them, and it wants everybody's.
     Join {
         /// The room's place in the table.
@@ -132,7 +139,9 @@ impl RelayCommand {
     /// The one shard that must know, or none if all must.
     pub fn shard(&self, shards: Shards) -> Option<usize> {
         match *self {
-            Self::OpenSession { session, .. } | Self::CloseSession { session } => Some(shards.home_of(session)),
+            Self::OpenSession { session, .. } | Self::CloseSession { session } | Self::Tunnel { session, .. } => {
+                Some(shards.home_of(session))
+            }
             _ => None,
         }
     }

@@ -4,6 +4,7 @@
 use core::net::SocketAddr;
 
 use super::repair::LOSS_NOTEWORTHY;
+use super::way::Way;
 use super::{HandOver, RelayMachine, RelayOutput, RelayReport};
 use crate::crypto::hop::HopHeader;
 use crate::error::DropReason;
@@ -30,7 +31,30 @@ impl RelayMachine<'_> {
         bytes: &mut [u8],
         out: &mut impl RelayOutput,
     ) -> Result<(), DropReason> {
-        self.accept(now, from, bytes, out).inspect_err(|reason| self.drops.count(*reason))
+        self.accept(now, Way::Address(from), bytes, out).inspect_err(|reason| self.drops.count(*reason))
+    }
+
+    /// Handles one datagram that came inside the control connection of `session`, whose home this is, as
+    /// [`crate::wire::control::ClientMessage::Tunnelled`].
+    ///
+    /// # Errors
+    /// The reason why it was dropped; it is counted already.
+    pub fn handle_tunnelled(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        bytes: &mut [u8],
+        out: &mut impl RelayOutput,
+    ) -> Result<(), DropReason> {
+        let is_known = self.session_mut(session).map(|session| session.is_tunnelled);
+        let is_its = HopHeader::parse(bytes).is_ok_and(|header| header.connection == session.0);
+        let result = match is_known {
+            Some(true) if is_its => self.accept(now, Way::Tunnel, bytes, out),
+            // The tunnel is off, or was not meant for this.
+            Some(_) => Err(DropReason::Unexpected),
+            None => Err(DropReason::UnknownConnection),
+        };
+        result.inspect_err(|reason| self.drops.count(*reason))
     }
 
     /// Passes a media packet that another shard has accepted to the receivers whose home this is. What that shard
@@ -51,7 +75,7 @@ impl RelayMachine<'_> {
     fn accept(
         &mut self,
         now: Instant,
-        from: SocketAddr,
+        from: Way,
         bytes: &mut [u8],
         out: &mut impl RelayOutput,
     ) -> Result<(), DropReason> {
@@ -63,7 +87,9 @@ impl RelayMachine<'_> {
         let id = SessionId(header.connection);
         let home = self.shards.home_of(id);
         if home != self.shard {
-            out.hand_over_whole(home, from, bytes);
+            if let Way::Address(from) = from {
+                out.hand_over_whole(home, from, bytes);
+            }
             return Ok(());
         }
         let (prefix, payload) = bytes.split_first_chunk_mut::<HOP_PREFIX_BYTES>().ok_or(DropReason::Length)?;
@@ -72,7 +98,9 @@ impl RelayMachine<'_> {
 
         let session = self.session_mut(id).ok_or(DropReason::UnknownConnection)?;
         let layout = if kind == Kind::Media { Some(MediaLayout::parse(payload)?) } else { None };
-        if !session.is_expected(now, from) {
+        if let Way::Address(from) = from
+            && !session.is_expected(now, from)
+        {
             session.opener.check(now, &header)?;
             if !session.strays.take(now) {
                 return Err(DropReason::StrangeAddress);
@@ -94,9 +122,13 @@ impl RelayMachine<'_> {
         if !session.datagrams.take(now) {
             return Err(DropReason::RateLimited);
         }
-        let is_path = session.is_path(now, from);
         // A body shorter than the challenge's would make the answer longer than what asked for it.
-        if !is_path && kind != Kind::Response && opened.is_newest && payload.len() >= TOKEN_BODY_BYTES {
+        if let Way::Address(from) = from
+            && !session.is_path(now, from)
+            && kind != Kind::Response
+            && opened.is_newest
+            && payload.len() >= TOKEN_BODY_BYTES
+        {
             self.challenge(now, id, from, out);
         }
         let result = match layout {
@@ -183,9 +215,12 @@ impl RelayMachine<'_> {
         for seat in room.receivers(self.shard, what.sender, what.track, what.layer) {
             let lane = usize::from(seat);
             let Some(receiver) = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut()) else { continue };
-            let Some(address) = receiver.address(now) else { continue };
+            let Some(way) = receiver.way(now) else { continue };
             let log = self.logs.get_mut(lane);
-            if is_parity && log.as_ref().is_none_or(|log| log.sent.stats().loss < LOSS_NOTEWORTHY) {
+            if is_parity
+                && (receiver.rate.is_draining()
+                    || log.as_ref().is_none_or(|log| log.sent.stats().loss < LOSS_NOTEWORTHY))
+            {
                 self.repair.parity_withheld = self.repair.parity_withheld.saturating_add(1);
                 continue;
             }
@@ -193,7 +228,7 @@ impl RelayMachine<'_> {
                 Ok(prefix) => {
                     receiver.earn_resend();
                     self.repair.parity_sent = self.repair.parity_sent.saturating_add(is_parity.into());
-                    out.datagram(lane, address, &prefix, payload);
+                    way.send(lane, receiver.id, &prefix, payload, out);
                     self.forwarded = self.forwarded.saturating_add(1);
                 }
                 Err(reason) => self.drops.count(reason),
@@ -206,7 +241,7 @@ impl RelayMachine<'_> {
         &mut self,
         now: Instant,
         id: SessionId,
-        from: SocketAddr,
+        from: Way,
         kind: Kind,
         body: &[u8],
         out: &mut impl RelayOutput,
@@ -215,17 +250,23 @@ impl RelayMachine<'_> {
         let session = self.session_mut(id).ok_or(DropReason::UnknownConnection)?;
         match kind {
             Kind::Hello if body.len() == TOKEN_BODY_BYTES => Ok(()),
-            Kind::Response => session.move_to(now, from, body),
+            Kind::Response => match from {
+                Way::Address(from) => session.move_to(now, from, body),
+                Way::Tunnel => Err(DropReason::Unexpected),
+            },
             Kind::Ping => {
                 let (client_us, _) = parse_clocks(body)?;
-                if session.address(now) != Some(from) {
+                // It is answered on its own way: so a client finds out that there is one.
+                if from != Way::Tunnel && session.address(now).map(Way::Address) != Some(from) {
                     return Err(DropReason::UnvalidatedPath);
                 }
                 let mut pong = emit_clocks(client_us, now.as_micros());
                 let session = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut());
                 let session = session.ok_or(DropReason::UnknownConnection)?;
-                let prefix = session.seal_body(now, Kind::Pong, &mut pong, self.logs.get_mut(lane))?;
-                out.datagram(lane, from, &prefix, &pong);
+                let is_try = session.way(now) != Some(from);
+                let log = if is_try { None } else { self.logs.get_mut(lane) };
+                let prefix = session.seal_body(now, Kind::Pong, &mut pong, log)?;
+                from.send(lane, id, &prefix, &pong, out);
                 Ok(())
             }
             Kind::Nack => self.handle_nack(now, id, body, out),
@@ -241,8 +282,10 @@ impl RelayMachine<'_> {
         let lane = usize::from(self.shards.place_of(id));
         let session = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut());
         let Some(session) = session.filter(|session| session.id == id) else { return };
+        // What is tried beside the tunnel does not count as lost.
+        let log = if session.is_tunnelled { None } else { self.logs.get_mut(lane) };
         if session.ask(now, to, body)
-            && let Ok(prefix) = session.seal_body(now, Kind::Challenge, &mut body, self.logs.get_mut(lane))
+            && let Ok(prefix) = session.seal_body(now, Kind::Challenge, &mut body, log)
         {
             out.datagram(lane, to, &prefix, &body);
         }

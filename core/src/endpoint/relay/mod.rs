@@ -11,9 +11,12 @@
 //!   passes it to [`RelayMachine::handle_handed_over`];
 //! - a datagram that came to the wrong shard's socket ([`RelayOutput::hand_over_whole`]), which that shard passes to
 //!   [`RelayMachine::handle_datagram`]. It comes home at once, so there is never a second hop.
-//! - what other shards should know of the loss here ([`RelayOutput::tell`]), to [`RelayMachine::handle_told`].
+//! - what other shards should know of the loss here ([`RelayOutput::tell`]), to [`RelayMachine::handle_told`];
+//! - datagrams that travel inside a control connection ([`RelayOutput::tunnel`] and
+//!   [`crate::wire::control::ClientMessage::Tunnelled`]), from the home of their session and to it
+//!   ([`RelayMachine::handle_tunnelled`]).
 //!
-//! The last three may be lost, as datagrams may. The machine reports nothing per packet, and its one timer
+//! All but the first may be lost, as datagrams may. The machine reports nothing per packet, and its one timer
 //! ([`RelayMachine::poll_timeout`]) is for packets that are missing: whether a session is alive is told by its control
 //! messages.
 
@@ -27,6 +30,7 @@ mod shards;
 #[cfg(test)]
 mod tests;
 mod video;
+mod way;
 
 use core::net::SocketAddr;
 
@@ -72,6 +76,9 @@ pub trait RelayOutput {
     /// Send one datagram: the prefix, then the payload. `lane` is the receiver's place in this shard's session table;
     /// a lane's datagrams go to one address, but for challenges.
     fn datagram(&mut self, lane: usize, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]);
+    /// Send one datagram inside the session's control connection, as [`crate::wire::control::ServerMessage::Tunnelled`].
+    /// May be lost, and should be rather than come late.
+    fn tunnel(&mut self, session: SessionId, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]);
     /// Another shard has receivers of this packet.
     fn hand_over(&mut self, shard: usize, what: HandOver, payload: &[u8]);
     /// The datagram is another shard's matter.
@@ -162,6 +169,11 @@ impl<'a> RelayMachine<'a> {
             C::CloseSession { session } => {
                 if let Some(place) = self.place_mut(session) {
                     place.session.take_if(|known| known.id == session);
+                }
+            }
+            C::Tunnel { session, is_on } => {
+                if let Some(session) = self.session_mut(session) {
+                    session.is_tunnelled = is_on;
                 }
             }
             C::Join { room_index, room, slot, session } => {

@@ -177,7 +177,7 @@ impl RelayMachine<'_> {
         let session = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut());
         let session = session.ok_or(DropReason::UnknownConnection)?;
         let membership = *session.membership(RoomId(entry.key.room)).ok_or(DropReason::NotInRoom)?;
-        let address = session.address(now).ok_or(DropReason::UnvalidatedPath)?;
+        let way = session.way(now).ok_or(DropReason::UnvalidatedPath)?;
         let room = self.rooms.get(usize::from(membership.room_index)).ok_or(DropReason::UnknownRoom)?;
         let (sender, track) = (Slot(entry.key.sender), TrackId(entry.key.track));
         if !room.is_receiving(self.shard, membership.slot, sender, track) {
@@ -185,7 +185,8 @@ impl RelayMachine<'_> {
         }
         let mut result = Ok(());
         for seq in entry.packets() {
-            if session.resend_credit < RESENT_PART {
+            // What was lost in a full queue would only find it full again.
+            if session.resend_credit < RESENT_PART || session.rate.must_drain() {
                 self.repair.refused = self.repair.refused.saturating_add(1);
                 result = Err(DropReason::RateLimited);
                 continue;
@@ -197,7 +198,7 @@ impl RelayMachine<'_> {
             let clear = kept.payload.get(..kept.clear_len_bytes).ok_or(DropReason::Length)?;
             let prefix = session.seal_media(now, clear, kept.payload.len(), self.logs.get_mut(lane))?;
             session.resend_credit = session.resend_credit.saturating_sub(RESENT_PART);
-            out.datagram(lane, address, &prefix, kept.payload);
+            way.send(lane, session.id, &prefix, kept.payload, out);
             self.repair.resent = self.repair.resent.saturating_add(1);
         }
         result

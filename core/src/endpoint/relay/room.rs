@@ -100,6 +100,12 @@ impl RelayRoom {
         }
     }
 
+    /// How many microphones are on beside the receiver's own.
+    pub(super) fn voices_for(&self, receiver: Slot) -> u32 {
+        let all = self.publishing.get(usize::from(TrackId::MICROPHONE.0)).copied().unwrap_or(0);
+        bit(receiver).map_or(0, |own| (all & !own).count_ones())
+    }
+
     /// Notes how large `receiver` shows that track of `sender`; 0: it does not want it.
     pub(super) fn subscribe(&mut self, receiver: Slot, sender: Slot, track: TrackId, width: u16) {
         if let Some(video) = self.video_mut(sender, track) {

@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use super::repair::RESENT_PART;
+use super::way::Way;
 use super::{PATH_SILENCE_MAX, RelayOutput};
 use crate::crypto::hop::{Direction, HopOpener, HopSealer};
 use crate::error::DropReason;
@@ -21,7 +22,7 @@ const CHALLENGE_INTERVAL: Duration = Duration::from_millis(100);
 const CHALLENGE_LIFETIME: Duration = Duration::from_secs(3);
 
 /// What is granted to the way to a client.
-const DOWNLINK: RateLimits = RateLimits { reserve_bps: 300_000, start_bps: 3_000_000, max_bps: 200_000_000 };
+const DOWNLINK: RateLimits = RateLimits { reserve_bps: 100_000, start_bps: 3_000_000, max_bps: 200_000_000 };
 /// Tracks and layers of one session whose gaps are known: three sizes of a camera, and a screen.
 const UPLINK_LAYERS: usize = 4;
 /// Packets of a session that may be missing: all that two megabits a second send in the 400 ms after which nobody is asked any
@@ -102,6 +103,8 @@ pub(super) struct RelaySession {
     pub strays: TokenBucket,
     /// Packets that may be sent to it again, times [`RESENT_PART`].
     pub resend_credit: u32,
+    /// Whether its datagrams travel inside its control connection.
+    pub is_tunnelled: bool,
     path: Option<ValidPath>,
     candidate: Option<Candidate>,
     memberships: [Option<Membership>; SESSION_ROOMS_MAX],
@@ -120,6 +123,7 @@ impl RelaySession {
             nacks: TokenBucket::new(NACK_RATE.0, NACK_RATE.1),
             strays: TokenBucket::new(STRAY_RATE.0, STRAY_RATE.1),
             resend_credit: RESEND_CREDIT_AT_FIRST,
+            is_tunnelled: false,
             path: None,
             candidate: None,
             memberships: [None; SESSION_ROOMS_MAX],
@@ -183,9 +187,9 @@ impl RelaySession {
         lane: usize,
         out: &mut impl RelayOutput,
     ) {
-        let Some(address) = self.address(now) else { return };
+        let Some(way) = self.way(now) else { return };
         if let Ok(prefix) = self.seal_body(now, kind, body, Some(log)) {
-            out.datagram(lane, address, &prefix, body);
+            way.send(lane, self.id, &prefix, body, out);
         }
     }
 
@@ -198,7 +202,12 @@ impl RelaySession {
         self.memberships.iter().flatten().find(|membership| membership.room == room)
     }
 
-    /// Where its datagrams go. A path that was silent for long is forgotten: nobody may be sent media for ever who does
+    /// Which way its datagrams go, if any is known.
+    pub fn way(&mut self, now: Instant) -> Option<Way> {
+        if self.is_tunnelled { Some(Way::Tunnel) } else { self.address(now).map(Way::Address) }
+    }
+
+    /// The address where its datagrams go, if they go over UDP. A path that was silent for long is forgotten: nobody may be sent media for ever who does
     /// not say any more that it is wanted.
     pub fn address(&mut self, now: Instant) -> Option<SocketAddr> {
         self.path.take_if(|path| now.since(path.heard_at) > PATH_SILENCE_MAX);

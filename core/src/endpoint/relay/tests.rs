@@ -4,6 +4,7 @@ extern crate std;
 
 mod layers;
 mod repair;
+mod tunnel;
 
 use core::net::SocketAddr;
 use std::vec::Vec;
@@ -134,6 +135,7 @@ impl Client {
 #[derive(Debug, Default)]
 struct Deeds {
     sent: Vec<(usize, SocketAddr, Vec<u8>)>,
+    tunnelled: Vec<(SessionId, Vec<u8>)>,
     handed_over: Vec<(usize, HandOver, Vec<u8>)>,
     strays: Vec<(usize, SocketAddr, Vec<u8>)>,
     reports: Vec<RelayReport>,
@@ -143,6 +145,10 @@ struct Deeds {
 impl RelayOutput for Deeds {
     fn datagram(&mut self, lane: usize, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
         self.sent.push((lane, to, [prefix, payload].concat()));
+    }
+
+    fn tunnel(&mut self, session: SessionId, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
+        self.tunnelled.push((session, [prefix, payload].concat()));
     }
 
     fn hand_over(&mut self, shard: usize, what: HandOver, payload: &[u8]) {

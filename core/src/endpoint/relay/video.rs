@@ -61,6 +61,8 @@ pub(super) struct Video {
     told: (u8, u32),
     told_at: Instant,
     repeated_at: Instant,
+    /// Since when it takes clearly more than its sender was told.
+    exceeds_since: Option<Instant>,
 }
 
 impl Default for Video {
@@ -75,6 +77,7 @@ impl Default for Video {
             told: (0, 0),
             told_at: Instant::default(),
             repeated_at: Instant::default(),
+            exceeds_since: None,
         }
     }
 }
@@ -169,6 +172,21 @@ impl Video {
                 self.live &= !1u8.checked_shl(layer).unwrap_or(0);
             }
         }
+        let (layers, bound) = self.told;
+        // Sizes that nobody was asked for count as well.
+        let until_largest = self.meters.iter().take((layers.trailing_zeros() as usize).saturating_add(1));
+        let takes = until_largest.map(|meter| meter.bps).max().unwrap_or(0);
+        let exceeds = layers != 0 && bound > 0 && takes > bound.saturating_add(bound / 4);
+        self.exceeds_since = exceeds.then(|| self.exceeds_since.unwrap_or(now));
+    }
+
+    /// Whether its sender makes it as large as that receiver alone is told it may be: it keeps within bounds, and nobody else
+    /// has such a large size.
+    pub fn follows(&self, now: Instant, receiver: Places) -> bool {
+        let (layers, _) = self.told;
+        let until_largest = self.allotted.iter().take((layers.trailing_zeros() as usize).saturating_add(1));
+        let has = until_largest.fold(0, |all, places| all | places);
+        layers != 0 && has & !receiver == 0 && self.exceeds_since.is_none_or(|since| now.since(since) < OBEDIENCE)
     }
 
     /// What each size takes: as measured; as estimated from another size while it is not sent; at most the bound that

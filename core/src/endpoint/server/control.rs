@@ -19,6 +19,10 @@ impl ServerMachine<'_> {
     ) {
         let Some(session) = self.session_mut(from) else { return };
         session.last_heard = now;
+        // The driver brings it to the packet plane, which counts it as a datagram.
+        if let ClientMessage::Tunnelled { .. } = message {
+            return;
+        }
         let request = request_number(message);
         let is_chat = costs_the_store(message);
         let may_go_on = session.controls.take(now) && (!is_chat || session.chats.take(now)) || ends_something(message);
@@ -112,7 +116,9 @@ impl ServerMachine<'_> {
             M::Call { request, to, room } => self.call(now, from, request, to, room, out)?,
             M::AnswerCall { call, accept } => self.answer_call(from, call, accept, out)?,
             M::CancelCall { call } => self.cancel_call(from, call, out)?,
+            M::Tunnelled { .. } => {}
             M::KeepAlive => out.control(from, &ServerMessage::Alive),
+            M::Tunnel { is_on } => out.relay(&RelayCommand::Tunnel { session: from, is_on }),
         }
         Ok(())
     }

@@ -369,6 +369,12 @@ impl<'a> ServerMachine<'a> {
         self.sessions.iter().filter_map(|place| Some(place.session.as_ref()?.id))
     }
 
+    /// Every room: its id, its name and how many are in it.
+    pub fn rooms(&self) -> impl Iterator<Item = (RoomId, &str, usize)> + '_ {
+        let rooms = self.rooms.iter().filter_map(|place| place.room.as_ref());
+        rooms.map(|room| (room.id, room.name.as_str(), room.people()))
+    }
+
     /// The identity behind a session.
     pub fn identity(&self, id: SessionId) -> Option<&Identity> {
         self.session(id).map(|session| &session.identity)

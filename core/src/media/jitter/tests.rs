@@ -283,13 +283,25 @@ fn stalls_that_come_again_are_waited_for() {
 }
 
 #[test]
-fn after_an_outage_of_a_second_the_voice_is_there_at_once_with_little_delay() {
+fn what_was_said_in_an_outage_of_a_second_is_heard_and_faster_until_the_delay_is_gone() {
     let mut call = Call::new();
-    call.talk(0, 200, 0, |n| Some(if (100..150).contains(&n) { u64::from(150 - n) * 20_000 } else { 1000 }));
+    call.talk(0, 150, 0, |n| Some(if (100..150).contains(&n) { u64::from(150 - n) * 20_000 } else { 1000 }));
+    call.talk(150, 250, 0, |_| Some(1000));
     let stats = call.stats();
-    assert!(stats.skipped_samples > 48 * 500, "{stats:?}");
-    call.talk(200, 500, 0, |_| Some(1000));
+    assert_eq!((stats.skipped_samples, stats.lost), (0, 0), "{stats:?}");
+    assert!(stats.delay_us < 350_000, "two seconds later: {stats:?}");
+    call.talk(250, 400, 0, |_| Some(1000));
     assert!(call.stats().delay_us < 20_000, "{:?}", call.stats());
+    assert!((0..390).all(|n| call.voice.decoded.contains(&n)));
+}
+
+#[test]
+fn of_an_outage_of_three_seconds_only_the_last_one_is_heard() {
+    let mut call = Call::new();
+    call.talk(0, 260, 0, |n| Some(if (100..250).contains(&n) { u64::from(250 - n) * 20_000 } else { 1000 }));
+    let stats = call.stats();
+    assert!((700_000..1_300_000).contains(&stats.delay_us), "{stats:?}");
+    assert!(!call.voice.decoded.contains(&150) && call.voice.decoded.contains(&200), "{:?}", call.voice.decoded);
 }
 
 #[test]

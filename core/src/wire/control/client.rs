@@ -318,6 +318,16 @@ pub enum ClientMessage<'a> {
         /// So many at most: 1 to [`CHAT_PAGE_MAX`].
         count: u8,
     },
+    /// My network lets no datagrams pass: send mine inside this connection, or over UDP again.
+    Tunnel {
+        /// Whether they travel inside this connection.
+        is_on: bool,
+    },
+    /// A datagram of mine that travels inside this connection.
+    Tunnelled {
+        /// The datagram, sealed as over UDP.
+        datagram: &'a [u8],
+    },
 }
 
 impl ClientMessage<'_> {
@@ -364,6 +374,7 @@ impl ClientMessage<'_> {
             Self::SendDirect { to, sealed, .. } => {
                 text::is_username(to) && !sealed.is_empty() && sealed.len() <= DIRECT_SEALED_MAX_BYTES
             }
+            Self::Tunnelled { datagram } => super::is_datagram(datagram),
             Self::LookUp { username, .. } => text::is_username(username),
             Self::Call { to, .. } => text::is_username(to),
             Self::SignOut
@@ -378,6 +389,7 @@ impl ClientMessage<'_> {
             | Self::RaiseHand { .. }
             | Self::AnswerCall { .. }
             | Self::CancelCall { .. }
+            | Self::Tunnel { .. }
             | Self::KeepAlive => true,
         }
     }

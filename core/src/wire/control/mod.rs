@@ -16,3 +16,10 @@ pub use parts::{
     TrackInfo,
 };
 pub use server::ServerMessage;
+
+use crate::limits::{DATAGRAM_MAX_BYTES, HOP_PREFIX_BYTES};
+
+/// Whether it has the length of a datagram.
+fn is_datagram(bytes: &[u8]) -> bool {
+    (HOP_PREFIX_BYTES..=DATAGRAM_MAX_BYTES).contains(&bytes.len())
+}

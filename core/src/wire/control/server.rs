@@ -401,6 +401,11 @@ pub enum ServerMessage<'a> {
         /// What to ask for next as `before`; 0 if there is nothing older.
         before: u64,
     },
+    /// A datagram that travels inside this connection, as you asked.
+    Tunnelled {
+        /// The datagram, sealed as over UDP.
+        datagram: &'a [u8],
+    },
 }
 
 impl ServerMessage<'_> {
@@ -441,6 +446,7 @@ impl ServerMessage<'_> {
             Self::Muted { tracks, by, .. } => tracks < 1 << TRACKS_MAX && text::is_username(by),
             Self::UnmuteAsked { by, .. } => text::is_username(by),
             Self::Audit { by, whom, .. } => text::is_username(by) && (whom.is_empty() || text::is_username(whom)),
+            Self::Tunnelled { datagram } => super::is_datagram(datagram),
             Self::Unread { name, .. } => name.is_empty() || text::is_room_name(name),
             Self::Direct { from, sealed, .. } => text::is_username(from) && sealed.len() <= DIRECT_SEALED_MAX_BYTES,
             Self::Ringing { from, display_name, name, .. } => {

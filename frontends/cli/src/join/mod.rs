@@ -52,9 +52,9 @@ const PENDING_MAX: usize = 32;
 /// What `hph join` can be told.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// Invitation link, or HOST[:PORT]
+    /// Invitation link, or HOST[:PORT]; without it the server is looked for in the local network
     #[arg(value_name = "LINK", value_parser = parse_target)]
-    link: Invitation,
+    link: Option<Invitation>,
     /// Room to enter; several may be given. The first one gets camera and microphone [default: the link's]
     #[arg(long = "room", value_name = "ROOM")]
     rooms: Vec<String>,
@@ -172,13 +172,15 @@ struct Meeting<'a> {
 /// Any [`Failure`].
 pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> Result<Exit, Failure> {
     let mut rooms = args.rooms.clone();
-    rooms.extend(args.link.room.clone().filter(|_| args.rooms.is_empty()));
+    rooms.extend(args.link.as_ref().and_then(|link| link.room.clone()).filter(|_| args.rooms.is_empty()));
     if rooms.is_empty() {
         return Err(Failure::usage("which room? --room ROOM"));
     }
     args.video.as_ref().map_or(Ok(()), |video| video.check(out))?;
     args.voice.check(out)?;
     args.screen.check(out)?;
+    let found = if args.link.is_none() { Some(crate::find::choose(may_ask, out).await?) } else { None };
+    let Some(link) = args.link.as_ref().or(found.as_ref()) else { return Err(Failure::usage("which server?")) };
     let wishes = Wishes {
         lines: has_lines,
         rooms: true,
@@ -191,7 +193,7 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
         limit: Some(ENTER_MAX),
         ..Wishes::default()
     };
-    let session = Session::start(&args.who, &args.link, wishes, out)?;
+    let session = Session::start(&args.who, link, wishes, out)?;
     let name = args.who.name.as_deref().or(args.who.user.as_deref()).unwrap_or("hph");
     let sources = Sources {
         camera: args.video.as_ref().map(|video| video.spec(name, args.video_size, args.fps, !args.once)),

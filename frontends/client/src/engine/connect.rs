@@ -18,6 +18,7 @@ use hph_core::wire::control::{
     ClientMessage, FrameReader, Parsed, Refusal, ServerMessage, SignInMethods, emit_client, parse_server,
 };
 use hph_platform::entropy;
+use hph_platform::tunnel::keep_short;
 
 use super::{Account, EndReason, EngineConfig};
 use crate::tls::{self, Pin};
@@ -82,6 +83,7 @@ pub(crate) async fn secure(config: &EngineConfig) -> Result<Secured, ConnectErro
     let connecting = async {
         let stream = TcpStream::connect((config.host.as_str(), config.port)).await?;
         stream.set_nodelay(true)?;
+        keep_short(&stream);
         let peer = stream.peer_addr()?;
         let tls_config = tls::client_config(config.trust).map_err(io::Error::other)?;
         let stream = TlsConnector::from(tls_config).connect(tls::server_name(), stream).await?;

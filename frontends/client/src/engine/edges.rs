@@ -125,7 +125,8 @@ fn seal_picture(
 ) {
     let now = Clock::now();
     let of = (frame.room, frame.track, frame.layer);
-    let pace_bps = machine.uplink().map_or(0, |(_, figures)| figures.pace_bps);
+    let uplink_bps = machine.uplink().map_or(0, |(_, figures)| figures.pace_bps);
+    let pace_bps = out.guidance.pace_bps(frame.room, frame.track).map_or(uplink_bps, |bps| bps.min(uplink_bps));
     let sealed = |payload: &[u8], clear_len_bytes| {
         let due = pacer.schedule(now, payload.len(), pace_bps);
         paced.push_back(Paced { due, payload: payload.to_vec(), clear_len_bytes, of });

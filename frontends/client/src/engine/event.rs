@@ -158,6 +158,12 @@ pub enum Event {
         /// Whether they do.
         is_up: bool,
     },
+    /// The network lets no datagrams pass, and media goes over the TCP connection; or datagrams pass again. Media comes
+    /// later that way, and worse on a bad line: the user should know.
+    Tunnelled {
+        /// Whether media goes over the TCP connection.
+        is_on: bool,
+    },
     /// Lobby: a room, or its new count.
     LobbyRoom {
         /// Place in the lobby: what was there before is gone.
@@ -487,6 +493,7 @@ pub(crate) fn translate(event: ClientEvent<'_>) -> Option<Event> {
             let tracks = (0..TRACKS_MAX as u8).map(TrackId).filter(is_off).collect();
             Event::Muted { room, tracks, by: by.to_owned() }
         }
+        C::Tunnelled { is_on } => Event::Tunnelled { is_on },
         C::DatagramsUp => Event::Datagrams { is_up: true },
         C::DatagramsLost => Event::Datagrams { is_up: false },
         // These need what is known of people.

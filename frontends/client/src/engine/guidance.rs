@@ -9,6 +9,10 @@ use hph_core::id::{RoomId, TrackId};
 /// Kept free of pictures: voice with its copies, and control. **Units:** bits a second.
 const SOUND_BPS: u32 = 150_000;
 
+/// Where a receiver can take less than this, a picture is spread over half of the time until the next one: the server does
+/// not spread what it passes on. Elsewhere that would only cost latency. **Units:** bits a second.
+const NARROW_BPS: u32 = 1_000_000;
+
 /// Reports of lost strips that may wait for the next picture; what comes on top is mended by the rolling refresh.
 const LOST_MAX: usize = 1024;
 
@@ -78,6 +82,13 @@ impl Guidance {
             let demand = state.demands.entry((room, track)).or_default();
             (demand.layers, demand.max_bps) = (layers, max_bps);
         });
+    }
+
+    /// How fast the packets of a picture may leave, if its receivers' way is so narrow that a burst would fill its queue.
+    /// **Units:** bits a second.
+    pub fn pace_bps(&self, room: RoomId, track: TrackId) -> Option<u32> {
+        let max_bps = self.with(|state| state.demands.get(&(room, track)).map_or(0, |demand| demand.max_bps));
+        (1..NARROW_BPS).contains(&max_bps).then(|| max_bps.saturating_mul(2))
     }
 
     /// Somebody needs whole pictures of these sizes.

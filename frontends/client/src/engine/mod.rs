@@ -371,6 +371,10 @@ pub struct EngineFigures {
     pub rtt_us: u64,
     /// Whether datagrams go both ways.
     pub is_up: bool,
+    /// Whether they travel inside the TCP connection.
+    pub is_tunnelled: bool,
+    /// Own datagrams that were given up because the TCP connection was too slow for them.
+    pub tunnel_dropped: u64,
     /// Dropped datagrams by reason.
     pub drops: Vec<(&'static str, u64)>,
     /// What our way to the server carries, as the rate controller sees it; none while signed out.

@@ -119,7 +119,7 @@ fn lobby_empty(app: &App, lang: Lang) {
 fn lobby(app: &App, lang: Lang) {
     lobby_empty(app, lang);
     let screen = app.global::<Lobby>();
-    let card = |name: &str, people| RoomCard { id: name.into(), name: name.into(), people };
+    let card = |name: &str, people| RoomCard { id: name.into(), name: name.into(), people, ..RoomCard::default() };
     screen.set_rooms(rows([
         card("Nhóm 17", 4),
         card("Seminar Kiến trúc phần mềm", 23),

@@ -43,10 +43,22 @@ impl Proxy {
     /// # Panics
     /// If there is no port for it.
     pub fn start(server: SocketAddr) -> Self {
+        Self::start_with(server, None)
+    }
+
+    /// The same, with TCP connections that carry so many bytes a second each way, and hold few of those that wait.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn start_slow(server: SocketAddr, tcp_bytes_per_s: u32) -> Self {
+        Self::start_with(server, Some(tcp_bytes_per_s))
+    }
+
+    fn start_with(server: SocketAddr, tcp_bytes_per_s: Option<u32>) -> Self {
         let (listener, socket) = bind().expect("a port for TCP and UDP");
         let address = listener.local_addr().expect("bound");
         let (switches, tape) = (Arc::new(Switches::default()), Arc::new(Tape::default()));
-        let tcp = Arc::new(tcp::Relay::new(server, Arc::clone(&switches), Arc::clone(&tape)));
+        let tcp = Arc::new(tcp::Relay::new(server, tcp_bytes_per_s, Arc::clone(&switches), Arc::clone(&tape)));
         let udp = Arc::new(udp::Relay::new(server, socket, Arc::clone(&switches), Arc::clone(&tape)));
         let (accepting, receiving, delivering) = (Arc::clone(&tcp), Arc::clone(&udp), Arc::clone(&udp));
         let threads = vec![

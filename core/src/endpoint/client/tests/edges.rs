@@ -144,18 +144,17 @@ fn who_only_listens_pings_more_often_while_media_comes() {
     let mut bench = Bench::new(&["an.", "binh"]);
     bench.join(0);
     bench.join(1);
+    let pings = std::rc::Rc::new(std::cell::Cell::new(0));
+    let counted = std::rc::Rc::clone(&pings);
+    bench.loses = Box::new(move |peer, is_up, bytes| {
+        counted.set(counted.get() + u32::from(peer == 1 && is_up && bytes[0] == Kind::Ping as u8));
+        false
+    });
     bench.send_frame(0, "one");
-    let mut gaps_ms = Vec::new();
-    let (mut last, mut now) = (bench.now, bench.now);
-    let Peer { machine, deeds, .. } = &mut bench.peers[1];
-    while gaps_ms.len() < 10 {
-        now = now + Duration::from_millis(10);
-        machine.handle_timeout(now, deeds);
-        if deeds.datagrams.drain(..).any(|bytes| bytes[0] == Kind::Ping as u8) {
-            gaps_ms.push(now.since(last).as_micros() / 1000);
-            last = now;
-        }
-    }
-    assert!(gaps_ms[..6].iter().all(|gap| *gap <= 150), "{gaps_ms:?}");
-    assert_eq!(gaps_ms.last(), Some(&400));
+    bench.wait(900);
+    assert!(pings.take() >= 6, "every 150 ms");
+    bench.wait(1000);
+    pings.take();
+    bench.wait(4000);
+    assert_eq!(pings.take(), 10, "every 400 ms");
 }

@@ -18,17 +18,88 @@ fn datagrams_are_up_after_a_challenge_and_a_ping() {
 fn a_path_that_answers_no_more_is_lost_after_two_seconds_and_asked_for_often() {
     let (mut machine, mut deeds, now) = up();
     let mut lost_ms = None;
-    let mut hellos = 0;
+    let mut asked = 0;
     for ms in (0..4000).step_by(10) {
         machine.handle_timeout(now + Duration::from_millis(ms), &mut deeds);
         if count(&deeds.events, "DatagramsLost") > 0 {
             lost_ms = lost_ms.or(Some(ms));
         }
-        hellos += deeds.datagrams.drain(..).filter(|bytes| bytes[0] == Kind::Hello as u8).count();
+        asked += deeds.datagrams.drain(..).filter(|bytes| bytes[0] == Kind::Ping as u8).count();
     }
     assert!(lost_ms.is_some_and(|ms| (2000..2500).contains(&ms)), "{lost_ms:?}");
     assert_eq!(count(&deeds.events, "DatagramsLost"), 1);
-    assert!(hellos > 8, "{hellos}");
+    assert!(asked > 15, "{asked}");
+}
+
+/// All that goes over UDP is lost, for every peer.
+fn wall(bench: &mut Bench, is_there: bool) {
+    bench.loses = Box::new(move |_, _, _| is_there);
+}
+
+#[test]
+fn where_no_datagram_passes_they_travel_inside_the_connection_within_a_second_and_return_by_themselves() {
+    let mut bench = Bench::new(&["an.", "binh."]);
+    bench.join(0);
+    bench.join(1);
+    bench.wait(2000);
+    bench.events(0);
+    wall(&mut bench, true);
+    bench.wait(1000);
+    let events = bench.events(0);
+    assert_eq!(count(&events, "Tunnelled { is_on: true }"), 1, "{events:?}");
+    bench.send_frame(0, "qua TCP");
+    assert!(bench.has(1, "qua TCP"));
+    bench.wait(60_000);
+    let events = bench.events(0);
+    assert!(
+        events.iter().all(|event| !event.starts_with("Tunnelled") && !event.starts_with("Datagrams")),
+        "{events:?}"
+    );
+    let stats = bench.peers[0].machine.link_stats().unwrap();
+    assert!(stats.is_up && stats.is_tunnelled);
+    let loss = bench.peers[0].machine.loss_stats().unwrap();
+    assert_eq!(loss.up.loss, 0, "what only tried UDP was not lost");
+
+    wall(&mut bench, false);
+    bench.wait(3000);
+    let events = bench.events(0);
+    assert_eq!(count(&events, "Tunnelled { is_on: false }"), 1, "{events:?}");
+    bench.send_frame(0, "qua UDP");
+    assert!(bench.has(1, "qua UDP"));
+    assert_eq!(bench.server.drops().total(), 0, "nothing was sent the wrong way");
+}
+
+#[test]
+fn who_never_gets_a_datagram_through_talks_inside_the_connection_within_a_second() {
+    let mut bench = Bench::behind_a_wall(&["an.", "binh."]);
+    bench.wait(1000);
+    bench.join(0);
+    bench.join(1);
+    bench.wait(100);
+    bench.send_frame(0, "sau tường");
+    assert!(bench.has(1, "sau tường"));
+}
+
+#[test]
+fn a_network_that_lets_a_few_datagrams_pass_now_and_then_does_not_make_it_go_to_and_fro() {
+    let mut bench = Bench::new(&["an."]);
+    for _ in 0..20 {
+        wall(&mut bench, true);
+        bench.wait(2000);
+        wall(&mut bench, false);
+        bench.wait(1000);
+    }
+    let changes = count(&bench.events(0), "Tunnelled");
+    assert!(changes <= 12, "{changes} changes in a minute");
+}
+
+#[test]
+fn a_lossy_network_is_not_taken_for_a_wall() {
+    let mut bench = Bench::new(&["an."]);
+    let mut random = crate::crypto::drbg::Drbg::from_seed([7; 32]);
+    bench.loses = Box::new(move |_, _, _| random.next_u32() % 100 < 25);
+    bench.wait(120_000);
+    assert_eq!(count(&bench.events(0), "Tunnelled"), 0);
 }
 
 /// A machine whose datagrams are up, cut off from its server.

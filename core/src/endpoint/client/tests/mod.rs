@@ -138,6 +138,15 @@ struct Bench {
 
 impl Bench {
     fn new(names: &[&str]) -> Self {
+        Self::with_network(names, Box::new(|_, _, _| false))
+    }
+
+    /// A network that never lets a datagram pass.
+    fn behind_a_wall(names: &[&str]) -> Self {
+        Self::with_network(names, Box::new(|_, _, _| true))
+    }
+
+    fn with_network(names: &[&str], loses: Box<Loses>) -> Self {
         let sessions = (0..names.len()).map(|_| SessionPlace::default()).collect::<Vec<_>>().leak();
         let rooms = vec![Default::default()].leak();
         let relay_sessions = (0..names.len()).map(|_| RelaySessionPlace::default()).collect::<Vec<_>>().leak();
@@ -152,7 +161,6 @@ impl Bench {
         };
         let mut server = SingleServer::new(storage, RateLimits::default(), [9; 32]);
         server.add_room(ROOM, "Lớp học", 0).unwrap();
-        let loses = Box::new(|_: usize, _: bool, _: &[u8]| false);
         let mut bench = Self { server, now: Instant::from_micros(1_000_000), peers: Vec::new(), loses };
         for (name, seed) in names.iter().zip(1..) {
             bench.sign_in(name, seed);
@@ -227,6 +235,11 @@ impl Bench {
                 let id = this.id;
                 is_quiet &= controls.is_empty() && datagrams.is_empty();
                 for message in controls {
+                    if let ClientMessage::Tunnelled { datagram } = message
+                        && datagram[0] == crate::wire::datagram::Kind::Media as u8
+                    {
+                        self.peers[peer].sent.push(datagram[HOP_PREFIX_BYTES..].to_vec());
+                    }
                     self.say(peer, &message);
                 }
                 for bytes in datagrams {

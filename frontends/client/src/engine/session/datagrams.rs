@@ -105,12 +105,14 @@ impl Shared<'_, '_> {
         let drops = machine.drops().iter().map(|(reason, count)| (reason.name(), count)).collect();
         let uplink = machine.uplink().map(|(_, figures)| figures);
         state.figures.uplink = uplink;
+        state.figures.tunnel_dropped = state.tunnel.dropped();
         (state.figures.repair, state.figures.loss, state.figures.resent) = (repair, loss, resent);
         state.figures.frames = frames;
         state.figures.tracks = tracks;
         state.figures.drops = drops;
         if let Some(link) = link {
             state.figures.is_up = link.is_up;
+            state.figures.is_tunnelled = link.is_tunnelled;
             state.figures.rtt_us = link.rtt.as_micros();
         }
         if let Ok(mut figures) = self.ends.figures.lock() {

@@ -19,8 +19,9 @@ use hph_core::endpoint::client::{ClientEvent, ClientMachine, ClientOutput};
 use hph_core::id::RoomId;
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES};
 use hph_core::time::Instant;
-use hph_core::wire::control::{ClientMessage, FrameReader, Parsed, parse_server};
+use hph_core::wire::control::{ClientMessage, FrameReader, Parsed, ServerMessage, emit_client, parse_server};
 use hph_platform::clock::Clock;
+use hph_platform::tunnel::TunnelQueue;
 use hph_platform::udp::Marking;
 
 use super::connect::{self, Secured, Welcome};
@@ -34,6 +35,9 @@ pub(super) use trust::SafetyCodes;
 
 /// The machine's timers are looked at this often at least.
 const TICK_MAX: hph_core::time::Duration = hph_core::time::Duration::from_millis(20);
+
+/// Datagrams inside the connection are written so many at once.
+const DATAGRAMS_AT_ONCE_BYTES: usize = 4 * 1024;
 
 /// How a session ended.
 pub(crate) enum SessionEnd {
@@ -108,6 +112,8 @@ pub(super) struct Shared<'s, 'm> {
 pub(super) struct State<'s, 'm> {
     pub lasting: &'s mut Lasting<'m>,
     bytes: Vec<u8>,
+    /// Datagrams that travel inside the connection.
+    tunnel: TunnelQueue,
     frame: Vec<u8>,
     pub figures: EngineFigures,
     pub frames_out: FramesOut,
@@ -116,6 +122,25 @@ pub(super) struct State<'s, 'm> {
     next_look_up: u32,
     /// When the machine's timers are looked at next.
     wakes_at: Instant,
+}
+
+impl State<'_, '_> {
+    /// What is to be written next: all that is said, or else a few datagrams that travel inside the connection, so that
+    /// what is said next does not wait for many.
+    fn take_bytes(&mut self) -> Vec<u8> {
+        if !self.bytes.is_empty() {
+            return std::mem::take(&mut self.bytes);
+        }
+        let (now, mut bytes) = (Clock::now(), Vec::new());
+        while bytes.len() < DATAGRAMS_AT_ONCE_BYTES
+            && let Some(datagram) = self.tunnel.pop(now)
+        {
+            if let Ok(len) = emit_client(&ClientMessage::Tunnelled { datagram: &datagram }, &mut self.frame) {
+                bytes.extend_from_slice(&self.frame[..len]);
+            }
+        }
+        bytes
+    }
 }
 
 /// Serves the session until it ends.
@@ -139,6 +164,7 @@ pub(crate) async fn serve(
         state: RefCell::new(State {
             lasting,
             bytes: Vec::new(),
+            tunnel: TunnelQueue::default(),
             frame: vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES],
             figures,
             frames_out: FramesOut::default(),
@@ -210,6 +236,7 @@ impl Shared<'_, '_> {
         let Lasting { machine, outbox, sink, people, safety, .. } = &mut *state.lasting;
         let mut output = Output {
             bytes: &mut state.bytes,
+            tunnel: &mut state.tunnel,
             frame: &mut state.frame,
             socket: &self.socket,
             marking: &mut state.marking,
@@ -288,6 +315,11 @@ impl Shared<'_, '_> {
             match frames.next_frame() {
                 Ok(Some(body)) => match parse_server(body) {
                     Ok(Parsed::Message(message)) => {
+                        if let ServerMessage::Tunnelled { datagram } = message {
+                            let mut state = self.state.borrow_mut();
+                            state.figures.datagrams.1 += 1;
+                            state.figures.bytes.1 += datagram.len() as u64;
+                        }
                         self.act(|machine, out| machine.handle_control(Clock::now(), &message, out)).await;
                         if let Some(end) = self.state.borrow_mut().end.take() {
                             return end;
@@ -308,7 +340,7 @@ impl Shared<'_, '_> {
 
     async fn write(&self, writer: &mut WriteHalf<TlsStream<TcpStream>>) -> SessionEnd {
         loop {
-            let bytes = std::mem::take(&mut self.state.borrow_mut().bytes);
+            let bytes = self.state.borrow_mut().take_bytes();
             if bytes.is_empty() {
                 let _ = self.wake.1.recv().await;
                 continue;

@@ -8,6 +8,7 @@ use hph_core::limits::HOP_PREFIX_BYTES;
 use hph_core::wire::control::{ClientMessage, DevicePublic, ServerMessage, SignOutReason, emit_client};
 use hph_core::wire::media::is_sound;
 use hph_platform::clock::Clock;
+use hph_platform::tunnel::TunnelQueue;
 use hph_platform::udp::{Class, Marking};
 
 use super::{SafetyCodes, SessionEnd};
@@ -23,6 +24,7 @@ use crate::people::KeyState;
 /// Where the machine's output goes.
 pub(in crate::engine) struct Output<'a> {
     pub bytes: &'a mut Vec<u8>,
+    pub tunnel: &'a mut TunnelQueue,
     pub frame: &'a mut [u8],
     pub socket: &'a Async<UdpSocket>,
     pub marking: &'a mut Marking,
@@ -55,6 +57,12 @@ impl ClientOutput for Output<'_> {
             self.figures.datagrams.0 += 1;
             self.figures.bytes.0 += bytes.len() as u64;
         }
+    }
+
+    fn tunnel(&mut self, bytes: &[u8]) {
+        self.tunnel.push(Clock::now(), bytes);
+        self.figures.datagrams.0 += 1;
+        self.figures.bytes.0 += bytes.len() as u64;
     }
 
     fn event(&mut self, event: ClientEvent<'_>) {

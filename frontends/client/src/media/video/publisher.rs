@@ -30,7 +30,7 @@ const THUMBNAIL_BPS: [u32; SIZES] = [0, 300_000, 120_000];
 #[derive(Default)]
 struct Size {
     encoder: Box<Strips>,
-    sent_at: Option<Instant>,
+    beat: Beat,
 }
 
 /// The pictures of one camera or screen on their way to a room.
@@ -114,7 +114,7 @@ impl Publisher {
         let mut published = Vec::new();
         for size in wanted {
             let rung = if size == largest { self.steps.choose(captured.at, bound, size) } else { THUMBNAIL };
-            if !is_due(self.sizes[size].sent_at, captured.at, rung.frames_per_s) {
+            if !self.sizes[size].beat.is_due(captured.at, rung.frames_per_s) {
                 continue;
             }
             let halvings = usize::from(rung.halvings).max(size).min(SIZES - 1);
@@ -128,7 +128,7 @@ impl Publisher {
             encoder.control().set_params(params);
             let encoded = encoder.encode(captured.at, &self.pictures[halvings], timestamp)?;
             let Some(encoded) = encoded else { continue };
-            self.sizes[size].sent_at = Some(captured.at);
+            self.sizes[size].beat.take(captured.at, rung.frames_per_s);
             if size == largest {
                 self.steps.learn(encoded.0.len(), rung);
             }
@@ -163,10 +163,33 @@ fn bound_bps(granted: Option<u32>, max_bps: u32, wanted: &[usize]) -> Option<u32
     granted.into_iter().chain(received).min()
 }
 
-/// Whether the next picture may go, a quarter of an interval early at most. The best step takes every picture.
-fn is_due(sent_at: Option<Instant>, now: Instant, frames_per_s: u8) -> bool {
-    let interval = Duration::from_micros(750_000 / u64::from(frames_per_s.max(1)));
-    frames_per_s >= 30 || sent_at.is_none_or(|at| now.since(at) >= interval)
+/// Picks as many of a camera's pictures as a step asks for, evenly: of thirty, two of three make twenty.
+#[derive(Default)]
+struct Beat {
+    /// When the next picture should be.
+    due_at: Option<Instant>,
+}
+
+impl Beat {
+    /// Whether this picture goes: it is nearer to its moment than the next of thirty a second would be. The best step takes
+    /// every picture.
+    fn is_due(&mut self, now: Instant, frames_per_s: u8) -> bool {
+        const EARLY: Duration = Duration::from_micros(16_000);
+        // The moment may be that of a slower step.
+        self.due_at = self.due_at.map(|due_at| due_at.min(now + interval(frames_per_s)));
+        frames_per_s >= 30 || self.due_at.is_none_or(|due_at| now + EARLY >= due_at)
+    }
+
+    /// A picture goes; the moments of the others stay where they are, so that the rate is right on the average.
+    fn take(&mut self, now: Instant, frames_per_s: u8) {
+        let interval = interval(frames_per_s);
+        let next = self.due_at.unwrap_or(now) + interval;
+        self.due_at = Some(if next < now { now + interval } else { next });
+    }
+}
+
+fn interval(frames_per_s: u8) -> Duration {
+    Duration::from_micros(1_000_000 / u64::from(frames_per_s.max(1)))
 }
 
 #[cfg(test)]
@@ -178,13 +201,17 @@ mod tests {
 
     const ROOM: RoomId = RoomId(7);
 
+    fn captured_at(index: u64) -> Instant {
+        Instant::from_micros(1_000_000 + index * 33_333)
+    }
+
     /// A picture that changes everywhere, each time.
     fn captured(index: u64) -> Captured {
         let mut picture = Picture::black(320, 192);
         for (at, byte) in picture.rgb.iter_mut().enumerate() {
             *byte = (at as u64 * 7919 + index * 104_729).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0];
         }
-        Captured { at: Instant::from_micros(1_000_000 + index * 33_333), image: CapturedImage::Picture(picture) }
+        Captured { at: captured_at(index), image: CapturedImage::Picture(picture) }
     }
 
     fn publisher() -> (Arc<Guidance>, Publisher) {
@@ -264,6 +291,29 @@ mod tests {
         assert_eq!(publisher.publish(still(40), 1).unwrap().len(), 0);
         guidance.set_wanted(ROOM, TrackId::CAMERA, 1, 0);
         assert_eq!(blocks(&publisher.publish(still(80), 2).unwrap()).concat().len(), 240);
+    }
+
+    #[test]
+    fn of_thirty_pictures_as_many_go_as_a_step_asks_for() {
+        for rate in [1, 4, 6, 8, 10, 12, 15, 20, 30] {
+            let mut beat = Beat::default();
+            let mut went = Vec::new();
+            for at in (0..300).map(|index| captured_at(index)) {
+                if beat.is_due(at, rate) {
+                    beat.take(at, rate);
+                    went.push(at.as_micros());
+                }
+            }
+            assert!(went.len().abs_diff(10 * usize::from(rate)) <= 1, "{rate}: {}", went.len());
+            let longest = went.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+            assert!(longest <= 1_000_000 / u64::from(rate) + 33_334, "{rate}: {longest}");
+        }
+        let mut beat = Beat::default();
+        beat.take(captured_at(0), 1);
+        assert!(!beat.is_due(captured_at(1), 20));
+        assert!(beat.is_due(captured_at(3), 20), "a higher rate does not wait for the moment of a lower one");
+        beat.take(captured_at(900), 1);
+        assert!(!beat.is_due(captured_at(910), 1), "nothing is made up for after a pause");
     }
 
     #[test]

@@ -17,7 +17,7 @@ const REFINED_MAX: u8 = 90;
 const LEARNING_FRAMES: u32 = 8;
 /// What is not used may be saved up for so many frames: a change of scene needs more than what follows.
 const BURST_FRAMES: u32 = 2;
-/// A frame is never bounded below this: some blocks of everything must go on.
+/// A frame that goes at all is not bounded below this: some blocks of everything must go on.
 const FRAME_MIN_BYTES: usize = 3000;
 /// Where a picture may take less than this, one a second goes: the way is for voice. **Units:** bits a second.
 const HARDLY_ANYTHING_BPS: u32 = 60_000;
@@ -101,12 +101,13 @@ pub(super) fn thumbnail(rung: Rung, bound_bps: u32) -> StripParams {
 /// What may be spent: as much as is granted over time, and a little of it saved up.
 #[derive(Default)]
 struct Allowance {
-    saved_bytes: u64,
+    /// Below zero: a picture took more than there was, and the next ones wait until that is made up for.
+    saved_bytes: i64,
     counted_at: Option<Instant>,
 }
 
 impl Allowance {
-    /// What the next picture may take.
+    /// What the next picture may take; 0 if it is to be left out.
     fn bytes(&mut self, now: Instant, bound: Option<u32>, frames_per_s: u8) -> usize {
         let Some(bps) = bound else {
             self.counted_at = None;
@@ -116,12 +117,15 @@ impl Allowance {
         let elapsed = self.counted_at.map_or(Duration::from_secs(1), |at| now.since(at));
         let earned = u64::from(bps) * elapsed.as_micros().min(1_000_000) / 8_000_000;
         self.counted_at = Some(now);
-        self.saved_bytes = (self.saved_bytes + earned).min(burst);
-        (self.saved_bytes as usize).clamp(FRAME_MIN_BYTES, FRAME_MAX_BYTES)
+        self.saved_bytes = (self.saved_bytes + earned as i64).min(burst as i64);
+        match usize::try_from(self.saved_bytes) {
+            Ok(saved @ 1..) => saved.clamp(FRAME_MIN_BYTES, FRAME_MAX_BYTES),
+            _ => 0,
+        }
     }
 
     fn spend(&mut self, bytes: usize) {
-        self.saved_bytes = self.saved_bytes.saturating_sub(bytes as u64);
+        self.saved_bytes = self.saved_bytes.saturating_sub(bytes as i64);
     }
 }
 
@@ -197,7 +201,21 @@ mod tests {
         assert_eq!(allowance.bytes(at_ms(33), Some(2_400_000), 30), 9_900);
         allowance.spend(9_900);
         assert_eq!(allowance.bytes(at_ms(5000), Some(2_400_000), 30), 20_000);
-        assert_eq!(allowance.bytes(at_ms(5001), Some(0), 30), FRAME_MIN_BYTES);
+        assert_eq!(allowance.bytes(at_ms(5001), Some(0), 30), 0);
         assert_eq!(allowance.bytes(at_ms(5002), None, 30), FRAME_MAX_BYTES);
+    }
+
+    #[test]
+    fn a_rate_holds_also_where_the_least_frame_takes_more_than_its_share() {
+        let mut allowance = Allowance::default();
+        let mut sent = 0;
+        for index in 0..150 {
+            let bytes = allowance.bytes(at_ms(index * 1000 / 15), Some(96_000), 15);
+            assert!(bytes == 0 || bytes >= FRAME_MIN_BYTES);
+            allowance.spend(bytes);
+            sent += bytes;
+        }
+        // Ten seconds of 12 kB, and the first two frames.
+        assert!((110_000..=125_000).contains(&sent), "{sent}");
     }
 }
