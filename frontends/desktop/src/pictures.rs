@@ -124,7 +124,10 @@ mod tests {
     fn board() -> (Board, Arc<AtomicUsize>) {
         let wakes = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&wakes);
-        (Board::new(move || drop(counted.fetch_add(1, Ordering::Relaxed))), wakes)
+        let wake = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        };
+        (Board::new(wake), wakes)
     }
 
     #[test]

@@ -220,7 +220,7 @@ fn room(app: &App, lang: Lang) -> Room<'_> {
     screen.set_clock("12:04".into());
     screen.set_my_rtt("32 ms".into());
     screen.set_can_share(true);
-    (screen.set_microphone(MuteState::On), screen.set_camera(MuteState::Off));
+    (screen.set_microphone(MuteState::On), screen.set_camera(MuteState::Off), screen.set_screen(MuteState::Off));
     screen.set_unread(3);
     screen.set_hands(1);
     screen
