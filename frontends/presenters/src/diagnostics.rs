@@ -60,7 +60,7 @@ pub struct Verdict {
 pub struct Sample {
     /// Whether there is a connection.
     pub is_connected: bool,
-    /// Whether datagrams go both ways.
+    /// Whether datagrams go both ways, by themselves or inside the TCP connection.
     pub is_up: bool,
     /// **Units:** milliseconds.
     pub rtt_ms: f32,
@@ -202,7 +202,7 @@ fn sample(then: &Reading, now: &Reading, seconds: f32) -> Sample {
     let ms = |us: u64| us as f32 / 1000.0;
     Sample {
         is_connected: now.is_connected,
-        is_up: b.is_up,
+        is_up: b.is_up || b.is_tunnelled,
         rtt_ms: ms(b.rtt_us),
         loss_up: f32::from(b.loss.up.loss) / 65_536.0,
         loss_down: f32::from(b.loss.down_loss) / 65_536.0,

@@ -92,6 +92,14 @@ fn refresh_strip(shell: &ui::Shell<'_>, strip: Strip, lang: Lang) {
             )
             .to_owned(),
         ),
+        Strip::Tunnelled => (
+            ui::StripKind::Weak,
+            lang.pick(
+                "Mạng này chặn UDP: tiếng và hình tạm đi qua TCP, sẽ chậm hơn một chút.",
+                "This network lets no UDP pass: sound and pictures go over TCP, a little later.",
+            )
+            .to_owned(),
+        ),
         Strip::Reconnecting { next_s: 0 } => (
             ui::StripKind::Reconnecting,
             lang.pick("Mất kết nối. Đang nối lại…", "Connection lost. Reconnecting…").to_owned(),

@@ -20,6 +20,8 @@ pub enum Strip {
     Connecting,
     /// Chat works, sound and pictures do not come through.
     NoDatagrams,
+    /// Sound and pictures come over the TCP connection, and later.
+    Tunnelled,
     /// It is being made again; the next attempt begins in so many seconds, 0: now.
     Reconnecting {
         /// **Units:** seconds.
@@ -37,6 +39,7 @@ pub enum Strip {
 pub struct Link {
     state: State,
     has_datagrams: bool,
+    is_tunnelled: bool,
     up_since: Option<Instant>,
     lost_at: Option<Instant>,
     retry_at: Option<Instant>,
@@ -74,6 +77,7 @@ impl Link {
                 *self = Self { state, lost_at, retry_at: Some(now + retry_in), ..Self::default() };
             }
             Event::Datagrams { is_up } => self.has_datagrams = *is_up,
+            Event::Tunnelled { is_on } => self.is_tunnelled = *is_on,
             Event::Ended(_) => *self = Self::default(),
             _ => {}
         }
@@ -86,6 +90,7 @@ impl Link {
         match self.state {
             State::Off => Strip::Hidden,
             State::Connecting => Strip::Connecting,
+            State::Up if self.is_tunnelled => Strip::Tunnelled,
             State::Up if self.has_datagrams => Strip::Hidden,
             State::Up if self.up_since.is_none_or(|since| now.since(since) < DATAGRAMS_WITHIN) => Strip::Hidden,
             State::Up => Strip::NoDatagrams,
@@ -130,6 +135,9 @@ mod tests {
         assert_eq!(link.strip(at(100)), Strip::Connecting, "it was never there");
         assert!(!link.handle(&signed_in(), at(1000)));
         assert_eq!((link.strip(at(1000)), link.strip(at(6000))), (Strip::Hidden, Strip::NoDatagrams));
+        link.handle(&Event::Tunnelled { is_on: true }, at(6050));
+        assert_eq!(link.strip(at(6050)), Strip::Tunnelled);
+        link.handle(&Event::Tunnelled { is_on: false }, at(6100));
         link.handle(&Event::Datagrams { is_up: true }, at(6100));
         assert_eq!(link.strip(at(6100)), Strip::Hidden);
         link.handle(&lost(1500), at(10_000));
