@@ -21,7 +21,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("hph-load", &["hph-core", "hph-platform", "hph-server", "hph-client"]),
     // And the load, for `hph bench`.
     ("hph", &["hph-client", "hph-server", "hph-load"]),
-    ("hph-desktop", &["hph-client"]),
+    ("hph-presenters", &["hph-client"]),
+    ("hph-desktop", &["hph-client", "hph-presenters"]),
     ("hph-kiosk", &["hph-client"]),
     ("hph-gateway", &["hph-client"]),
     ("hph-no-heap", &["hph-core"]),

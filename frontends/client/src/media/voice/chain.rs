@@ -101,7 +101,9 @@ impl Chain {
         }
         let mut heard = SILENCE;
         self.fader.add(&block, f32::from(u8::from(decision.is_heard)), &mut heard);
+        let taken = level;
         let (level, is_voice) = if decision.is_heard { (level, is_voice) } else { (127, false) };
+        self.shared.set_own_level(taken, level);
         let processed = Clock::now();
         self.shared.record(|stages| {
             stages.fetch.record(began.since(at));
@@ -126,6 +128,13 @@ impl Chain {
     /// A packet could not be written.
     pub fn end(&mut self, mut send: impl FnMut(Packet)) -> io::Result<()> {
         self.framer.end(&mut send)
+    }
+}
+
+impl Drop for Chain {
+    /// A microphone that is off is silent, however it went off.
+    fn drop(&mut self) {
+        self.shared.set_own_level(127, 127);
     }
 }
 
@@ -358,5 +367,26 @@ mod tests {
             within.map(|packet| packet.bytes.len()).sum::<usize>()
         };
         assert!(bytes(100_000, 190_000) > 5 * bytes(10_000, 90_000));
+    }
+
+    #[test]
+    fn our_own_level_is_told_apart_from_what_others_hear_of_it() {
+        let shared = VoiceShared::default();
+        let config = VoiceConfig { gate: GateMode::PushToTalk, ..VoiceConfig::default() };
+        let mut chain = Chain::new(config, shared.clone()).unwrap();
+        let mut loudest = [(127, 127); 2];
+        for (index, block) in speech(4).into_iter().enumerate() {
+            let is_held = index >= 200;
+            shared.hold_key(is_held);
+            let at = Instant::from_micros(5_000_000 + index as u64 * 10_000);
+            chain.handle_block(block, at, |_| {}, |_| {}).unwrap();
+            let (taken, heard) = shared.own_level();
+            let most = &mut loudest[usize::from(is_held)];
+            *most = (most.0.min(taken), most.1.min(heard));
+        }
+        assert!(loudest[0].0 < 40 && loudest[0].1 == 127, "{loudest:?}");
+        assert!(loudest[1].0 < 40 && loudest[1].1 == loudest[1].0, "{loudest:?}");
+        drop(chain);
+        assert_eq!(shared.own_level(), (127, 127), "a microphone that is off is silent");
     }
 }

@@ -1,7 +1,7 @@
 //! What the microphone, the loudspeaker and the frontend share about voices.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hph_platform::voice::Block;
@@ -13,6 +13,8 @@ use crate::engine::RemoteTrack;
 const REFERENCE_MAX: usize = 50;
 /// Volume is told in percent.
 const UNITY: u32 = 100;
+/// Silence, as in RFC 6464.
+const SILENT: u8 = 127;
 /// Louder than this nobody is made. **Units:** percent.
 pub const VOLUME_MAX: u32 = 400;
 
@@ -23,6 +25,8 @@ pub struct VoiceShared(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     is_key_held: AtomicBool,
+    /// How far our own microphone is above silence: what it takes, and what others hear of it.
+    own: (AtomicU8, AtomicU8),
     /// Part of our packets that some receiver lost lately, in thousandths, and how many in a row, in hundredths.
     loss: (AtomicU32, AtomicU32),
     /// What was played lately, for microphones that cancel echoes.
@@ -41,6 +45,20 @@ impl VoiceShared {
     /// Whether the key is held.
     pub fn is_key_held(&self) -> bool {
         self.0.is_key_held.load(Ordering::Relaxed)
+    }
+
+    /// How loud our own microphone is, for meters and rings: what it takes, and what others hear of it while they can. As in
+    /// RFC 6464: 0 for overload to 127 for silence, also while no microphone is on.
+    pub fn own_level(&self) -> (u8, u8) {
+        let level = |above: &AtomicU8| SILENT - above.load(Ordering::Relaxed).min(SILENT);
+        (level(&self.0.own.0), level(&self.0.own.1))
+    }
+
+    /// A microphone has taken a block.
+    pub(super) fn set_own_level(&self, taken: u8, heard: u8) {
+        for (above, level) in [(&self.0.own.0, taken), (&self.0.own.1, heard)] {
+            above.store(SILENT - level.min(SILENT), Ordering::Relaxed);
+        }
     }
 
     /// Tells what the network loses of ours on the worst way to a receiver: `loss` from 0 to 1, and `burst`, how many
@@ -141,6 +159,16 @@ mod tests {
         }
         let kept: Vec<f32> = std::iter::from_fn(|| reference.next()).map(|block| block[0]).collect();
         assert_eq!(kept, (150..200).map(|index| index as f32).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn our_own_level_is_silence_until_a_microphone_is_on() {
+        let shared = VoiceShared::default();
+        assert_eq!(shared.own_level(), (127, 127));
+        shared.set_own_level(30, 127);
+        assert_eq!(shared.own_level(), (30, 127));
+        shared.set_own_level(0, 200);
+        assert_eq!(shared.own_level(), (0, 127));
     }
 
     #[test]

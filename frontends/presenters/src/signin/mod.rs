@@ -1,0 +1,230 @@
+//! Finding a server, and signing in to it.
+
+mod answer;
+mod first;
+
+use hph_client::core::time::Instant;
+use hph_client::core::wire::control::SignInMethods;
+use hph_client::engine::{Account, EndReason};
+use hph_client::tls::Pin;
+
+use crate::effect::{Connection, Effect, Effects, Focus};
+use crate::text::typed::{self, Flaw, Strength};
+use crate::time::{Now, seconds_until};
+use crate::trouble::Trouble;
+pub use first::Target;
+
+/// A way of signing in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// With a name only.
+    #[default]
+    Guest,
+    /// With an account.
+    Password,
+    /// By making an account.
+    Register,
+}
+
+/// A field of the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Link, code or address of a server.
+    Server,
+    /// Name to show.
+    DisplayName,
+    /// Login name.
+    Username,
+    /// Email label.
+    Email,
+    /// Password.
+    Password,
+}
+
+/// A server that was found in this network, or is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its name.
+    pub name: String,
+    /// Name or address.
+    pub host: String,
+    /// For TCP and UDP.
+    pub port: u16,
+    /// Round trip. **Units:** milliseconds.
+    pub rtt_ms: Option<u32>,
+}
+
+/// What a server says of itself before anybody signs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Its name.
+    pub name: String,
+    /// How one may sign in.
+    pub methods: SignInMethods,
+    /// Its key.
+    pub pin: Pin,
+}
+
+/// What is wrong with a field or with the whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// A field.
+    Field(Field, Flaw),
+    /// Link, code or address can't be one.
+    NoAddress,
+    /// Name or password are wrong; which of them the server does not say.
+    WrongPassword,
+    /// The login name is taken.
+    NameTaken,
+    /// The email address is taken.
+    EmailTaken,
+    /// Wait: see [`SignIn::wait_s`].
+    TooFast,
+    /// Something else.
+    Trouble(Trouble),
+}
+
+/// What happens on the first screen and on that of signing in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A field was changed.
+    Typed(Field, String),
+    /// A link was opened from outside the program.
+    Link(String),
+    /// A server of the list was chosen.
+    Choose(usize),
+    /// Go to the server that was typed.
+    Go,
+    /// Servers in this network, as they are found.
+    Found(Vec<Found>),
+    /// The search in this network is over.
+    SearchOver,
+    /// How one may sign in at the server that was asked last.
+    Offered(Offer),
+    /// The server that was asked last can't be reached.
+    Unreachable(Trouble),
+    /// What came of asking a server, which may no longer be the one that is meant.
+    Answered {
+        /// As in [`Effect::Ask`].
+        host: String,
+        /// As in [`Effect::Ask`].
+        port: u16,
+        /// How one may sign in there, or why it can't be said.
+        answer: Result<Offer, Trouble>,
+    },
+    /// Another way of signing in.
+    Way(Way),
+    /// Show the password, or hide it.
+    ToggleShown,
+    /// Sign in.
+    Submit,
+    /// Another server.
+    Back,
+    /// Try it without a server.
+    Demo,
+}
+
+/// Both screens.
+#[derive(Clone, Debug, Default)]
+pub struct SignIn {
+    /// What was typed as a server.
+    pub server_text: String,
+    /// Servers in this network and remembered ones.
+    pub found: Vec<Found>,
+    /// Whether the search goes on.
+    pub is_searching: bool,
+    /// Where to go; none on the first screen.
+    pub target: Option<Target>,
+    /// What the server offers; none until it has said.
+    pub offer: Option<Offer>,
+    /// The chosen way.
+    pub way: Way,
+    /// Name to show.
+    pub display_name: String,
+    /// Login name.
+    pub username: String,
+    /// Email label.
+    pub email: String,
+    /// Password. It goes into the engine and nowhere else.
+    pub password: String,
+    /// Whether it is shown.
+    pub is_password_shown: bool,
+    /// Whether an answer is waited for.
+    pub is_busy: bool,
+    /// What is wrong.
+    pub problem: Option<Problem>,
+    is_username_typed: bool,
+    retry_at: Option<Instant>,
+}
+
+impl SignIn {
+    /// Takes an event.
+    pub fn handle(&mut self, event: Event, now: Now, effects: &mut Effects) {
+        match event {
+            Event::Typed(field, text) => self.type_in(field, text),
+            Event::Link(link) => {
+                self.server_text = link;
+                self.go(effects);
+            }
+            Event::Choose(index) => {
+                if let Some(found) = self.found.get(index) {
+                    let target = Target { host: found.host.clone(), port: found.port, pin: None, room: None };
+                    self.set_target(target, effects);
+                }
+            }
+            Event::Go => self.go(effects),
+            Event::Found(found) => self.found = found,
+            Event::SearchOver => self.is_searching = false,
+            Event::Offered(offer) => self.take_offer(offer, effects),
+            Event::Unreachable(trouble) => {
+                (self.is_busy, self.problem) = (false, Some(Problem::Trouble(trouble)));
+            }
+            Event::Answered { host, port, answer } => {
+                let is_meant = |target: &Target| (&target.host, target.port) == (&host, port);
+                if self.target.as_ref().is_some_and(is_meant) {
+                    self.handle(answer.map_or_else(Event::Unreachable, Event::Offered), now, effects);
+                }
+            }
+            Event::Way(way) => (self.way, self.problem) = (way, None),
+            Event::ToggleShown => self.is_password_shown = !self.is_password_shown,
+            Event::Submit => self.submit(now, effects),
+            Event::Back => {
+                (self.target, self.offer, self.problem, self.is_busy) = (None, None, None, false);
+                self.password.clear();
+            }
+            Event::Demo => effects.push(Effect::StartDemo),
+        }
+    }
+
+    /// Ways that the server offers, in the order in which they are shown.
+    pub fn ways(&self) -> Vec<Way> {
+        let methods = self.offer.as_ref().map(|offer| offer.methods).unwrap_or_default();
+        let offered =
+            [(Way::Guest, methods.guest), (Way::Password, methods.password), (Way::Register, methods.register)];
+        offered.into_iter().filter(|(_, is_offered)| *is_offered).map(|(way, _)| way).collect()
+    }
+
+    /// Seconds until one may try again; 0 at once.
+    pub fn wait_s(&self, now: Instant) -> u64 {
+        self.retry_at.map_or(0, |at| seconds_until(at, now))
+    }
+
+    /// How hard the password of a new account is to guess.
+    pub fn strength(&self) -> Strength {
+        typed::strength(&self.password, &[&self.username, &self.display_name, &self.email])
+    }
+
+    /// Whether the button can be pressed.
+    pub fn may_submit(&self, now: Instant) -> bool {
+        !self.is_busy && self.offer.is_some() && self.wait_s(now) == 0
+    }
+
+    /// The invitation's room, if one is to be entered.
+    pub fn room(&self) -> Option<&str> {
+        self.target.as_ref().and_then(|target| target.room.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+use super::*;
+use crate::testing::now;
+use hph_client::core::wire::control::Refusal;
+
+const ALL: SignInMethods = SignInMethods { password: true, register: true, guest: true };
+
+fn at_server(methods: SignInMethods) -> SignIn {
+    let mut signin = SignIn::default();
+    let mut effects = Vec::new();
+    for event in [
+        Event::Typed(Field::Server, " meet.lan ".to_owned()),
+        Event::Go,
+        Event::Offered(Offer { name: "Lớp KTPM".to_owned(), methods, pin: [7; 32] }),
+    ] {
+        signin.handle(event, now(0), &mut effects);
+    }
+    assert!(matches!(&effects[0], Effect::Ask { host, port: 7400, pin: None } if host == "meet.lan"));
+    signin
+}
+
+fn type_in(signin: &mut SignIn, fields: &[(Field, &str)]) {
+    for (field, text) in fields {
+        signin.handle(Event::Typed(*field, (*text).to_owned()), now(0), &mut Vec::new());
+    }
+}
+
+fn submit(signin: &mut SignIn, ms: u64) -> Option<Account> {
+    let mut effects = Vec::new();
+    signin.handle(Event::Submit, now(ms), &mut effects);
+    effects.into_iter().find_map(|effect| match effect {
+        Effect::Connect(connection) => {
+            assert_eq!((connection.pin, format!("{connection:?}").contains("bí mật")), (Some([7; 32]), false));
+            Some(connection.account)
+        }
+        _ => None,
+    })
+}
+
+fn refused(reason: Refusal, retry_after_s: u32) -> EndReason {
+    EndReason::Refused { reason, retry_after_s, methods: ALL }
+}
+
+#[test]
+fn one_box_takes_links_and_addresses() {
+    let link = format!("hph://[::1]:7777/Nh%C3%B3m%2017#fp={}", "ab".repeat(32));
+    for (text, expected) in [
+        (link.as_str(), Some(("::1", 7777, true, Some("Nhóm 17")))),
+        ("meet.lan:9000", Some(("meet.lan", 9000, false, None))),
+        ("10.0.0.7", Some(("10.0.0.7", 7400, false, None))),
+        ("", None),
+        ("không phải địa chỉ", None),
+        ("hph://", None),
+    ] {
+        let mut signin = SignIn::default();
+        signin.handle(Event::Typed(Field::Server, text.to_owned()), now(0), &mut Vec::new());
+        signin.handle(Event::Go, now(0), &mut Vec::new());
+        let found = signin.target.as_ref();
+        let found = found.map(|to| (to.host.as_str(), to.port, to.pin.is_some(), to.room.as_deref()));
+        assert_eq!(found, expected, "{text}");
+        assert_eq!(signin.problem == Some(Problem::NoAddress), expected.is_none());
+    }
+}
+
+#[test]
+fn only_what_the_server_offers_is_offered() {
+    let signin = at_server(SignInMethods { password: true, ..SignInMethods::default() });
+    assert_eq!((signin.ways(), signin.way), (vec![Way::Password], Way::Password));
+    assert_eq!(at_server(ALL).ways(), [Way::Guest, Way::Password, Way::Register]);
+}
+
+#[test]
+fn a_form_says_what_is_wrong_with_which_field() {
+    for (way, fields, expected) in [
+        (Way::Guest, &[(Field::DisplayName, " ")][..], Problem::Field(Field::DisplayName, Flaw::Empty)),
+        (Way::Guest, &[(Field::DisplayName, "Lan"), (Field::Email, "lan")], Problem::Field(Field::Email, Flaw::Form)),
+        (Way::Password, &[(Field::Username, "hường")], Problem::Field(Field::Username, Flaw::Letter('ư'))),
+        (Way::Password, &[(Field::Username, "huong")], Problem::Field(Field::Password, Flaw::Empty)),
+        (
+            Way::Register,
+            &[(Field::Username, "huong"), (Field::Password, "x")],
+            Problem::Field(Field::DisplayName, Flaw::Empty),
+        ),
+    ] {
+        let mut signin = at_server(ALL);
+        signin.handle(Event::Way(way), now(0), &mut Vec::new());
+        type_in(&mut signin, fields);
+        assert!(submit(&mut signin, 0).is_none());
+        assert_eq!(signin.problem, Some(expected), "{fields:?}");
+    }
+}
+
+#[test]
+fn a_login_name_follows_the_name_until_it_is_typed() {
+    let mut signin = at_server(ALL);
+    signin.handle(Event::Way(Way::Register), now(0), &mut Vec::new());
+    type_in(&mut signin, &[(Field::DisplayName, "Nguyễn Thị Hường")]);
+    assert_eq!(signin.username, "nguyen-thi-huong");
+    type_in(&mut signin, &[(Field::Username, "huong"), (Field::DisplayName, "Lan")]);
+    assert_eq!(signin.username, "huong");
+    type_in(&mut signin, &[(Field::Password, "bí mật"), (Field::Email, "A@b.vn")]);
+    let Some(Account::Password { username, email, display_name, may_register, .. }) = submit(&mut signin, 0) else {
+        panic!("{:?}", signin.problem)
+    };
+    assert_eq!(
+        (username.as_str(), email.as_str(), display_name.as_str(), may_register),
+        ("huong", "a@b.vn", "Lan", true)
+    );
+}
+
+#[test]
+fn a_wrong_password_keeps_the_name_and_is_told_until_it_is_typed_anew() {
+    let mut signin = at_server(ALL);
+    signin.handle(Event::Way(Way::Password), now(0), &mut Vec::new());
+    type_in(&mut signin, &[(Field::Username, "huong"), (Field::Password, "bí mật")]);
+    let account = submit(&mut signin, 0);
+    assert!(matches!(account, Some(Account::Password { may_register: false, .. })), "signing in makes no account");
+    assert!(submit(&mut signin, 1).is_none(), "an answer is waited for");
+    let mut effects = Vec::new();
+    signin.handle_ended(&refused(Refusal::SignIn, 0), now(2), &mut effects);
+    assert!(matches!(effects[..], [Effect::Focus(Focus::Password)]));
+    assert_eq!((signin.username.as_str(), &signin.problem), ("huong", &Some(Problem::WrongPassword)));
+    type_in(&mut signin, &[(Field::Password, "khác")]);
+    assert_eq!(signin.problem, None);
+    signin.handle_signed_in();
+    assert_eq!(signin.password, "");
+}
+
+#[test]
+fn whoever_is_too_fast_sees_how_long_to_wait() {
+    let mut signin = at_server(ALL);
+    type_in(&mut signin, &[(Field::DisplayName, "Lan")]);
+    assert!(submit(&mut signin, 0).is_some());
+    signin.handle_ended(&refused(Refusal::TooFast, 28), now(0), &mut Vec::new());
+    assert_eq!((signin.wait_s(now(0).at), signin.wait_s(now(27_500).at)), (28, 1));
+    assert!(submit(&mut signin, 27_500).is_none() && !signin.may_submit(now(27_500).at));
+    assert!(submit(&mut signin, 28_000).is_some());
+}
+
+#[test]
+fn going_back_forgets_the_password_and_late_answers() {
+    let mut signin = at_server(ALL);
+    type_in(&mut signin, &[(Field::Password, "bí mật")]);
+    signin.handle(Event::Back, now(0), &mut Vec::new());
+    signin.handle(Event::Offered(Offer { name: String::new(), methods: ALL, pin: [7; 32] }), now(0), &mut Vec::new());
+    assert!(signin.password.is_empty() && signin.offer.is_none() && signin.target.is_none());
+}
+
+#[test]
+fn an_answer_of_another_server_than_the_one_that_is_meant_is_none() {
+    let mut signin = SignIn::default();
+    let mut event = |event| signin.handle(event, now(0), &mut Vec::new());
+    let answered = |host: &str, answer| Event::Answered { host: host.to_owned(), port: 7400, answer };
+    event(Event::Typed(Field::Server, "a.lan".to_owned()));
+    event(Event::Go);
+    event(Event::Back);
+    event(Event::Typed(Field::Server, "b.lan".to_owned()));
+    event(Event::Go);
+    let offer = |name: &str| Offer { name: name.to_owned(), methods: ALL, pin: [7; 32] };
+    event(answered("a.lan", Ok(offer("A"))));
+    event(answered("a.lan", Err(Trouble::Unreachable)));
+    event(answered("b.lan", Ok(offer("B"))));
+    assert_eq!(signin.offer.as_ref().map(|offer| offer.name.as_str()), Some("B"));
+    assert_eq!(signin.problem, None);
+}
