@@ -360,6 +360,10 @@ impl ClientMachine<'_> {
                     return Ok(());
                 }
                 link.handle_pong(now, payload)?;
+                if came == Way::Udp {
+                    // Suspicion counts from here.
+                    link.next_at = link.ways.next_ping(now, link.ping_interval(now));
+                }
                 if !link.is_up {
                     link.is_up = true;
                     link.next_at = now + PING_INTERVAL;

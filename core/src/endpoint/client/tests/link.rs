@@ -1,6 +1,7 @@
 //! The path of the datagrams: found, lost, and found again.
 
 use super::*;
+use crate::error::DropReason;
 use crate::wire::datagram::Kind;
 
 #[test]
@@ -49,7 +50,11 @@ fn where_no_datagram_passes_they_travel_inside_the_connection_within_a_second_an
     assert_eq!(count(&events, "Tunnelled { is_on: true }"), 1, "{events:?}");
     bench.send_frame(0, "qua TCP");
     assert!(bench.has(1, "qua TCP"));
-    bench.wait(60_000);
+    // What was lost before is forgotten while packets come.
+    for _ in 0..60 {
+        bench.send_frame(0, "và còn nữa");
+        bench.wait(1000);
+    }
     let events = bench.events(0);
     assert!(
         events.iter().all(|event| !event.starts_with("Tunnelled") && !event.starts_with("Datagrams")),
@@ -66,7 +71,10 @@ fn where_no_datagram_passes_they_travel_inside_the_connection_within_a_second_an
     assert_eq!(count(&events, "Tunnelled { is_on: false }"), 1, "{events:?}");
     bench.send_frame(0, "qua UDP");
     assert!(bench.has(1, "qua UDP"));
-    assert_eq!(bench.server.drops().total(), 0, "nothing was sent the wrong way");
+    // Addresses that were silent for a minute have to prove themselves again.
+    let drops = bench.server.drops();
+    let others = drops.total() - drops.of(DropReason::UnvalidatedPath);
+    assert_eq!(others, 0, "nothing was sent the wrong way: {drops:?}");
 }
 
 #[test]
