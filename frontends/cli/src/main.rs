@@ -18,6 +18,7 @@ mod chat;
 mod demo;
 mod devices;
 mod exit;
+mod gateway;
 mod history;
 mod identity;
 mod join;
@@ -78,7 +79,9 @@ struct Manners {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Run a server in the foreground
-    Serve(Box<serve::ConfigArgs>),
+    Serve(Box<serve::ServeArgs>),
+    /// Let browsers in to a server that runs elsewhere
+    Gateway(Box<gateway::Args>),
     /// Check or show the server's configuration
     #[command(subcommand)]
     Config(serve::ConfigCommand),
@@ -146,6 +149,7 @@ fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure
     let has_lines = has_input && command.takes_lines() && terminal::has_lines();
     match command {
         Command::Serve(args) => serve::serve(args, out),
+        Command::Gateway(args) => gateway::run(args, out),
         Command::Config(command) => serve::config(command, out),
         Command::Join(args) => smol::block_on(join::run(args, has_lines, has_input, out)),
         Command::Rooms(args) => smol::block_on(lobby::run(args, Subject::Rooms, has_input, out)),
