@@ -6,6 +6,7 @@
 
 mod aead;
 pub mod drbg;
+pub mod file;
 pub mod hop;
 mod kdf;
 pub mod replay;

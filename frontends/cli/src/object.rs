@@ -73,6 +73,13 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         Event::Ended(_) => return None,
         Event::Datagrams { is_up } => ("datagrams", json!({"is_up": is_up})),
         Event::Tunnelled { is_on } => ("tunnelled", json!({"is_on": is_on})),
+        Event::FileProgress { .. }
+        | Event::FileSent { .. }
+        | Event::FileFetched { .. }
+        | Event::FileFailed { .. }
+        | Event::File { .. }
+        | Event::FilesAll { .. }
+        | Event::FileGone { .. } => return of_files(event),
         Event::LobbyRoom { room, name, people, .. } => {
             ("room", json!({"room": room.0, "name": name, "people": people}))
         }
@@ -152,6 +159,30 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         Event::CallState { call, outcome, request } => {
             ("call", json!({"call": call.0, "outcome": outcome_name(*outcome), "is_ours": *request != 0}))
         }
+    };
+    Some(object(name, fields))
+}
+
+/// Files, and how far they are.
+fn of_files(event: &Event) -> Option<Value> {
+    let (name, fields) = match event {
+        Event::FileProgress { request, done, total } => {
+            ("file_progress", json!({"request": request, "done": done, "total": total}))
+        }
+        Event::FileSent { request, file } => ("file_sent", json!({"request": request, "file": file})),
+        Event::FileFetched { request, path } => ("file_fetched", json!({"request": request, "path": path})),
+        Event::FileFailed { request, reason } => (
+            "file_failed",
+            json!({"request": request, "reason": crate::files::failure_text(reason, crate::lang::Lang::En)}),
+        ),
+        Event::File { room, file, author, display_name, time_ms, .. } => (
+            "file",
+            json!({"room": room.0, "file": file.file, "name": file.name, "size": file.size,
+                "sha256": hex(&file.sha256), "from": author, "display_name": display_name, "time_ms": time_ms}),
+        ),
+        Event::FilesAll { before, .. } => ("files_all", json!({"before": before})),
+        Event::FileGone { room, file, .. } => ("file_gone", json!({"room": room.0, "file": file})),
+        _ => return None,
     };
     Some(object(name, fields))
 }

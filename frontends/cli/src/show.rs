@@ -6,9 +6,11 @@ use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::{CallOutcome, LeaveReason, TrackInfo};
 use hph_client::engine::{Event, MicrophoneRemark, Participant, Role};
+use hph_client::files::RemoteFile;
 use hph_client::people::KeyState;
 use hph_client::view::MeetingView;
 
+use crate::files::{file_row, size};
 use crate::lang::{self, Lang};
 use crate::object::track_name;
 use crate::output::Output;
@@ -81,9 +83,20 @@ impl Rows {
             Event::Direct { from, key: KeyState::Changed | KeyState::Unreadable, text: Some(text), .. } => {
                 lang.fill(&lang::DIRECT_DOUBTFUL, &[&out.bold(&one_row(from)), &one_row(text)])
             }
+            Event::Direct { from, text: Some(text), .. } if RemoteFile::from_direct(text).is_some() => {
+                let file = RemoteFile::from_direct(text)?;
+                let (who, name, size) = (out.bold(&one_row(from)), one_row(&file.name), size(file.size));
+                lang.fill(&lang::FILE_FOR_YOU, &[&who, &name, &size, &file.file, &one_row(text)])
+            }
             Event::Direct { from, text: Some(text), .. } => {
                 lang.fill(&lang::DIRECT, &[&out.bold(&one_row(from)), &one_row(text)])
             }
+            Event::File { request: 0, room, file, author, display_name, .. } => {
+                let (who, name) = (out.bold(&person(display_name, author)), one_row(&file.name));
+                lang.fill(&lang::FILE_CAME, &[&room_name(room), &who, &name, &size(file.size), &file.file])
+            }
+            Event::File { .. } => file_row(event, out),
+            Event::FileGone { request: 0, room, file } => lang.fill(&lang::FILE_GONE, &[&room_name(room), file]),
             Event::Moderated { .. }
             | Event::Muted { .. }
             | Event::UnmuteAsked { .. }
@@ -105,6 +118,12 @@ impl Rows {
             | Event::Ended(_)
             | Event::Datagrams { .. }
             | Event::Tunnelled { .. }
+            | Event::FileProgress { .. }
+            | Event::FileSent { .. }
+            | Event::FileFetched { .. }
+            | Event::FileFailed { .. }
+            | Event::FilesAll { .. }
+            | Event::FileGone { .. }
             | Event::LobbyRoom { .. }
             | Event::LobbyRoomGone { .. }
             | Event::LobbyPerson { .. }

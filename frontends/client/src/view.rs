@@ -197,25 +197,8 @@ impl MeetingView {
                     view.participants.remove(slot);
                 }
             }
-            Event::PersonKey { username, device, key } => {
-                let everywhere = self.rooms.values_mut().flat_map(|room| room.participants.values_mut());
-                let theirs = everywhere.filter(|who| who.username == *username && who.device == *device);
-                theirs.for_each(|who| who.key = *key);
-            }
-            Event::Safety { room, safety } => {
-                if let Some(view) = self.rooms.get_mut(room) {
-                    view.safety = Some(safety.clone());
-                }
-            }
-            Event::RoomLocked { room, is_locked } => {
-                if let Some(view) = self.rooms.get_mut(room) {
-                    view.is_locked = *is_locked;
-                }
-            }
-            Event::Speaker { room, slot } => {
-                if let Some(view) = self.rooms.get_mut(room) {
-                    view.speaker = *slot;
-                }
+            Event::PersonKey { .. } | Event::Safety { .. } | Event::RoomLocked { .. } | Event::Speaker { .. } => {
+                self.apply_state(event);
             }
             Event::Chat { .. } | Event::ChatChanged { .. } => self.apply_chat(event),
             Event::Direct { id, text: Some(_), .. } => self.direct_latest = *id,
@@ -243,7 +226,41 @@ impl MeetingView {
             | Event::KeysUnusable { .. }
             | Event::MessageFailed { .. }
             | Event::Microphone { .. }
+            | Event::FileProgress { .. }
+            | Event::FileSent { .. }
+            | Event::FileFetched { .. }
+            | Event::FileFailed { .. }
+            | Event::File { .. }
+            | Event::FilesAll { .. }
+            | Event::FileGone { .. }
             | Event::Refused { .. } => {}
+        }
+    }
+
+    /// What is different about somebody or about a room.
+    fn apply_state(&mut self, event: &Event) {
+        match event {
+            Event::PersonKey { username, device, key } => {
+                let everywhere = self.rooms.values_mut().flat_map(|room| room.participants.values_mut());
+                let theirs = everywhere.filter(|who| who.username == *username && who.device == *device);
+                theirs.for_each(|who| who.key = *key);
+            }
+            Event::Safety { room, safety } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.safety = Some(safety.clone());
+                }
+            }
+            Event::RoomLocked { room, is_locked } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.is_locked = *is_locked;
+                }
+            }
+            Event::Speaker { room, slot } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.speaker = *slot;
+                }
+            }
+            _ => {}
         }
     }
 

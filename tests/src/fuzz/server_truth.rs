@@ -94,6 +94,12 @@ impl SingleOutput for ServerTruth {
                 self.check_in_room(self.asks.expect("somebody calls"), room);
                 reach("ringing");
             }
+            M::Tunnelled { datagram } => {
+                let header = HopHeader::parse(datagram).expect("the server sends whole headers");
+                assert_eq!(header.connection, to.0, "another's datagram");
+                assert!(session.nonces.insert((header.phase, header.counter)), "a nonce came twice");
+                reach("tunnelled");
+            }
             M::SignedOut { .. } => session.is_signed_out = true,
             M::Refused { .. } => reach("refused"),
             M::LobbyComplete => reach("lobby complete"),
@@ -143,11 +149,18 @@ impl SingleOutput for ServerTruth {
                 self.check_in_room(session, room);
                 reach("chat");
             }
+            ServerEvent::OfferFile { session, offer } if offer.room != RoomId(0) => {
+                self.check_in_room(session, offer.room);
+            }
+            ServerEvent::ListFiles { session, page } => self.check_in_room(session, page.room),
             ServerEvent::MarkRead { session, room, .. } if room != RoomId(0) => self.check_in_room(session, room),
             ServerEvent::OpenRoom { session, .. }
             | ServerEvent::MarkRead { session, .. }
             | ServerEvent::AskUnread { session, .. }
             | ServerEvent::ReadAudit { session, .. }
+            | ServerEvent::OfferFile { session, .. }
+            | ServerEvent::FetchFile { session, .. }
+            | ServerEvent::DeleteFile { session, .. }
             | ServerEvent::StoreDirect { session, .. }
             | ServerEvent::SyncDirect { session, .. }
             | ServerEvent::LookUp { session, .. } => assert!(self.sessions.contains_key(&session)),

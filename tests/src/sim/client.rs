@@ -347,7 +347,7 @@ impl World<'_> {
         let is_allowed =
             |reason| matches!(reason, DropReason::NotInRoom | DropReason::UnvalidatedPath | DropReason::UnknownTrack);
         assert!(result.is_ok() || result.is_err_and(is_allowed), "{result:?}");
-        let first = deeds.datagrams.first().cloned();
+        let first = deeds.datagrams.iter().chain(&deeds.tunnelled).next().cloned();
         let author = self.membership(client, room);
         let key = first.map(|first| {
             let author = author.expect("who sends is in the room");
@@ -357,7 +357,7 @@ impl World<'_> {
             key
         });
         if let Some(author) = author {
-            for datagram in &deeds.datagrams {
+            for datagram in deeds.datagrams.iter().chain(&deeds.tunnelled) {
                 self.note_media(author, datagram);
             }
         }

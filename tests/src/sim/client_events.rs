@@ -41,6 +41,10 @@ impl World<'_> {
             let connection = connection.expect("a machine without a connection is silent");
             self.send_to_server(Who::Client(client), self.clients[client].address, connection, datagram);
         }
+        for datagram in &deeds.tunnelled {
+            let connection = connection.expect("a machine without a connection is silent");
+            self.oracle.handle_sealed(connection, true, datagram);
+        }
         for note in deeds.notes {
             self.handle_note(client, note, message);
         }

@@ -117,6 +117,12 @@ impl SingleOutput for ServerDeeds {
             }
             ServerEvent::Moderated { session, request, .. } => asked(session, u64::from(request), Wanted::Moderated),
             ServerEvent::ReadAudit { session, page } => asked(session, u64::from(page.request), Wanted::MarkRead),
+            // Their driver is tested by itself: nobody sends files here, but for Mallory.
+            ServerEvent::OfferFile { session, offer } => asked(session, offer.reference, Wanted::MarkRead),
+            ServerEvent::FetchFile { session, request, .. } | ServerEvent::DeleteFile { session, request, .. } => {
+                asked(session, u64::from(request), Wanted::MarkRead)
+            }
+            ServerEvent::ListFiles { session, page } => asked(session, u64::from(page.request), Wanted::MarkRead),
             ServerEvent::MarkRead { session, .. } => asked(session, 0, Wanted::MarkRead),
             ServerEvent::AskUnread { session, request } => asked(session, u64::from(request), Wanted::MarkRead),
             ServerEvent::StoreDirect { session, reference, to, sealed } => {
@@ -171,6 +177,8 @@ pub struct ClientDeeds {
     pub controls: Vec<Frame>,
     /// Datagrams to the server.
     pub datagrams: Vec<Vec<u8>>,
+    /// Those of the messages that are datagrams inside the connection.
+    pub tunnelled: Vec<Vec<u8>>,
     /// Events.
     pub notes: Vec<Note>,
 }
@@ -189,6 +197,11 @@ impl ClientOutput for ClientDeeds {
 
     fn datagram(&mut self, bytes: &[u8]) {
         self.datagrams.push(bytes.to_vec());
+    }
+
+    fn tunnel(&mut self, bytes: &[u8]) {
+        self.tunnelled.push(bytes.to_vec());
+        self.control(&ClientMessage::Tunnelled { datagram: bytes });
     }
 
     fn event(&mut self, event: ClientEvent<'_>) {

@@ -247,6 +247,9 @@ impl World<'_> {
                     let message = read_server(&frame);
                     self.oracle.handle_server_says(self.now_us, self.server.incarnation, to, &message);
                     if let Some(connection) = self.server.connections.get(&to).copied() {
+                        if let ServerMessage::Tunnelled { datagram } = message {
+                            self.oracle.handle_sealed(connection, false, datagram);
+                        }
                         self.push_down(connection, frame);
                     }
                 }
