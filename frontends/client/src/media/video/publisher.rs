@@ -298,7 +298,7 @@ mod tests {
         for rate in [1, 4, 6, 8, 10, 12, 15, 20, 30] {
             let mut beat = Beat::default();
             let mut went = Vec::new();
-            for at in (0..300).map(|index| captured_at(index)) {
+            for at in (0..300).map(captured_at) {
                 if beat.is_due(at, rate) {
                     beat.take(at, rate);
                     went.push(at.as_micros());
