@@ -30,7 +30,7 @@ struct Waiting {
     bytes: Box<[u8]>,
 }
 
-/// The queue. **Bound:** [`PICTURES_MAX`] and [`VOICES_MAX`] datagrams.
+/// The queue. **Bound:** `PICTURES_MAX` and `VOICES_MAX` datagrams.
 #[derive(Default)]
 pub struct TunnelQueue {
     voices: VecDeque<Waiting>,
