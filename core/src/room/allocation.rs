@@ -100,7 +100,9 @@ pub fn allocate(budget_bps: u32, may_rise: bool, sources: &[Source], shares: &mu
     for index in order {
         let Some((source, share)) = pair(sources, shares, *index) else { continue };
         let cost = source.cost_within(smallest, bound(left, spare));
-        if source.needed_layer().is_some() && cost <= left && (cost >= FOLLOWED_MIN_BPS || !source.follows) {
+        // A still picture may take next to nothing: what counts is whether it had to be made so small.
+        let is_worth_it = source.cost(Some(smallest)) <= left || cost >= FOLLOWED_MIN_BPS;
+        if source.needed_layer().is_some() && cost <= left && is_worth_it {
             left = left.saturating_sub(cost);
             share.layer = Some(smallest);
             share.bound_bps = u32::try_from(cost).unwrap_or(u32::MAX);
@@ -266,6 +268,8 @@ mod tests {
         assert_eq!(give(300_000, &[follows]), (270_000, std::vec![Some(0)]));
         assert_eq!(give(100_000, &[follows]), (90_000, std::vec![Some(0)]), "less than the smallest takes now");
         assert_eq!(give(30_000, &[follows]).1, [None]);
+        let still = Source { layer_bps: [20_000, 8_000, 3_000], ..follows };
+        assert_eq!(give(5_000_000, &[still]), (20_000, std::vec![Some(0)]), "a still picture takes little");
     }
 
     #[test]
