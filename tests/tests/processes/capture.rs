@@ -1,8 +1,6 @@
 //! A packet capture of a whole session, as somebody on the network has it, holds none of its secrets. Needs the right to
 //! listen to the loopback interface (root or CAP_NET_RAW): without it the test says so and is left out.
 
-#![cfg(target_os = "linux")]
-
 use std::fs;
 use std::io::Read;
 use std::sync::Arc;

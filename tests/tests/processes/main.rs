@@ -1,0 +1,21 @@
+//! Whole programs, or whole engines and servers, against each other over real sockets.
+//!
+//! One program of many modules: each that is linked by itself costs seconds and tens of megabytes.
+
+mod abuse;
+#[cfg(target_os = "linux")]
+mod capture;
+mod chat;
+mod defects;
+mod lan;
+mod media_path;
+mod moderation;
+mod resilience;
+mod screen;
+mod secrecy;
+mod shards;
+mod strips;
+mod tls;
+mod trust;
+mod tunnel;
+mod voice;
