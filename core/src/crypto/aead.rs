@@ -1,4 +1,4 @@
-//! AES-256-GCM with a counter for a nonce: the one cipher of both seals, so the nonce rule stands in one place.
+//! AES-256-GCM with a counter for a nonce: the cipher of both seals, so the nonce rule stands in one place.
 
 use aes_gcm::aead::{AeadInOut, KeyInit, inout::InOutBuf};
 use aes_gcm::{AesGcm, aead::consts::U12, aes::Aes256Enc};
@@ -13,8 +13,7 @@ pub const SALT_BYTES: usize = 12;
 /// GCM never runs the block cipher backwards, so only the encryption half of the key schedule is kept.
 type Cipher = AesGcm<Aes256Enc, U12>;
 
-/// One AES-256-GCM key with its salt. The nonce is `salt XOR (0^32 || counter)`, so that a pair of key and nonce
-/// repeats only if its counter does. Wiped when dropped.
+/// One AES-256-GCM key with its salt. Wiped when dropped.
 pub struct CounterAead {
     cipher: Cipher,
     salt: [u8; SALT_BYTES],
@@ -48,12 +47,16 @@ impl CounterAead {
 
     /// The nonce of packet `counter`.
     pub fn nonce(&self, counter: u64) -> [u8; SALT_BYTES] {
-        let mut nonce = self.salt;
-        for (byte, count) in nonce.iter_mut().rev().zip(counter.to_le_bytes()) {
-            *byte ^= count;
-        }
-        nonce
+        nonce(&self.salt, counter)
     }
+}
+
+/// The nonce of packet `counter`: `salt XOR (0^32 || counter)`, so that a pair of key and nonce repeats only if its counter
+/// does.
+pub fn nonce(salt: &[u8; SALT_BYTES], counter: u64) -> [u8; SALT_BYTES] {
+    let [s0, s1, s2, s3, low @ ..] = *salt;
+    let [n0, n1, n2, n3, n4, n5, n6, n7] = (u64::from_be_bytes(low) ^ counter).to_be_bytes();
+    [s0, s1, s2, s3, n0, n1, n2, n3, n4, n5, n6, n7]
 }
 
 impl Drop for CounterAead {
@@ -132,7 +135,6 @@ mod tests {
 
     #[test]
     fn the_counter_fills_the_last_eight_bytes_of_the_nonce() {
-        let aead = CounterAead::new(&[0; 32], [0xf0; 12]);
-        assert_eq!(aead.nonce(0x0102_0304_0506_0708), hex("f0f0f0f0f1f2f3f4f5f6f7f8"));
+        assert_eq!(nonce(&[0xf0; 12], 0x0102_0304_0506_0708), hex("f0f0f0f0f1f2f3f4f5f6f7f8"));
     }
 }

@@ -16,7 +16,7 @@
 
 use zeroize::Zeroizing;
 
-use super::aead::CounterAead;
+use super::gmac::{CLEAR_MAX_BYTES, ClearBlocks, GmacKey, Masks};
 use super::kdf::expand_sha256;
 use super::replay::ReplayWindow;
 use crate::error::DropReason;
@@ -26,7 +26,7 @@ use crate::time::{Duration, Instant};
 /// The label that the TLS exporter of the control connection is asked with, context empty, 32 bytes.
 pub const EXPORTER_LABEL: &str = "EXPORTER-hph media v1";
 /// Most bytes that `seal_clear` and `open_clear` authenticate after the hop header.
-pub const HOP_CLEAR_MAX_BYTES: usize = 96;
+pub const HOP_CLEAR_MAX_BYTES: usize = CLEAR_MAX_BYTES;
 /// A key changes after this long, however little it sealed.
 pub const PHASE_MAX: Duration = Duration::from_secs(60 * 60);
 /// The key before the current one still opens for this long: reordered packets of its last moments.
@@ -107,8 +107,8 @@ impl KeySource {
         Self { exporter: Zeroizing::new(*exporter), connection, direction }
     }
 
-    fn key(&self, generation: u32) -> CounterAead {
-        CounterAead::new(&self.expand(b" key", generation), *self.expand(b" salt", generation))
+    fn key(&self, generation: u32) -> GmacKey {
+        GmacKey::new(&self.expand(b" key", generation), *self.expand(b" salt", generation))
     }
 
     fn expand<const N: usize>(&self, what: &[u8], generation: u32) -> Zeroizing<[u8; N]> {
@@ -118,24 +118,16 @@ impl KeySource {
     }
 }
 
-/// Header and clear bytes in one piece, as associated data.
-struct Associated {
-    bytes: [u8; HOP_HEADER_BYTES + HOP_CLEAR_MAX_BYTES],
-    len: usize,
-}
+/// The clear bytes of a packet, laid out to be sealed for many receivers or to be checked.
+pub struct Clear(ClearBlocks);
 
-impl Associated {
-    fn new(header: &[u8; HOP_HEADER_BYTES], clear: &[u8]) -> Result<Self, DropReason> {
-        let len = HOP_HEADER_BYTES.saturating_add(clear.len());
-        let mut bytes = [0; HOP_HEADER_BYTES + HOP_CLEAR_MAX_BYTES];
-        let (front, back) = bytes.split_at_mut(HOP_HEADER_BYTES);
-        front.copy_from_slice(header);
-        back.get_mut(..clear.len()).ok_or(DropReason::Length)?.copy_from_slice(clear);
-        Ok(Self { bytes, len })
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or(&self.bytes)
+impl Clear {
+    /// Lays them out.
+    ///
+    /// # Errors
+    /// [`DropReason::Length`] if there are more than [`HOP_CLEAR_MAX_BYTES`].
+    pub fn new(clear: &[u8]) -> Result<Self, DropReason> {
+        ClearBlocks::new(clear).map(Self).ok_or(DropReason::Length)
     }
 }
 
@@ -143,7 +135,8 @@ impl Associated {
 pub struct HopSealer {
     source: KeySource,
     generation: u32,
-    key: CounterAead,
+    key: GmacKey,
+    masks: Masks,
     counter: u64,
     /// When this key was first used.
     begun: Option<Instant>,
@@ -154,23 +147,32 @@ impl HopSealer {
     pub fn new(exporter: &[u8; 32], connection: u32, direction: Direction) -> Self {
         let source = KeySource::new(exporter, connection, direction);
         let key = source.key(0);
-        Self { source, generation: 0, key, counter: 0, begun: None }
+        Self { source, generation: 0, key, masks: Masks::default(), counter: 0, begun: None }
     }
 
     /// Authenticates `clear` (at most [`HOP_CLEAR_MAX_BYTES`]), which the caller sends after the returned header and
-    /// tag. The relay's hot path.
+    /// tag.
     ///
     /// # Errors
     /// [`DropReason::Length`] if `clear` is too long, [`DropReason::KeyExhausted`] if no key is left; neither uses
     /// up a counter.
     pub fn seal_clear(&mut self, now: Instant, kind: u8, clear: &[u8]) -> Result<[u8; HOP_PREFIX_BYTES], DropReason> {
-        if clear.len() > HOP_CLEAR_MAX_BYTES {
-            return Err(DropReason::Length);
-        }
+        self.seal_laid_out(now, kind, &mut Clear::new(clear)?)
+    }
+
+    /// As [`Self::seal_clear`], for what is sealed for others too. The relay's hot path.
+    ///
+    /// # Errors
+    /// [`DropReason::KeyExhausted`] if no key is left.
+    pub fn seal_laid_out(
+        &mut self,
+        now: Instant,
+        kind: u8,
+        clear: &mut Clear,
+    ) -> Result<[u8; HOP_PREFIX_BYTES], DropReason> {
         let header = self.begin(now, kind)?;
         let bytes = header.to_bytes();
-        let associated = Associated::new(&bytes, clear)?;
-        let tag = self.key.seal(header.counter, associated.as_slice(), &mut []).ok_or(DropReason::Length)?;
+        let tag = self.key.tag(header.counter, &bytes, &mut clear.0, &mut self.masks);
         Ok(prefix(&bytes, &tag))
     }
 
@@ -209,6 +211,7 @@ impl HopSealer {
         if let Some(generation) = self.generation.checked_add(1) {
             self.generation = generation;
             self.key = self.source.key(generation);
+            self.masks.clear();
             self.counter = 0;
             self.begun = Some(now);
         }
@@ -218,7 +221,7 @@ impl HopSealer {
 /// A key with the counters that it has opened.
 struct Opening {
     phase: u8,
-    key: CounterAead,
+    key: GmacKey,
     window: ReplayWindow,
 }
 
@@ -269,8 +272,8 @@ impl HopOpener {
         tag: &[u8; TAG_BYTES],
         clear: &[u8],
     ) -> Result<Opened, DropReason> {
-        let associated = Associated::new(&header.to_bytes(), clear)?;
-        self.open(now, header, tag, associated.as_slice(), &mut [])
+        let mut clear = ClearBlocks::new(clear).ok_or(DropReason::Length)?;
+        self.open(now, header, |key| key.is_fitting(header.counter, &header.to_bytes(), &mut clear, tag))
     }
 
     /// Decrypts `body` in place. If the packet is refused, `body` is untouched.
@@ -285,7 +288,7 @@ impl HopOpener {
         tag: &[u8; TAG_BYTES],
         body: &mut [u8],
     ) -> Result<Opened, DropReason> {
-        self.open(now, header, tag, &header.to_bytes(), body)
+        self.open(now, header, |key| key.is_opened(header.counter, &header.to_bytes(), body, tag))
     }
 
     /// Whether a packet with that header may be opened at all: its key and its counter, before any work on its tag.
@@ -303,16 +306,14 @@ impl HopOpener {
         &mut self,
         now: Instant,
         header: &HopHeader,
-        tag: &[u8; TAG_BYTES],
-        associated: &[u8],
-        body: &mut [u8],
+        is_fitting: impl FnOnce(&GmacKey) -> bool,
     ) -> Result<Opened, DropReason> {
         if header.connection != self.source.connection {
             return Err(DropReason::UnknownConnection);
         }
         let (place, opening) = self.place(now, header.phase)?;
         opening.window.check(header.counter)?;
-        if !opening.key.is_opened(header.counter, associated, body, tag) {
+        if !is_fitting(&opening.key) {
             return Err(DropReason::HopTag);
         }
         let is_newest = match place {

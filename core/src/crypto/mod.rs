@@ -6,6 +6,7 @@
 
 mod aead;
 pub mod drbg;
+mod gmac;
 pub mod hop;
 mod kdf;
 pub mod replay;

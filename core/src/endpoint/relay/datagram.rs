@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use super::repair::LOSS_NOTEWORTHY;
 use super::way::Way;
 use super::{HandOver, RelayMachine, RelayOutput, RelayReport};
-use crate::crypto::hop::HopHeader;
+use crate::crypto::hop::{Clear, HopHeader};
 use crate::error::DropReason;
 use crate::id::{SessionId, TrackId};
 use crate::limits::{DATAGRAM_MAX_BYTES, HOP_HEADER_BYTES, HOP_PREFIX_BYTES, TAG_BYTES};
@@ -69,7 +69,18 @@ impl RelayMachine<'_> {
         payload: &[u8],
         out: &mut impl RelayOutput,
     ) -> Result<(), DropReason> {
-        self.fan_out(now, what, payload, out).inspect_err(|reason| self.drops.count(*reason))
+        self.take_over(now, what, payload, out).inspect_err(|reason| self.drops.count(*reason))
+    }
+
+    fn take_over(
+        &mut self,
+        now: Instant,
+        what: HandOver,
+        payload: &[u8],
+        out: &mut impl RelayOutput,
+    ) -> Result<(), DropReason> {
+        self.rooms.get(usize::from(what.room_index)).ok_or(DropReason::UnknownRoom)?;
+        self.fan_out(now, what, &MediaHeader::parse(payload)?, payload, out)
     }
 
     fn accept(
@@ -175,7 +186,7 @@ impl RelayMachine<'_> {
                 out.hand_over(shard, what, payload);
             }
         }
-        self.fan_out(now, what, payload, out)
+        self.fan_out(now, what, header, payload, out)
     }
 
     /// Keeps track of how loudly somebody speaks, and tells the control plane now and then.
@@ -195,6 +206,7 @@ impl RelayMachine<'_> {
         &mut self,
         now: Instant,
         what: HandOver,
+        header: &MediaHeader,
         payload: &[u8],
         out: &mut impl RelayOutput,
     ) -> Result<(), DropReason> {
@@ -204,14 +216,13 @@ impl RelayMachine<'_> {
         }
         let room = self.rooms.get(usize::from(what.room_index)).ok_or(DropReason::UnknownRoom)?;
         let clear = payload.get(..usize::from(what.clear_len_bytes)).ok_or(DropReason::Length)?;
+        let is_picture = !what.track.is_audio();
+        let is_parity = is_picture && header.is_parity();
         // Voice is not sent again: its packets carry copies of earlier ones.
-        let header = if what.track.is_audio() { None } else { Some(MediaHeader::parse(payload)?) };
-        let is_parity = header.is_some_and(|header| header.is_parity());
-        if let Some(header) = header.filter(|header| !header.is_parity())
-            && room.has_receivers(self.shard, what.sender, what.track)
-        {
-            self.cache.store(TrackKey::of(&header), header.seq, clear.len(), payload);
+        if is_picture && !is_parity && room.has_receivers(self.shard, what.sender, what.track) {
+            self.cache.store(TrackKey::of(header), header.seq, clear.len(), payload);
         }
+        let mut laid_out = Clear::new(clear)?;
         for seat in room.receivers(self.shard, what.sender, what.track, what.layer) {
             let lane = usize::from(seat);
             let Some(receiver) = self.sessions.get_mut(lane).and_then(|place| place.session.as_mut()) else { continue };
@@ -224,7 +235,7 @@ impl RelayMachine<'_> {
                 self.repair.parity_withheld = self.repair.parity_withheld.saturating_add(1);
                 continue;
             }
-            match receiver.seal_media(now, clear, payload.len(), log) {
+            match receiver.seal_media(now, &mut laid_out, payload.len(), log) {
                 Ok(prefix) => {
                     receiver.earn_resend();
                     self.repair.parity_sent = self.repair.parity_sent.saturating_add(is_parity.into());

@@ -6,6 +6,7 @@
 
 use super::session::HopLog;
 use super::{RelayMachine, RelayOutput};
+use crate::crypto::hop::Clear;
 use crate::error::DropReason;
 use crate::id::{RoomId, SessionId, Slot, TrackId};
 use crate::media::feedback::{Downstream, FEEDBACK_MAX_BYTES, FeedbackReport};
@@ -196,7 +197,8 @@ impl RelayMachine<'_> {
                 continue;
             };
             let clear = kept.payload.get(..kept.clear_len_bytes).ok_or(DropReason::Length)?;
-            let prefix = session.seal_media(now, clear, kept.payload.len(), self.logs.get_mut(lane))?;
+            let mut clear = Clear::new(clear)?;
+            let prefix = session.seal_media(now, &mut clear, kept.payload.len(), self.logs.get_mut(lane))?;
             session.resend_credit = session.resend_credit.saturating_sub(RESENT_PART);
             way.send(lane, session.id, &prefix, kept.payload, out);
             self.repair.resent = self.repair.resent.saturating_add(1);

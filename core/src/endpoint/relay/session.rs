@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use super::repair::RESENT_PART;
 use super::way::Way;
 use super::{PATH_SILENCE_MAX, RelayOutput};
-use crate::crypto::hop::{Direction, HopOpener, HopSealer};
+use crate::crypto::hop::{Clear, Direction, HopOpener, HopSealer};
 use crate::error::DropReason;
 use crate::id::{RoomId, SessionId, Slot};
 use crate::limits::{HOP_PREFIX_BYTES, SESSION_ROOMS_MAX};
@@ -151,11 +151,11 @@ impl RelaySession {
     pub fn seal_media(
         &mut self,
         now: Instant,
-        clear: &[u8],
+        clear: &mut Clear,
         len_bytes: usize,
         log: Option<&mut HopLog>,
     ) -> Result<[u8; HOP_PREFIX_BYTES], DropReason> {
-        let prefix = self.sealer.seal_clear(now, Kind::Media as u8, clear)?;
+        let prefix = self.sealer.seal_laid_out(now, Kind::Media as u8, clear)?;
         if let Some(log) = log {
             log.sent.note(now, &prefix, len_bytes.saturating_add(HOP_PREFIX_BYTES));
         }

@@ -51,6 +51,8 @@ pub(super) struct Video {
     pub width: u16,
     /// By receiver: the width of its tile in units of [`WIDTH_UNIT`], 0 for not wanted.
     tiles: [u8; ROOM_PARTICIPANTS_MAX],
+    /// Those whose tile is not 0.
+    wanting: Places,
     /// By size: those who are to have it.
     allotted: [Places; LAYERS],
     /// By size: those who are sent it. Another one than allotted while that is not to be had.
@@ -70,6 +72,7 @@ impl Default for Video {
         Self {
             width: 0,
             tiles: [FULL; ROOM_PARTICIPANTS_MAX],
+            wanting: Places::MAX,
             allotted: [0; LAYERS],
             sent: [0; LAYERS],
             meters: [Meter::default(); LAYERS],
@@ -85,8 +88,8 @@ impl Default for Video {
 impl Video {
     /// Nothing was seen of it, everybody wants it; who is sent what is to be decided anew.
     pub fn begin(&mut self, width: u16) {
-        let tiles = self.tiles;
-        *self = Self { width, tiles, ..Self::default() };
+        let (tiles, wanting) = (self.tiles, self.wanting);
+        *self = Self { width, tiles, wanting, ..Self::default() };
     }
 
     /// Notes how large a receiver shows it.
@@ -95,8 +98,12 @@ impl Video {
             let units = width.div_ceil(WIDTH_UNIT);
             *tile = u8::try_from(units).unwrap_or(FULL);
         }
+        let Some(bit) = bit(receiver) else { return };
         if width == 0 {
+            self.wanting &= !bit;
             self.take_from(receiver);
+        } else {
+            self.wanting |= bit;
         }
     }
 
@@ -123,8 +130,8 @@ impl Video {
     }
 
     /// Whether any of `places` wants it.
-    pub fn is_wanted_by(&self, places: Places) -> bool {
-        (0u32..).zip(&self.tiles).any(|(slot, tile)| *tile > 0 && places.checked_shr(slot).unwrap_or(0) & 1 != 0)
+    pub const fn is_wanted_by(&self, places: Places) -> bool {
+        self.wanting & places != 0
     }
 
     /// Those who are sent packets of a size.
