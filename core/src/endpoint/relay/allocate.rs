@@ -53,7 +53,7 @@ impl RelayMachine<'_> {
         if !core::mem::take(&mut self.has_stale_room) {
             return;
         }
-        for room_index in 0..u16::try_from(self.rooms.len()).unwrap_or(u16::MAX) {
+        for room_index in 0..u16::try_from(self.rooms.bound()).unwrap_or(u16::MAX) {
             if self.rooms.get(usize::from(room_index)).is_some_and(|room| room.is_stale) {
                 self.allot_if_due(now, room_index, out);
             }
