@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 use crate::files;
 
 const FOLDER: &str = "files";
+/// Files leave so much of a disk to what people say. **Units:** bytes.
+const RESERVE_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Where they lie.
 #[derive(Clone, Debug)]
@@ -24,6 +26,13 @@ pub(crate) struct Blobs {
 impl Blobs {
     pub fn new(data_dir: &Path) -> Self {
         Self { folder: data_dir.join(FOLDER) }
+    }
+
+    /// Whether the disk has place for so many bytes more, and still some for messages. Where the system does not say: yes.
+    pub fn has_place(&self, len: u64) -> bool {
+        let folder = self.folder.ancestors().find(|folder| folder.exists()).unwrap_or(&self.folder);
+        let free = rustix::fs::statvfs(folder).map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        !free.is_ok_and(|free| free < len.saturating_add(RESERVE_BYTES))
     }
 
     fn whole(&self, id: u64) -> PathBuf {
@@ -195,6 +204,13 @@ mod tests {
         let (file, _) = blobs.open(1, 3).expect("opened");
         Blobs::write(&file, 0, b"abcd").expect("written");
         assert_eq!(blobs.open(1, 3).expect("opened").1, 0);
+    }
+
+    #[test]
+    fn no_file_takes_the_last_of_a_disk() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let blobs = Blobs::new(directory.path());
+        assert!(blobs.has_place(1000) && !blobs.has_place(u64::MAX - 1) && !blobs.has_place(1 << 60));
     }
 
     #[test]

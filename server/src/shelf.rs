@@ -156,6 +156,10 @@ impl Hub {
             self.say(session, &ServerMessage::FileStored { reference, file: row.id });
             return Ok(());
         }
+        let blobs = self.shelf.blobs.clone();
+        if !smol::unblock(move || blobs.has_place(size)).await {
+            return Err(Refusal::NoSpace);
+        }
         if !self.is_open(session) {
             // Nobody would end what begins now.
             return Ok(());
