@@ -184,10 +184,7 @@ fn of_files(event: &Event) -> Option<Value> {
         }
         Event::FileSent { request, file } => ("file_sent", json!({"request": request, "file": file})),
         Event::FileFetched { request, path } => ("file_fetched", json!({"request": request, "path": path})),
-        Event::FileFailed { request, reason } => (
-            "file_failed",
-            json!({"request": request, "reason": crate::files::failure_text(reason, crate::lang::Lang::En)}),
-        ),
+        Event::FileFailed { request, reason } => ("file_failed", json!({"request": request, "reason": reason.code()})),
         Event::File { room, file, author, display_name, time_ms, .. } => (
             "file",
             json!({"room": room.0, "file": file.file, "name": file.name, "size": file.size,

@@ -114,6 +114,19 @@ pub enum FileFailure {
     TooMany,
 }
 
+impl FileFailure {
+    /// A short stable code for scripts.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(reason) => reason.code(),
+            Self::Disk(_) => "disk",
+            Self::Damaged => "damaged",
+            Self::Untold(reason) => reason.code(),
+            Self::TooMany => "too_many",
+        }
+    }
+}
+
 /// What the user wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
