@@ -38,13 +38,15 @@ impl<'a> RoomTable<'a> {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
     use crate::id::{SessionId, Slot, TrackId};
 
     #[test]
     fn rooms_are_found_in_the_block_that_brought_them() {
         use super::super::Shards;
-        let (mut first, mut second) = ([RelayRoom::default(); ROOM_BLOCK], [RelayRoom::default(); 3]);
+        let (mut first, mut second) = (std::vec![RelayRoom::default(); ROOM_BLOCK], std::vec![RelayRoom::default(); 3]);
         let mut table = RoomTable::default();
         assert!(table.get(0).is_none() && table.get_mut(0).is_none() && table.bound() == 0);
         table.lend(&mut first);
