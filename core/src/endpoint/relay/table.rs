@@ -40,15 +40,13 @@ impl<'a> RoomTable<'a> {
 mod tests {
     extern crate std;
 
-    use std::vec;
-
     use super::*;
     use crate::id::{SessionId, Slot, TrackId};
 
     #[test]
     fn rooms_are_found_in_the_block_that_brought_them() {
         use super::super::Shards;
-        let (mut first, mut second) = (vec![RelayRoom::default(); ROOM_BLOCK], vec![RelayRoom::default(); 3]);
+        let (mut first, mut second) = (std::vec![RelayRoom::default(); ROOM_BLOCK], std::vec![RelayRoom::default(); 3]);
         let mut table = RoomTable::default();
         assert!(table.get(0).is_none() && table.get_mut(0).is_none() && table.bound() == 0);
         table.lend(&mut first);
