@@ -80,6 +80,14 @@ pub const CHAT_TEXT_MAX_BYTES: usize = 4000;
 pub const CHAT_PAGE_MAX: u8 = 100;
 /// Longest text to search for, in bytes of UTF-8.
 pub const CHAT_SEARCH_MAX_BYTES: usize = 200;
+/// Longest name of a file, in bytes of UTF-8: with what a program puts behind it, a name on every file system.
+pub const FILE_NAME_MAX_BYTES: usize = 200;
+/// Bytes of a file in one control message: half of the longest one, so that nothing waits long behind it.
+pub const FILE_CHUNK_MAX_BYTES: usize = 8192;
+/// Bytes of a file that are asked for at once.
+pub const FILE_RANGE_MAX_BYTES: u32 = 256 * 1024;
+/// Bytes of a file that are sealed together, if only one person may read it.
+pub const FILE_PIECE_BYTES: usize = 32 * 1024;
 /// Longest sealed direct message: text, signature, key encapsulation and tag.
 pub const DIRECT_SEALED_MAX_BYTES: usize = CHAT_TEXT_MAX_BYTES + 256;
 

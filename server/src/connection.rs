@@ -132,6 +132,9 @@ fn handle_frames(hub: &Rc<Hub>, session: SessionId, frames: &mut FrameReader<'_>
     while let Some(body) = frames.next_frame().map_err(|_| SignOutReason::Malformed)? {
         match parse_client(body).map_err(|_| SignOutReason::Malformed)? {
             Parsed::Message(ClientMessage::Tunnelled { datagram }) => hub.tunnel(session, datagram),
+            Parsed::Message(ClientMessage::FileChunk { file, from, bytes }) => {
+                hub.shelf.take_chunk(session, file, from, bytes);
+            }
             Parsed::Message(message) => {
                 hub.act(|machine, out| machine.handle_control(Clock::now(), session, &message, out));
             }

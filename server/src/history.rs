@@ -177,6 +177,7 @@ impl Hub {
         let pruning = async {
             loop {
                 while self.store.prune(Clock::unix_time_ms(), PRUNE_BATCH).await == Ok(true) {}
+                self.sweep_files().await;
                 Timer::after(PRUNE_INTERVAL).await;
             }
         };

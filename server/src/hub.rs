@@ -11,10 +11,12 @@ use hph_core::wire::control::{DevicePublic, FrameReader, Refusal, ServerMessage}
 use hph_platform::clock::Clock;
 use smol::LocalExecutor;
 
+use crate::blobs::Blobs;
 use crate::config::ServerConfig;
 use crate::history::Readers;
 use crate::meeting::{Meeting, Output, Queue};
 use crate::relay::RelayFigures;
+use crate::shelf::Shelf;
 use crate::store::StoreHandle;
 use crate::throttle::{ConnectionLimits, LoginThrottle};
 use crate::turns::Turns;
@@ -31,6 +33,8 @@ pub(crate) struct Hub {
     pub turns: Turns,
     /// What people look up, and how far they have read.
     pub readers: Readers,
+    /// Files on their way.
+    pub shelf: Shelf,
     meeting: RefCell<Meeting>,
     /// Where control frames are read, of whichever connection has its turn.
     incoming: RefCell<Vec<u8>>,
@@ -48,6 +52,7 @@ impl Hub {
             ConnectionLimits::new(config.unauthenticated_max as usize, config.unauthenticated_per_source_max as usize);
         Rc::new(Self {
             secret: store.server_secret(),
+            shelf: Shelf::new(Blobs::new(&config.data_dir)),
             config,
             store,
             logins: RefCell::new(LoginThrottle::new(Clock::now())),
@@ -117,6 +122,16 @@ impl Hub {
     /// A queue for a session that was just opened.
     pub fn open_queue(&self, session: SessionId) -> Rc<Queue> {
         self.meeting.borrow_mut().open_queue(session)
+    }
+
+    /// What waits for a session's connection.
+    pub fn queue(&self, session: SessionId) -> Option<Rc<Queue>> {
+        self.meeting.borrow().queue(session)
+    }
+
+    /// Whether a session keeps order in a room.
+    pub fn is_host(&self, session: SessionId, room: RoomId) -> bool {
+        self.meeting.borrow().machine.is_host(session, room)
     }
 
     /// Says something to a session, if it is still there.

@@ -11,6 +11,7 @@ use hph_platform::clock::Clock;
 
 use crate::hub::Hub;
 use crate::names::{normalize_room_name, room_key};
+use crate::shelf::{Offered, Wanted};
 use crate::store::{AuditEntry, Message, NewChange, NewDirect, NewMessage, RoomError, StoreError};
 
 /// Messages that are read from the store at once.
@@ -36,6 +37,10 @@ pub(crate) enum Job {
     StoreDirect { session: SessionId, reference: u64, to: String, sealed: Vec<u8> },
     SyncDirect { session: SessionId, after: u64 },
     LookUp { session: SessionId, request: u32, username: String },
+    OfferFile { session: SessionId, offer: Offered },
+    FetchFile { session: SessionId, wanted: Wanted },
+    DeleteFile { session: SessionId, request: u32, file: u64 },
+    ListFiles { session: SessionId, page: HistoryPage },
 }
 
 impl From<ServerEvent<'_>> for Job {
@@ -65,6 +70,12 @@ impl From<ServerEvent<'_>> for Job {
                 Self::StoreDirect { session, reference, to: to.to_owned(), sealed: sealed.to_vec() }
             }
             E::SyncDirect { session, after } => Self::SyncDirect { session, after },
+            E::OfferFile { session, offer } => Self::OfferFile { session, offer: offer.into() },
+            E::FetchFile { session, request, file, range } => {
+                Self::FetchFile { session, wanted: Wanted { request, file, range } }
+            }
+            E::DeleteFile { session, request, file } => Self::DeleteFile { session, request, file },
+            E::ListFiles { session, page } => Self::ListFiles { session, page },
             E::LookUp { session, request, username } => {
                 Self::LookUp { session, request, username: username.to_owned() }
             }
@@ -76,7 +87,24 @@ impl Hub {
     /// Does one job. Whatever goes wrong is told to the session that asked.
     pub(crate) async fn run_job(self: Rc<Self>, job: Job) {
         match job {
-            Job::Closed { .. } => {}
+            Job::Closed { session } => self.shelf.forget(session),
+            Job::OfferFile { session, offer } => {
+                let reference = offer.reference;
+                if let Err(reason) = self.take_file(session, offer).await {
+                    self.refuse(session, reference, reason);
+                }
+            }
+            Job::FetchFile { session, wanted } => self.send_file(session, wanted).await,
+            Job::DeleteFile { session, request, file } => {
+                if let Err(reason) = self.delete_file(session, request, file).await {
+                    self.refuse(session, request.into(), reason);
+                }
+            }
+            Job::ListFiles { session, page } => {
+                if let Err(reason) = self.list_files(session, page).await {
+                    self.refuse(session, page.request.into(), reason);
+                }
+            }
             Job::OpenRoom { session, request, name, how } => {
                 if let Err(reason) = self.open_room(session, request, &name, how).await {
                     self.refuse(session, u64::from(request), reason);

@@ -11,6 +11,7 @@ pub mod store;
 pub mod throttle;
 pub mod tls;
 
+mod blobs;
 mod connection;
 mod history;
 mod hub;
@@ -19,6 +20,7 @@ mod meeting;
 mod memory;
 mod relay;
 mod run;
+mod shelf;
 mod signin;
 mod turns;
 

@@ -34,14 +34,18 @@ pub(crate) struct Queue {
     bytes: RefCell<Vec<u8>>,
     /// Datagrams that travel inside the connection.
     tunnel: RefCell<TunnelQueue>,
+    /// A piece of a file, behind all else; and a bell that rings when it was taken.
+    bulk: RefCell<Vec<u8>>,
+    bulk_taken: (Sender<()>, Receiver<()>),
     is_closing: Cell<bool>,
     wake: (Sender<()>, Receiver<()>),
 }
 
 impl Queue {
     fn new() -> Rc<Self> {
-        let wake = async_channel::bounded(1);
-        Rc::new(Self { bytes: RefCell::default(), tunnel: RefCell::default(), is_closing: Cell::new(false), wake })
+        let (wake, bulk_taken) = (async_channel::bounded(1), async_channel::bounded(1));
+        let (bytes, tunnel, bulk) = (RefCell::default(), RefCell::default(), RefCell::default());
+        Rc::new(Self { bytes, tunnel, bulk, bulk_taken, is_closing: Cell::new(false), wake })
     }
 
     /// What waits, and whether it is the last; waits until there is something. Datagrams come after all that is said, and
@@ -56,8 +60,29 @@ impl Queue {
             if !datagrams.is_empty() {
                 return (datagrams, false);
             }
+            let piece = std::mem::take(&mut *self.bulk.borrow_mut());
+            if !piece.is_empty() {
+                let _ = self.bulk_taken.0.try_send(());
+                return (piece, false);
+            }
             let _ = self.wake.1.recv().await;
         }
+    }
+
+    /// Lets a piece of a file be written when there is nothing else, and waits until it can wait for that. False if the
+    /// session is over.
+    pub(crate) async fn put_bulk(&self, message: &ServerMessage<'_>) -> bool {
+        while !self.bulk.borrow().is_empty() {
+            if self.is_closing.get() || self.bulk_taken.1.recv().await.is_err() {
+                return false;
+            }
+        }
+        let mut frame = vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES];
+        let Ok(len) = emit_server(message, &mut frame) else { return false };
+        frame.truncate(len);
+        *self.bulk.borrow_mut() = frame;
+        self.wake();
+        !self.is_closing.get()
     }
 
     fn take_datagrams(&self) -> Vec<u8> {
@@ -97,6 +122,7 @@ impl Queue {
 
     fn close(&self) {
         self.is_closing.set(true);
+        self.bulk_taken.0.close();
         self.wake();
     }
 }
@@ -147,6 +173,11 @@ impl Meeting {
         let queue = Queue::new();
         self.queues.insert(session, Rc::clone(&queue));
         queue
+    }
+
+    /// The queue of a session.
+    pub fn queue(&self, session: SessionId) -> Option<Rc<Queue>> {
+        self.queues.get(&session).map(Rc::clone)
     }
 
     /// Brings what the relay threads left for control connections to their queues. What is left for a session that is gone

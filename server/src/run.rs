@@ -109,6 +109,9 @@ impl Server {
             messages_days: config.messages_days,
             room_days: config.messages_days_of.0.clone(),
             directs_per_recipient: config.directs_per_recipient,
+            file_max_bytes: u64::from(config.file_max_mb) * 1_000_000,
+            files_room_bytes: u64::from(config.files_per_room_mb) * 1_000_000,
+            files_total_bytes: u64::from(config.files_total_mb) * 1_000_000,
         };
         let store = Store::open(&config.data_dir, limits).map_err(StartError::Store)?;
         let identity = Identity::load_or_create(&config.data_dir).map_err(StartError::Tls)?;

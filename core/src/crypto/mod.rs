@@ -6,6 +6,7 @@
 
 mod aead;
 pub mod drbg;
+pub mod file;
 mod gmac;
 pub mod hop;
 mod kdf;

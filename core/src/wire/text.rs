@@ -1,8 +1,8 @@
 //! Which texts may cross the wire. Normal form (NFC) is the driver's matter: its tables need a heap.
 
 use crate::limits::{
-    CHAT_SEARCH_MAX_BYTES, CHAT_TEXT_MAX_BYTES, DISPLAY_NAME_MAX_BYTES, EMAIL_MAX_BYTES, ROOM_NAME_MAX_BYTES,
-    USERNAME_MAX_BYTES, USERNAME_MIN_BYTES,
+    CHAT_SEARCH_MAX_BYTES, CHAT_TEXT_MAX_BYTES, DISPLAY_NAME_MAX_BYTES, EMAIL_MAX_BYTES, FILE_NAME_MAX_BYTES,
+    ROOM_NAME_MAX_BYTES, USERNAME_MAX_BYTES, USERNAME_MIN_BYTES,
 };
 
 /// A login name: `[a-z0-9_.-]`, 3 to 20 bytes.
@@ -38,6 +38,12 @@ pub fn is_chat_text(text: &str) -> bool {
 /// What chat is searched for: a chat text of at most 200 bytes.
 pub fn is_search_text(text: &str) -> bool {
     text.len() <= CHAT_SEARCH_MAX_BYTES && is_chat_text(text)
+}
+
+/// A name of a file: as a display name but up to 200 bytes, and no path. Which names a file system takes is for whoever
+/// keeps the file.
+pub fn is_file_name(text: &str) -> bool {
+    is_label(text, FILE_NAME_MAX_BYTES) && !matches!(text, "." | "..") && !text.contains(['/', '\\'])
 }
 
 fn is_label(text: &str, max_bytes: usize) -> bool {
@@ -87,6 +93,19 @@ mod tests {
         ] {
             assert!(!is_display_name(name), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_file_name_is_no_path() {
+        for name in ["bài tập.pdf", "a", "..a", "CON", "Nhóm 17: đề.txt"] {
+            assert!(is_file_name(name), "{name}");
+        }
+        for name in ["", ".", "..", "../a", "a/b", "a\\b", "a\0", "a\u{202e}fdp.exe", " a", "a\n"] {
+            assert!(!is_file_name(name), "{name:?}");
+        }
+        let long = [b'a'; FILE_NAME_MAX_BYTES + 1];
+        let long = core::str::from_utf8(&long).unwrap();
+        assert!(is_file_name(&long[1..]) && !is_file_name(long));
     }
 
     #[test]

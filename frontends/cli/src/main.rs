@@ -6,7 +6,7 @@
 //! - [`exit`], [`output`], [`lang`], [`text`], [`terminal`], [`signals`]: manners.
 //! - [`identity`], [`keys`], [`trust`]: who we are, whom we trust.
 //! - [`session`]: events, lines, signals and time as one stream; [`object`], [`show`], [`refusal`] put them into words.
-//! - [`join`], [`find`], [`lobby`], [`chat`], [`history`], [`moderate`], [`serve`], [`demo`], [`bench`], [`devices`]: the commands.
+//! - [`join`], [`find`], [`lobby`], [`chat`], [`history`], [`files`], [`moderate`], [`serve`], [`demo`], [`bench`], [`devices`]: the commands.
 #![forbid(unsafe_code)]
 #![allow(rustdoc::broken_intra_doc_links, reason = "doc comments of arguments are help texts: brackets mean optional")]
 
@@ -18,6 +18,7 @@ mod chat;
 mod demo;
 mod devices;
 mod exit;
+mod files;
 mod find;
 mod history;
 mod identity;
@@ -99,6 +100,12 @@ enum Command {
     Inbox(Box<chat::InboxArgs>),
     /// Show where something was said that you have not read
     Unread(Box<chat::UnreadArgs>),
+    /// Send files to a room, or to one person, sealed end to end
+    SendFile(Box<files::SendArgs>),
+    /// List the files of a room
+    Files(Box<files::ListArgs>),
+    /// Fetch files
+    Fetch(Box<files::FetchArgs>),
     /// Keep order in a room: mute, remove, ban, lock and so on
     Moderate(Box<moderate::ModerateArgs>),
     /// Show what was done to keep order in a room of yours
@@ -158,6 +165,9 @@ fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure
         Command::Msg(args) => smol::block_on(chat::msg(args, has_input, out)),
         Command::Inbox(args) => smol::block_on(chat::inbox(args, has_input, out)),
         Command::Unread(args) => smol::block_on(chat::unread(args, has_input, out)),
+        Command::SendFile(args) => smol::block_on(files::send(args, has_input, out)),
+        Command::Files(args) => smol::block_on(files::list(args, has_input, out)),
+        Command::Fetch(args) => smol::block_on(files::fetch(args, has_input, out)),
         Command::Moderate(args) => smol::block_on(moderate::moderate(args, has_input, out)),
         Command::Audit(args) => smol::block_on(moderate::audit(args, has_input, out)),
         Command::Call(args) => smol::block_on(chat::call(args, has_input, out)),

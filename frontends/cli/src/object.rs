@@ -73,20 +73,18 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         Event::Ended(_) => return None,
         Event::Datagrams { is_up } => ("datagrams", json!({"is_up": is_up})),
         Event::Tunnelled { is_on } => ("tunnelled", json!({"is_on": is_on})),
-        Event::LobbyRoom { room, name, people, .. } => {
-            ("room", json!({"room": room.0, "name": name, "people": people}))
-        }
-        Event::LobbyRoomGone { place } => {
-            let gone = view.lobby.get(place);
-            ("room_gone", json!({"room": gone.map(|room| room.room.0), "name": gone.map(|room| &room.name)}))
-        }
-        Event::LobbyPerson { username, display_name, .. } => {
-            ("person", json!({"username": username, "display_name": display_name}))
-        }
-        Event::LobbyPersonGone { place } => {
-            ("person_gone", json!({"username": view.people.get(place).map(|person| &person.username)}))
-        }
-        Event::LobbyComplete => ("lobby_complete", json!({})),
+        Event::FileProgress { .. }
+        | Event::FileSent { .. }
+        | Event::FileFetched { .. }
+        | Event::FileFailed { .. }
+        | Event::File { .. }
+        | Event::FilesAll { .. }
+        | Event::FileGone { .. } => return of_files(event),
+        Event::LobbyRoom { .. }
+        | Event::LobbyRoomGone { .. }
+        | Event::LobbyPerson { .. }
+        | Event::LobbyPersonGone { .. }
+        | Event::LobbyComplete => return of_lobby(event, view),
         Event::RoomCreated { room, .. } => ("room_created", json!({"room": room.0})),
         Event::Joined { request, room, name, slot } => {
             ("joined", json!({"room": room.0, "name": name, "slot": slot.0, "is_return": *request == 0}))
@@ -152,6 +150,49 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         Event::CallState { call, outcome, request } => {
             ("call", json!({"call": call.0, "outcome": outcome_name(*outcome), "is_ours": *request != 0}))
         }
+    };
+    Some(object(name, fields))
+}
+
+/// Which rooms there are, and who is online.
+fn of_lobby(event: &Event, view: &MeetingView) -> Option<Value> {
+    let (name, fields) = match event {
+        Event::LobbyRoom { room, name, people, .. } => {
+            ("room", json!({"room": room.0, "name": name, "people": people}))
+        }
+        Event::LobbyRoomGone { place } => {
+            let gone = view.lobby.get(place);
+            ("room_gone", json!({"room": gone.map(|room| room.room.0), "name": gone.map(|room| &room.name)}))
+        }
+        Event::LobbyPerson { username, display_name, .. } => {
+            ("person", json!({"username": username, "display_name": display_name}))
+        }
+        Event::LobbyPersonGone { place } => {
+            ("person_gone", json!({"username": view.people.get(place).map(|person| &person.username)}))
+        }
+        Event::LobbyComplete => ("lobby_complete", json!({})),
+        _ => return None,
+    };
+    Some(object(name, fields))
+}
+
+/// Files, and how far they are.
+fn of_files(event: &Event) -> Option<Value> {
+    let (name, fields) = match event {
+        Event::FileProgress { request, done, total } => {
+            ("file_progress", json!({"request": request, "done": done, "total": total}))
+        }
+        Event::FileSent { request, file } => ("file_sent", json!({"request": request, "file": file})),
+        Event::FileFetched { request, path } => ("file_fetched", json!({"request": request, "path": path})),
+        Event::FileFailed { request, reason } => ("file_failed", json!({"request": request, "reason": reason.code()})),
+        Event::File { room, file, author, display_name, time_ms, .. } => (
+            "file",
+            json!({"room": room.0, "file": file.file, "name": file.name, "size": file.size,
+                "sha256": hex(&file.sha256), "from": author, "display_name": display_name, "time_ms": time_ms}),
+        ),
+        Event::FilesAll { before, .. } => ("files_all", json!({"before": before})),
+        Event::FileGone { room, file, .. } => ("file_gone", json!({"room": room.0, "file": file})),
+        _ => return None,
     };
     Some(object(name, fields))
 }

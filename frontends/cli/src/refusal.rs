@@ -1,12 +1,12 @@
 //! What it means to the user that the server said no.
 
 use hph_client::core::wire::control::Refusal;
-use hph_client::engine::{EndReason, FailReason};
+use hph_client::engine::{EndReason, FailReason, why};
 use hph_client::link::Invitation;
 
 use crate::exit::{Exit, Failure};
 use crate::identity::{pin_changed, server_of};
-use crate::lang::{self, Phrase};
+use crate::lang::{self, Lang, Phrase};
 use crate::output::Output;
 
 /// Why a request was refused, in words.
@@ -33,6 +33,9 @@ pub const fn phrase(reason: Refusal) -> &'static Phrase {
         Refusal::NoSuchMessage => &lang::R_NO_SUCH_MESSAGE,
         Refusal::Forbidden => &lang::R_FORBIDDEN,
         Refusal::Locked => &lang::R_LOCKED,
+        Refusal::FileTooLarge => &lang::R_FILE_TOO_LARGE,
+        Refusal::NoSpace => &lang::R_NO_SPACE,
+        Refusal::NoSuchFile => &lang::R_NO_SUCH_FILE,
     }
 }
 
@@ -75,7 +78,7 @@ pub fn end_failure(reason: &EndReason, target: &Invitation, out: &Output) -> Opt
     Some(match reason {
         EndReason::Quit => return None,
         EndReason::Unreachable(why) => {
-            let what = lang.fill(&lang::E_UNREACHABLE, &[&server_of(target), why]);
+            let what = lang.fill(&lang::E_UNREACHABLE, &[&server_of(target), &loss(why, lang)]);
             Failure::new(Exit::Unreachable, "E-NET-01", what).advise(text(&lang::A_UNREACHABLE))
         }
         EndReason::Pin(mismatch) => pin_changed(&server_of(target), mismatch, &target.host, out),
@@ -111,6 +114,25 @@ fn sign_in_failure(reason: Refusal, retry_after_s: u32, out: &Output) -> Failure
         Refusal::ServerFull => Failure::new(Exit::Rejected, "E-REF-01", lang.text(&lang::R_SERVER_FULL)),
         reason => failure("E-AUTH-08", phrase(reason)),
     }
+}
+
+/// Why a connection is lost or not made. What only the operating system knows stays in its words.
+pub fn loss(why: &str, lang: Lang) -> String {
+    let known = [
+        (why::CLOSED, &lang::W_CLOSED),
+        (why::NO_SERVER, &lang::W_NO_SERVER),
+        (why::NO_WAY, &lang::W_NO_WAY),
+        (why::NO_ANSWER, &lang::W_NO_ANSWER),
+        (why::SILENT, &lang::W_SILENT),
+        (why::SHUTTING_DOWN, &lang::W_SHUTTING_DOWN),
+        (why::TOO_SLOW, &lang::W_TOO_SLOW),
+        (why::IDLE, &lang::W_IDLE),
+    ];
+    if let Some((_, phrase)) = known.into_iter().find(|(known, _)| *known == why) {
+        return lang.text(phrase).to_owned();
+    }
+    let refusal = Refusal::ALL.into_iter().find(|reason| reason.code() == why);
+    refusal.map_or_else(|| crate::text::one_row(why), |reason| lang.text(phrase(reason)).to_owned())
 }
 
 #[cfg(test)]

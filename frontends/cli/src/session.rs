@@ -252,7 +252,7 @@ impl<'a> Session<'a> {
             }
             Event::Lost { why, retry_in } => {
                 let seconds = format!("{:.1}", retry_in.as_secs_f32());
-                out.talk(&lang.fill(&lang::LOST, &[why, &seconds]));
+                out.talk(&lang.fill(&lang::LOST, &[&crate::refusal::loss(why, lang), &seconds]));
             }
             Event::PersonKey { username, device, key } => self.talk_of_key(username, device, *key),
             Event::KeysUnusable { why } => out.warn(&lang.fill(&lang::KEYS_UNUSABLE, &[why])),

@@ -6,9 +6,11 @@ use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::{CallOutcome, LeaveReason, TrackInfo};
 use hph_client::engine::{Event, MicrophoneRemark, Participant, Role};
+use hph_client::files::RemoteFile;
 use hph_client::people::KeyState;
 use hph_client::view::MeetingView;
 
+use crate::files::{file_row, size};
 use crate::lang::{self, Lang};
 use crate::object::track_name;
 use crate::output::Output;
@@ -44,21 +46,7 @@ impl Rows {
                 };
                 lang.fill(phrase, &[&room_name(room)])
             }
-            Event::Participant { room, participant, is_new, is_me } => {
-                let tracks = state(participant, lang);
-                if *is_me {
-                    return Some(lang.fill(&lang::YOUR_DEVICES, &[&room_name(room), &tracks]));
-                }
-                let is_first = self.present.entry(*room).or_default().insert(participant.username.clone());
-                let who = out.bold(&person(&participant.display_name, &participant.username));
-                if is_first {
-                    lang.fill(&lang::CAME, &[&who, &room_name(room), &tracks])
-                } else if *is_new {
-                    return None;
-                } else {
-                    lang.fill(&lang::CHANGED, &[&who, &room_name(room), &tracks])
-                }
-            }
+            Event::Participant { .. } => return self.of_participant(event, &room_name, out),
             Event::ParticipantGone { room, slot, username } => {
                 self.present.entry(*room).or_default().remove(username);
                 let known = view.rooms.get(room).and_then(|room| room.participants.get(slot));
@@ -78,19 +66,14 @@ impl Rows {
                 let who = out.bold(&known.map_or(one_row(author), |known| person(&known.display_name, author)));
                 of_change(&room_name(room), &who, *target, text.as_deref(), lang)
             }
-            Event::Direct { from, key: KeyState::Changed | KeyState::Unreadable, text: Some(text), .. } => {
-                lang.fill(&lang::DIRECT_DOUBTFUL, &[&out.bold(&one_row(from)), &one_row(text)])
-            }
-            Event::Direct { from, text: Some(text), .. } => {
-                lang.fill(&lang::DIRECT, &[&out.bold(&one_row(from)), &one_row(text)])
-            }
+            Event::Direct { .. } => return of_direct(event, out),
+            Event::File { .. } | Event::FileGone { .. } => return of_shelf(event, &room_name, out),
             Event::Moderated { .. }
             | Event::Muted { .. }
             | Event::UnmuteAsked { .. }
             | Event::RoomLocked { .. }
             | Event::Audit { .. }
             | Event::AuditAll { .. } => return of_order(event, &room_name, out),
-            Event::Direct { from, text: None, .. } => lang.fill(&lang::DIRECT_UNREADABLE, &[&one_row(from)]),
             Event::DirectStored { .. } => lang.text(&lang::DIRECT_STORED).to_owned(),
             Event::MessageFailed { reason, .. } => lang.fill(&lang::NOT_SENT, &[&lang.text(refusal::unsent(*reason))]),
             Event::Refused { reason, .. } => lang.fill(&lang::REFUSED_HERE, &[&lang.text(refusal::phrase(*reason))]),
@@ -105,6 +88,11 @@ impl Rows {
             | Event::Ended(_)
             | Event::Datagrams { .. }
             | Event::Tunnelled { .. }
+            | Event::FileProgress { .. }
+            | Event::FileSent { .. }
+            | Event::FileFetched { .. }
+            | Event::FileFailed { .. }
+            | Event::FilesAll { .. }
             | Event::LobbyRoom { .. }
             | Event::LobbyRoomGone { .. }
             | Event::LobbyPerson { .. }
@@ -123,6 +111,56 @@ impl Rows {
             | Event::ChatStored { .. } => return None,
         })
     }
+
+    /// Somebody came, or is different.
+    fn of_participant(&mut self, event: &Event, room_name: &dyn Fn(&RoomId) -> String, out: &Output) -> Option<String> {
+        let Event::Participant { room, participant, is_new, is_me } = event else { return None };
+        let (lang, tracks) = (out.lang, state(participant, out.lang));
+        if *is_me {
+            return Some(lang.fill(&lang::YOUR_DEVICES, &[&room_name(room), &tracks]));
+        }
+        let is_first = self.present.entry(*room).or_default().insert(participant.username.clone());
+        let who = out.bold(&person(&participant.display_name, &participant.username));
+        if is_first {
+            Some(lang.fill(&lang::CAME, &[&who, &room_name(room), &tracks]))
+        } else {
+            (!is_new).then(|| lang.fill(&lang::CHANGED, &[&who, &room_name(room), &tracks]))
+        }
+    }
+}
+
+/// What somebody said to us alone.
+fn of_direct(event: &Event, out: &Output) -> Option<String> {
+    let lang = out.lang;
+    Some(match event {
+        Event::Direct { from, key: KeyState::Changed | KeyState::Unreadable, text: Some(text), .. } => {
+            lang.fill(&lang::DIRECT_DOUBTFUL, &[&out.bold(&one_row(from)), &one_row(text)])
+        }
+        Event::Direct { from, text: Some(text), .. } if RemoteFile::from_direct(text).is_some() => {
+            let file = RemoteFile::from_direct(text)?;
+            let (who, name, size) = (out.bold(&one_row(from)), one_row(&file.name), size(file.size));
+            lang.fill(&lang::FILE_FOR_YOU, &[&who, &name, &size, &file.file, &one_row(text)])
+        }
+        Event::Direct { from, text: Some(text), .. } => {
+            lang.fill(&lang::DIRECT, &[&out.bold(&one_row(from)), &one_row(text)])
+        }
+        Event::Direct { from, text: None, .. } => lang.fill(&lang::DIRECT_UNREADABLE, &[&one_row(from)]),
+        _ => return None,
+    })
+}
+
+/// What lies on a shelf.
+fn of_shelf(event: &Event, room_name: &dyn Fn(&RoomId) -> String, out: &Output) -> Option<String> {
+    let lang = out.lang;
+    Some(match event {
+        Event::File { request: 0, room, file, author, display_name, .. } => {
+            let (who, name) = (out.bold(&person(display_name, author)), one_row(&file.name));
+            lang.fill(&lang::FILE_CAME, &[&room_name(room), &who, &name, &size(file.size), &file.file])
+        }
+        Event::File { .. } => file_row(event, out),
+        Event::FileGone { request: 0, room, file } => lang.fill(&lang::FILE_GONE, &[&room_name(room), file]),
+        _ => return None,
+    })
 }
 
 /// A message that is different now.

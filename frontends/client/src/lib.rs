@@ -4,6 +4,7 @@
 //! - [`media`]: cameras and microphones to the engine, frames of others to pictures and files.
 //! - [`tiles`]: how large each picture is shown, and telling the server.
 //! - [`view`]: a snapshot of the meeting, kept up to date from events.
+//! - [`files`]: files that people send each other.
 //! - [`discover`]: servers in the local network.
 //! - [`link`], [`pins`], [`tls`], [`device`]: invitations, the servers' keys, and our own.
 //! - [`people`], [`safety`]: other people's keys, and the codes by which they are compared. [`key_file`] is how keys are kept.
@@ -14,6 +15,7 @@
 pub mod device;
 pub mod discover;
 pub mod engine;
+pub mod files;
 pub mod key_file;
 pub mod link;
 pub mod media;

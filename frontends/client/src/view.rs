@@ -226,6 +226,13 @@ impl MeetingView {
             | Event::KeysUnusable { .. }
             | Event::MessageFailed { .. }
             | Event::Microphone { .. }
+            | Event::FileProgress { .. }
+            | Event::FileSent { .. }
+            | Event::FileFetched { .. }
+            | Event::FileFailed { .. }
+            | Event::File { .. }
+            | Event::FilesAll { .. }
+            | Event::FileGone { .. }
             | Event::Refused { .. } => {}
         }
     }

@@ -52,6 +52,12 @@ pub enum Trouble {
     NoSuchPerson,
     /// A message is no longer there.
     NoSuchMessage,
+    /// A file is not there, or not for us.
+    NoSuchFile,
+    /// A file is larger than the server takes.
+    FileTooLarge,
+    /// The server keeps no more files here.
+    NoSpace,
     /// A call is over.
     NoSuchCall,
     /// A host has put us out of the room.
@@ -95,7 +101,7 @@ mod words;
 
 impl Trouble {
     /// Every trouble.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 38] = [
         Self::Unreachable,
         Self::ConnectionLost,
         Self::NoDatagrams,
@@ -118,6 +124,9 @@ impl Trouble {
         Self::Forbidden,
         Self::NoSuchPerson,
         Self::NoSuchMessage,
+        Self::NoSuchFile,
+        Self::FileTooLarge,
+        Self::NoSpace,
         Self::NoSuchCall,
         Self::Removed,
         Self::RoomClosed,
@@ -166,6 +175,9 @@ impl Trouble {
             Refusal::Storage => Self::Storage,
             Refusal::NoSuchCall => Self::NoSuchCall,
             Refusal::NoSuchMessage => Self::NoSuchMessage,
+            Refusal::NoSuchFile => Self::NoSuchFile,
+            Refusal::FileTooLarge => Self::FileTooLarge,
+            Refusal::NoSpace => Self::NoSpace,
             Refusal::Forbidden => Self::Forbidden,
             Refusal::Locked => Self::Locked,
         }

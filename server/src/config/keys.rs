@@ -134,6 +134,9 @@ pub(super) const KEYS: &[Key] = &[
         "The same for some rooms, for example \"Nhóm 17 = 30; Seminar = 7\"."
     ),
     count!(directs_per_recipient, 1..=100_000, "Newest direct messages kept for each recipient."),
+    count!(file_max_mb, 1..=100_000, "Megabytes of the largest file that is taken."),
+    count!(files_per_room_mb, 1..=10_000_000, "Megabytes of all files of a room, or of one person to others."),
+    count!(files_total_mb, 1..=100_000_000, "Megabytes of all files together."),
     count!(
         relay_threads,
         0..=8,

@@ -59,6 +59,12 @@ pub struct ServerConfig {
     pub messages_days_of: RoomDays,
     /// Newest direct messages kept for each recipient.
     pub directs_per_recipient: u32,
+    /// Largest file. **Units:** megabytes.
+    pub file_max_mb: u32,
+    /// All files of one room, or of one person to others. **Units:** megabytes.
+    pub files_per_room_mb: u32,
+    /// All files. **Units:** megabytes.
+    pub files_total_mb: u32,
     /// Threads that relay datagrams; 0 for as many as there are processors, at most 8.
     pub relay_threads: u32,
     /// Kilobits a second for one receiver.
@@ -96,6 +102,9 @@ impl Default for ServerConfig {
             messages_days: 0,
             messages_days_of: RoomDays::default(),
             directs_per_recipient: 500,
+            file_max_mb: 25,
+            files_per_room_mb: 1000,
+            files_total_mb: 10_000,
             relay_threads: 0,
             receiver_kbps: 25_000,
             room_kbps: 200_000,

@@ -59,6 +59,9 @@ fn every_key_can_be_set_from_a_file_and_is_shown_as_it_was_set() {
         messages_days = 365
         messages_days_of = "Nhóm 17 = 30; Seminar = 7"
         directs_per_recipient = 7
+        file_max_mb = 50
+        files_per_room_mb = 500
+        files_total_mb = 5000
         relay_threads = 2
         receiver_kbps = 1000
         room_kbps = 2000

@@ -7,8 +7,9 @@ use async_channel::{Receiver, Sender, bounded};
 
 use super::reader::ReaderHandle;
 use super::{
-    Account, AuditEntry, Device, Direct, Hits, Message, NewAccount, NewChange, NewDirect, NewEntry, NewMessage, Page,
-    ReadMark, Redeemed, RegisterError, RoomError, RoomRow, Secret, Store, StoreError, StoredMessage, Unread,
+    Account, AuditEntry, Device, Direct, FileError, FileRow, Hits, Message, NewAccount, NewChange, NewDirect, NewEntry,
+    NewFile, NewMessage, Page, ReadMark, Redeemed, RegisterError, RoomError, RoomRow, Secret, Store, StoreError,
+    StoredMessage, Unread,
 };
 
 /// Jobs that may wait; more senders wait at the door.
@@ -259,6 +260,54 @@ impl StoreHandle {
     /// As there.
     pub async fn prune(&self, now_ms: u64, batch: u32) -> Result<bool, StoreError> {
         self.run(move |store| store.prune(now_ms, batch)).await
+    }
+
+    /// See [`Store::offer_file`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn offer_file(&self, file: NewFile) -> Result<FileRow, FileError> {
+        self.run(move |store| store.offer_file(&file)).await
+    }
+
+    /// See [`Store::file`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn file(&self, id: u64) -> Result<Option<FileRow>, StoreError> {
+        self.run(move |store| store.file(id)).await
+    }
+
+    /// See [`Store::file_stored`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn file_stored(&self, id: u64, now_ms: u64) -> Result<bool, StoreError> {
+        self.run(move |store| store.file_stored(id, now_ms)).await
+    }
+
+    /// See [`Store::forget_file`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn forget_file(&self, id: u64) -> Result<(), StoreError> {
+        self.run(move |store| store.forget_file(id)).await
+    }
+
+    /// See [`Store::files_of_room`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn files_of_room(&self, room: u32, before: u64, count: usize) -> Result<(Vec<FileRow>, u64), StoreError> {
+        self.run(move |store| store.files_of_room(room, before, count)).await
+    }
+
+    /// See [`Store::stale_files`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn stale_files(&self, now_ms: u64) -> Result<Vec<u64>, StoreError> {
+        self.run(move |store| store.stale_files(now_ms)).await
     }
 
     /// See [`Store::append_direct`].

@@ -8,6 +8,7 @@
 mod accounts;
 mod directs;
 mod error;
+mod files;
 mod handle;
 #[cfg(test)]
 mod history_tests;
@@ -26,6 +27,7 @@ mod tokens;
 pub use accounts::{Account, Device, NewAccount, Verifier};
 pub use directs::{Direct, NewDirect};
 pub use error::{RegisterError, RoomError, StoreError};
+pub use files::{FileError, FileRow, NewFile};
 pub use handle::StoreHandle;
 pub use messages::{Message, NewChange, NewMessage, Page};
 pub use moderation::{AuditEntry, RoomStaff};
@@ -57,6 +59,12 @@ pub struct StoreLimits {
     pub room_days: Vec<(String, u32)>,
     /// Newest direct messages kept for each recipient, at least 1.
     pub directs_per_recipient: u32,
+    /// The largest file. **Units:** bytes.
+    pub file_max_bytes: u64,
+    /// All files of one room, or of one person to others. **Units:** bytes.
+    pub files_room_bytes: u64,
+    /// All files. **Units:** bytes.
+    pub files_total_bytes: u64,
 }
 
 impl Default for StoreLimits {
@@ -68,6 +76,9 @@ impl Default for StoreLimits {
             messages_days: 0,
             room_days: Vec::new(),
             directs_per_recipient: 500,
+            file_max_bytes: 25_000_000,
+            files_room_bytes: 1_000_000_000,
+            files_total_bytes: 10_000_000_000,
         }
     }
 }

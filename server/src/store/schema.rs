@@ -8,7 +8,7 @@ use super::StoreError;
 pub(super) const APPLICATION_ID: i32 = 0x4850_4831;
 
 /// Step n leads from schema version n to n + 1.
-pub(super) const MIGRATIONS: &[&str] = &[ACCOUNTS, ROOMS, DIRECTS, HISTORY, MODERATION];
+pub(super) const MIGRATIONS: &[&str] = &[ACCOUNTS, ROOMS, DIRECTS, HISTORY, MODERATION, FILES];
 
 const ACCOUNTS: &str = "
     CREATE TABLE server_secret (
@@ -116,6 +116,26 @@ const MODERATION: &str = "
         whom TEXT NOT NULL
     ) STRICT;
     CREATE INDEX audit_by_room ON audit (room_id, id);
+";
+
+/// Files, on their way (not stored yet) or kept; their bytes lie beside the database. A file is a room's or one person's.
+const FILES: &str = "
+    CREATE TABLE files (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        room_id INTEGER REFERENCES rooms (id) ON DELETE CASCADE,
+        recipient TEXT,
+        author TEXT NOT NULL,
+        author_name TEXT NOT NULL,
+        author_ref INTEGER NOT NULL,
+        time_ms INTEGER NOT NULL,
+        stored_ms INTEGER,
+        name TEXT NOT NULL,
+        size INTEGER NOT NULL CHECK (size >= 0),
+        sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+        UNIQUE (author, author_ref),
+        CHECK ((room_id IS NULL) <> (recipient IS NULL))
+    ) STRICT;
+    CREATE INDEX files_by_room ON files (room_id, id);
 ";
 
 /// Brings the database to the version that `migrations` leads to, each step with its version number in one

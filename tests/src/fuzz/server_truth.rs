@@ -149,11 +149,18 @@ impl SingleOutput for ServerTruth {
                 self.check_in_room(session, room);
                 reach("chat");
             }
+            ServerEvent::OfferFile { session, offer } if offer.room != RoomId(0) => {
+                self.check_in_room(session, offer.room);
+            }
+            ServerEvent::ListFiles { session, page } => self.check_in_room(session, page.room),
             ServerEvent::MarkRead { session, room, .. } if room != RoomId(0) => self.check_in_room(session, room),
             ServerEvent::OpenRoom { session, .. }
             | ServerEvent::MarkRead { session, .. }
             | ServerEvent::AskUnread { session, .. }
             | ServerEvent::ReadAudit { session, .. }
+            | ServerEvent::OfferFile { session, .. }
+            | ServerEvent::FetchFile { session, .. }
+            | ServerEvent::DeleteFile { session, .. }
             | ServerEvent::StoreDirect { session, .. }
             | ServerEvent::SyncDirect { session, .. }
             | ServerEvent::LookUp { session, .. } => assert!(self.sessions.contains_key(&session)),

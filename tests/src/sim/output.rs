@@ -117,6 +117,12 @@ impl SingleOutput for ServerDeeds {
             }
             ServerEvent::Moderated { session, request, .. } => asked(session, u64::from(request), Wanted::Moderated),
             ServerEvent::ReadAudit { session, page } => asked(session, u64::from(page.request), Wanted::MarkRead),
+            // Their driver is tested by itself: nobody sends files here, but for Mallory.
+            ServerEvent::OfferFile { session, offer } => asked(session, offer.reference, Wanted::MarkRead),
+            ServerEvent::FetchFile { session, request, .. } | ServerEvent::DeleteFile { session, request, .. } => {
+                asked(session, u64::from(request), Wanted::MarkRead)
+            }
+            ServerEvent::ListFiles { session, page } => asked(session, u64::from(page.request), Wanted::MarkRead),
             ServerEvent::MarkRead { session, .. } => asked(session, 0, Wanted::MarkRead),
             ServerEvent::AskUnread { session, request } => asked(session, u64::from(request), Wanted::MarkRead),
             ServerEvent::StoreDirect { session, reference, to, sealed } => {

@@ -19,8 +19,8 @@ impl ServerMachine<'_> {
     ) {
         let Some(session) = self.session_mut(from) else { return };
         session.last_heard = now;
-        // The driver brings it to the packet plane, which counts it as a datagram.
-        if let ClientMessage::Tunnelled { .. } = message {
+        // The driver brings it to the packet plane, which counts it as a datagram, or to the file that it has asked for.
+        if let ClientMessage::Tunnelled { .. } | ClientMessage::FileChunk { .. } = message {
             return;
         }
         let request = request_number(message);
@@ -116,7 +116,10 @@ impl ServerMachine<'_> {
             M::Call { request, to, room } => self.call(now, from, request, to, room, out)?,
             M::AnswerCall { call, accept } => self.answer_call(from, call, accept, out)?,
             M::CancelCall { call } => self.cancel_call(from, call, out)?,
-            M::Tunnelled { .. } => {}
+            M::Tunnelled { .. } | M::FileChunk { .. } => {}
+            M::OfferFile { .. } | M::FetchFile { .. } | M::DeleteFile { .. } | M::ListFiles { .. } => {
+                self.obey_files(from, message, out)?;
+            }
             M::KeepAlive => out.control(from, &ServerMessage::Alive),
             M::Tunnel { is_on } => out.relay(&RelayCommand::Tunnel { session: from, is_on }),
         }
@@ -268,6 +271,8 @@ const fn costs_the_store(message: &ClientMessage<'_>) -> bool {
             | M::DeleteChat { .. }
             | M::SearchChat { .. }
             | M::Moderate { .. }
+            | M::OfferFile { .. }
+            | M::DeleteFile { .. }
     )
 }
 
@@ -293,11 +298,15 @@ fn request_number(message: &ClientMessage<'_>) -> u64 {
         | M::AskUnread { request }
         | M::Moderate { request, .. }
         | M::ReadAudit { request, .. }
+        | M::FetchFile { request, .. }
+        | M::DeleteFile { request, .. }
+        | M::ListFiles { request, .. }
         | M::Call { request, .. } => u64::from(request),
         M::SendChat { reference, .. }
         | M::SendDirect { reference, .. }
         | M::EditChat { reference, .. }
-        | M::DeleteChat { reference, .. } => reference,
+        | M::DeleteChat { reference, .. }
+        | M::OfferFile { reference, .. } => reference,
         _ => 0,
     }
 }

@@ -9,6 +9,7 @@
 mod call;
 mod chat;
 mod control;
+mod files;
 mod lobby;
 mod media;
 mod moderation;
@@ -177,6 +178,40 @@ pub enum ServerEvent<'a> {
         /// The last that was received.
         after: u64,
     },
+    /// Take a file in: find or make room for it, and ask its sender for what is missing of it.
+    OfferFile {
+        /// By whom.
+        session: SessionId,
+        /// What it is.
+        offer: FileOffer<'a>,
+    },
+    /// Send the session a range of a file, if it may have it: whose a file is only the driver knows.
+    FetchFile {
+        /// To whom.
+        session: SessionId,
+        /// The request's number.
+        request: u32,
+        /// Which file.
+        file: u64,
+        /// Where the range begins, and how many bytes it has at most.
+        range: (u64, u32),
+    },
+    /// Take a file away, if the session may.
+    DeleteFile {
+        /// For whom.
+        session: SessionId,
+        /// The request's number.
+        request: u32,
+        /// Which file.
+        file: u64,
+    },
+    /// Send the session what is on a room's shelf.
+    ListFiles {
+        /// To whom.
+        session: SessionId,
+        /// What is wanted.
+        page: HistoryPage,
+    },
     /// Tell the session the device keys of somebody who is not online.
     LookUp {
         /// To whom.
@@ -186,6 +221,23 @@ pub enum ServerEvent<'a> {
         /// Login name.
         username: &'a str,
     },
+}
+
+/// A file that somebody offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileOffer<'a> {
+    /// Unique per author.
+    pub reference: u64,
+    /// For which room; 0 if it is for a person.
+    pub room: RoomId,
+    /// Login name of the person, or nothing.
+    pub to: &'a str,
+    /// Its name, or nothing.
+    pub name: &'a str,
+    /// **Units:** bytes.
+    pub size: u64,
+    /// SHA-256 of its bytes.
+    pub sha256: [u8; 32],
 }
 
 /// Which of a room's messages are wanted, newest first.

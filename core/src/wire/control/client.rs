@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::parts::{Act, DevicePublic, TrackInfo};
 use crate::id::{CallId, RoomId, Slot, TrackId};
 use crate::limits::{
-    CHAT_PAGE_MAX, DIRECT_SEALED_MAX_BYTES, PBKDF2_ITERATIONS_MAX, PBKDF2_ITERATIONS_MIN, ROOM_PARTICIPANTS_MAX,
-    TRACKS_MAX,
+    CHAT_PAGE_MAX, DIRECT_SEALED_MAX_BYTES, FILE_CHUNK_MAX_BYTES, FILE_RANGE_MAX_BYTES, PBKDF2_ITERATIONS_MAX,
+    PBKDF2_ITERATIONS_MIN, ROOM_PARTICIPANTS_MAX, TRACKS_MAX,
 };
 use crate::media::nack::parse_nack;
 use crate::wire::text;
@@ -328,6 +328,59 @@ pub enum ClientMessage<'a> {
         /// The datagram, sealed as over UDP.
         datagram: &'a [u8],
     },
+    /// I have a file for a room or for one person.
+    OfferFile {
+        /// Unique per author; the same if the file is offered again after a lost connection.
+        reference: u64,
+        /// For which room; 0: for a person.
+        room: RoomId,
+        /// Login name of the person, or nothing.
+        to: &'a str,
+        /// Its name; nothing if it is for a person, who finds it inside the seal.
+        name: &'a str,
+        /// **Units:** bytes.
+        size: u64,
+        /// SHA-256 of its bytes, as they are sent.
+        sha256: [u8; 32],
+    },
+    /// A piece of my file.
+    FileChunk {
+        /// Its number.
+        file: u64,
+        /// Where the piece begins.
+        from: u64,
+        /// 1 to [`FILE_CHUNK_MAX_BYTES`].
+        bytes: &'a [u8],
+    },
+    /// Send me a range of a file.
+    FetchFile {
+        /// Echoed if it is refused.
+        request: u32,
+        /// Which.
+        file: u64,
+        /// Where the range begins.
+        from: u64,
+        /// 1 to [`FILE_RANGE_MAX_BYTES`]; less if the file ends before.
+        count: u32,
+    },
+    /// Take a file away: one of mine, or any in a room where I keep order.
+    DeleteFile {
+        /// Echoed in the answer.
+        request: u32,
+        /// Which.
+        file: u64,
+    },
+    /// Show me the files of a room, the newest first.
+    ListFiles {
+        /// Echoed in the answers.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Only files before this one; 0: from the newest.
+        before: u64,
+        /// So many at most: 1 to [`CHAT_PAGE_MAX`].
+        count: u8,
+    },
 }
 
 impl ClientMessage<'_> {
@@ -361,7 +414,16 @@ impl ClientMessage<'_> {
             Self::SenderKey { slot, wrap, .. } => is_slot(slot) && wrap.len() == 80,
             Self::RequestKey { slot, .. } => is_slot(slot),
             Self::SendChat { text, .. } | Self::EditChat { text, .. } => text::is_chat_text(text),
-            Self::ReadHistory { count, .. } | Self::ReadAudit { count, .. } => is_page(count),
+            Self::OfferFile { room, to, name, .. } => {
+                let is_for_room = to.is_empty() && text::is_file_name(name);
+                let is_for_person = name.is_empty() && text::is_username(to);
+                if room == RoomId(0) { is_for_person } else { is_for_room }
+            }
+            Self::FileChunk { bytes, .. } => (1..=FILE_CHUNK_MAX_BYTES).contains(&bytes.len()),
+            Self::FetchFile { count, .. } => (1..=FILE_RANGE_MAX_BYTES).contains(&count),
+            Self::ReadHistory { count, .. } | Self::ListFiles { count, .. } | Self::ReadAudit { count, .. } => {
+                is_page(count)
+            }
             Self::Moderate { act, whom, .. } => {
                 if act.has_target() {
                     text::is_username(whom)
@@ -390,6 +452,7 @@ impl ClientMessage<'_> {
             | Self::AnswerCall { .. }
             | Self::CancelCall { .. }
             | Self::Tunnel { .. }
+            | Self::DeleteFile { .. }
             | Self::KeepAlive => true,
         }
     }

@@ -213,11 +213,17 @@ pub enum Refusal {
     Forbidden,
     /// The room is locked: nobody new may come in.
     Locked,
+    /// The file is larger than this server takes.
+    FileTooLarge,
+    /// There is no space left for files of this room, of this person or on this server.
+    NoSpace,
+    /// There is no such file, or it is no longer kept.
+    NoSuchFile,
 }
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Version,
         Self::Invalid,
         Self::OutOfOrder,
@@ -239,6 +245,9 @@ impl Refusal {
         Self::NoSuchMessage,
         Self::Forbidden,
         Self::Locked,
+        Self::FileTooLarge,
+        Self::NoSpace,
+        Self::NoSuchFile,
     ];
 
     /// A short stable code for scripts and logs.
@@ -265,6 +274,9 @@ impl Refusal {
             Self::NoSuchMessage => "no_such_message",
             Self::Forbidden => "forbidden",
             Self::Locked => "locked",
+            Self::FileTooLarge => "file_too_large",
+            Self::NoSpace => "no_space",
+            Self::NoSuchFile => "no_such_file",
         }
     }
 }

@@ -6,7 +6,7 @@ use super::parts::{
     Act, CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, SignOutReason,
 };
 use crate::id::{CallId, RoomId, SessionId, Slot, TrackId};
-use crate::limits::{DIRECT_SEALED_MAX_BYTES, LAYERS_MAX, ROOM_PARTICIPANTS_MAX, TRACKS_MAX};
+use crate::limits::{DIRECT_SEALED_MAX_BYTES, FILE_CHUNK_MAX_BYTES, LAYERS_MAX, ROOM_PARTICIPANTS_MAX, TRACKS_MAX};
 use crate::wire::text;
 
 /// A message from server to client.
@@ -406,6 +406,68 @@ pub enum ServerMessage<'a> {
         /// The datagram, sealed as over UDP.
         datagram: &'a [u8],
     },
+    /// Of your file I have all before this; send what follows.
+    FileWanted {
+        /// Its reference.
+        reference: u64,
+        /// Its number here.
+        file: u64,
+        /// Where what is missing begins.
+        from: u64,
+    },
+    /// Your file is whole and will not be lost.
+    FileStored {
+        /// Its reference.
+        reference: u64,
+        /// Its number here.
+        file: u64,
+    },
+    /// A file of a room: it has just come, or was asked for.
+    File {
+        /// Echo; 0 if it has just come.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Its number.
+        file: u64,
+        /// Login name of whoever sent it.
+        author: &'a str,
+        /// Their name to show.
+        display_name: &'a str,
+        /// When it was offered. **Units:** milliseconds since 1970.
+        time_ms: u64,
+        /// Its name. Nobody may trust it to be one on their file system.
+        name: &'a str,
+        /// **Units:** bytes.
+        size: u64,
+        /// SHA-256 of its bytes.
+        sha256: [u8; 32],
+    },
+    /// That was all that was asked for.
+    FilesAll {
+        /// Echo.
+        request: u32,
+        /// What to ask for next as `before`; 0 if there is nothing older.
+        before: u64,
+    },
+    /// A piece of the range that you asked for.
+    FileChunk {
+        /// Of which file.
+        file: u64,
+        /// Where the piece begins.
+        from: u64,
+        /// 1 to [`FILE_CHUNK_MAX_BYTES`].
+        bytes: &'a [u8],
+    },
+    /// A file was taken away.
+    FileGone {
+        /// Echo; 0 for everybody else in the room.
+        request: u32,
+        /// Its room; 0 if it was for one person.
+        room: RoomId,
+        /// Its number.
+        file: u64,
+    },
 }
 
 impl ServerMessage<'_> {
@@ -446,6 +508,10 @@ impl ServerMessage<'_> {
             Self::Muted { tracks, by, .. } => tracks < 1 << TRACKS_MAX && text::is_username(by),
             Self::UnmuteAsked { by, .. } => text::is_username(by),
             Self::Audit { by, whom, .. } => text::is_username(by) && (whom.is_empty() || text::is_username(whom)),
+            Self::File { author, display_name, name, .. } => {
+                text::is_username(author) && text::is_display_name(display_name) && text::is_file_name(name)
+            }
+            Self::FileChunk { bytes, .. } => (1..=FILE_CHUNK_MAX_BYTES).contains(&bytes.len()),
             Self::Tunnelled { datagram } => super::is_datagram(datagram),
             Self::Unread { name, .. } => name.is_empty() || text::is_room_name(name),
             Self::Direct { from, sealed, .. } => text::is_username(from) && sealed.len() <= DIRECT_SEALED_MAX_BYTES,
@@ -467,6 +533,10 @@ impl ServerMessage<'_> {
             | Self::Moderated { .. }
             | Self::RoomLocked { .. }
             | Self::AuditAll { .. }
+            | Self::FileWanted { .. }
+            | Self::FileStored { .. }
+            | Self::FilesAll { .. }
+            | Self::FileGone { .. }
             | Self::DirectStored { .. }
             | Self::DirectFrom { .. }
             | Self::CallState { .. }

@@ -4,7 +4,7 @@ use hph_client::core::id::{CallId, RoomId, TrackId};
 use hph_client::core::limits::CHAT_PAGE_MAX;
 use hph_client::core::wire::control::Act;
 use hph_client::core::wire::text::is_chat_text;
-use hph_client::engine::{Command, new_reference};
+use hph_client::engine::{Command, FileTarget, new_reference};
 use hph_client::media::VOLUME_MAX;
 use hph_client::view::MeetingView;
 
@@ -51,6 +51,18 @@ impl Meeting<'_> {
                     self.session.send(Command::Audit { request, room, before: 0, count });
                 }
             }
+            Line::SendFile(path) => {
+                if let Some(room) = self.current_or_say() {
+                    self.send_file(FileTarget::Room(room), &path);
+                }
+            }
+            Line::SendFileTo { to, path } => {
+                if let Some(to) = self.resolve(&to) {
+                    self.send_file(FileTarget::Person(to), &path);
+                }
+            }
+            Line::Files => self.list_files(),
+            Line::Fetch(file) => self.fetch_file(file),
             Line::Unread => self.desk.ask_unread(&mut self.session),
             Line::Edit { id, text } => {
                 if let Some((room, id)) = self.own_message_or_say(id) {
@@ -288,8 +300,8 @@ impl Meeting<'_> {
     fn list_stats(&mut self) {
         let figures = self.session.engine.figures();
         self.totals.take(&figures, &self.session.view);
-        let voices = voice_rows(&self.session.voices(), &self.session.view);
-        for row in self.totals.rows(&figures).iter().chain(&voices) {
+        let voices = voice_rows(&self.session.voices(), &self.session.view, self.session.out.lang);
+        for row in self.totals.rows(&figures, self.session.out.lang).iter().chain(&voices) {
             self.session.out.print(row);
         }
     }

@@ -41,6 +41,19 @@ pub enum Line {
     Hand(bool),
     /// Show so many entries of what was done to keep order.
     Audit(u32),
+    /// Send a file to the current room.
+    SendFile(String),
+    /// Send a file to one person, sealed.
+    SendFileTo {
+        /// Login name or name to show.
+        to: String,
+        /// Where it is.
+        path: String,
+    },
+    /// The files of the current room.
+    Files,
+    /// Fetch a file that was told of, by its number.
+    Fetch(u64),
     /// What is not read.
     Unread,
     /// A direct message.
@@ -85,7 +98,7 @@ pub enum Line {
 }
 
 /// Every command with its arguments.
-pub const COMMANDS: [&str; 40] = [
+pub const COMMANDS: [&str; 44] = [
     "/mic on|off",
     "/cam on|off",
     "/ptt on|off",
@@ -95,6 +108,10 @@ pub const COMMANDS: [&str; 40] = [
     "/search WORDS",
     "/edit [#ID] TEXT",
     "/delete [#ID]",
+    "/file PATH",
+    "/fileto USER PATH",
+    "/files",
+    "/fetch #ID",
     "/unread",
     "/hand on|off",
     "/mute USER",
@@ -156,6 +173,10 @@ impl Line {
             "search" | "s" => named(rest, Self::Search, "/search WORDS"),
             "edit" | "e" => edit(rest).unwrap_or(Self::Incomplete("/edit [#ID] TEXT")),
             "delete" => delete(rest).unwrap_or(Self::Incomplete("/delete [#ID]")),
+            "file" => named(rest, Self::SendFile, "/file PATH"),
+            "fileto" => file_to(rest).unwrap_or(Self::Incomplete("/fileto USER PATH")),
+            "files" => Self::Files,
+            "fetch" => file_id(rest).map_or(Self::Incomplete("/fetch #ID"), Self::Fetch),
             "unread" => Self::Unread,
             "hand" => switch(rest).map_or(Self::Incomplete("/hand on|off"), Self::Hand),
             "audit" => count(rest).map_or(Self::Incomplete("/audit [COUNT]"), Self::Audit),
@@ -234,6 +255,18 @@ fn delete(rest: &str) -> Option<Line> {
     if rest.is_empty() { Some(Line::Delete(None)) } else { message_id(rest).map(|id| Line::Delete(Some(id))) }
 }
 
+/// A file by its number, with or without the sign.
+fn file_id(text: &str) -> Option<u64> {
+    text.strip_prefix('#').unwrap_or(text).parse().ok()
+}
+
+fn file_to(rest: &str) -> Option<Line> {
+    match direct(rest)? {
+        Line::Direct { to, text } => Some(Line::SendFileTo { to, path: text }),
+        _ => None,
+    }
+}
+
 /// A person, whose name may have spaces, and a number.
 fn volume(rest: &str) -> Option<Line> {
     let (who, percent) = rest.rsplit_once(char::is_whitespace)?;
@@ -301,6 +334,16 @@ mod tests {
         assert_eq!(Line::parse("/history 100"), Some(Line::History(100)));
         assert_eq!(Line::parse("/history all"), Some(Line::Incomplete("/history [COUNT]")));
         assert_eq!(Line::parse("/search \"giao thức\""), Some(Line::Search("\"giao thức\"".to_owned())));
+    }
+
+    #[test]
+    fn files_are_named_by_path_or_number() {
+        assert_eq!(Line::parse("/file ~/bài tập.pdf"), Some(Line::SendFile("~/bài tập.pdf".to_owned())));
+        let to = Line::SendFileTo { to: "Ngọc Lan".to_owned(), path: "a b.pdf".to_owned() };
+        assert_eq!(Line::parse("/fileto \"Ngọc Lan\" a b.pdf"), Some(to));
+        assert_eq!(Line::parse("/fileto lan"), Some(Line::Incomplete("/fileto USER PATH")));
+        assert_eq!((Line::parse("/fetch #7"), Line::parse("/fetch 7")), (Some(Line::Fetch(7)), Some(Line::Fetch(7))));
+        assert_eq!(Line::parse("/fetch bài"), Some(Line::Incomplete("/fetch #ID")));
     }
 
     #[test]

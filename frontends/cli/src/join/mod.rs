@@ -4,6 +4,7 @@
 mod act;
 mod asking;
 mod devices;
+mod files;
 mod line;
 mod summary;
 mod trust;
@@ -91,6 +92,9 @@ pub struct Args {
     /// Record what others send: pictures, sound and a timeline
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
+    /// Where fetched files go (/fetch)
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    into: PathBuf,
     /// Leave after this time in the room
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     time: Option<Duration>,
@@ -159,6 +163,8 @@ struct Meeting<'a> {
     changed: BTreeMap<String, DevicePublic>,
     desk: Desk,
     marks: Marks,
+    /// Files that were told of, and those on their way.
+    files: files::Files,
     has_entered: bool,
     tiles: Tiles,
     totals: Totals,
@@ -219,6 +225,7 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
         changed: BTreeMap::new(),
         desk: Desk::default(),
         marks: Marks::default(),
+        files: files::Files::default(),
         has_entered: false,
         tiles: Tiles::new(args.view.into()),
         totals: Totals::default(),
@@ -258,6 +265,7 @@ impl Meeting<'_> {
             Input::Event(event) => {
                 self.take(&event)?;
                 self.desk.take(&event, &mut self.session);
+                self.files.take(&event, self.session.out);
                 self.lay_out(&event);
             }
             Input::Line(text) => self.held = Some(text),
@@ -426,7 +434,7 @@ impl Meeting<'_> {
         self.totals.take(&figures, &self.session.view);
         if let Some(room) = self.current.and_then(|room| self.session.view.rooms.get(&room)) {
             let seconds = Clock::now().since(self.began).as_micros() / 1_000_000;
-            self.session.out.progress(&self.totals.progress(room, &figures, seconds));
+            self.session.out.progress(&self.totals.progress(room, &figures, seconds, self.session.out.lang));
         }
     }
 

@@ -11,6 +11,7 @@ use hph_client::view::{MeetingView, RoomView};
 use serde_json::{Map, Value, json};
 
 use super::devices::Devices;
+use crate::lang::{self, Lang};
 use crate::object::{object, track_name};
 use crate::output::Output;
 use crate::session::Closed;
@@ -84,47 +85,42 @@ impl Totals {
     }
 
     /// The row that a terminal shows while the meeting runs.
-    pub fn progress(&self, room: &RoomView, figures: &EngineFigures, seconds: u64) -> String {
+    pub fn progress(&self, room: &RoomView, figures: &EngineFigures, seconds: u64, lang: Lang) -> String {
         let (_, lost) = self.sum(|_| true);
         let (pictures, bytes) = self.rates;
         format!(
-            "{:02}:{:02}  {}  ☺ {}  ↓ {pictures} fps {} kbit/s  lost {lost}  rtt {:.1} ms",
+            "{:02}:{:02}  {}  ☺ {}  ↓ {pictures} fps {} kbit/s  {}  rtt {:.1} ms",
             seconds / 60,
             seconds % 60,
             one_row(&room.name),
             room.participants.len(),
             bytes * 8 / 1000,
+            lang.fill(&lang::ROW_PROGRESS_LOST, &[&lost]),
             figures.rtt_us as f64 / 1000.0
         )
     }
 
     /// Rows for people: one a track, and one for the connection.
-    pub fn rows(&self, figures: &EngineFigures) -> Vec<String> {
+    pub fn rows(&self, figures: &EngineFigures, lang: Lang) -> Vec<String> {
         let tracks = self.tracks.iter().map(|((_, _, who, track), total)| {
             let (whole, lost) = total.sum();
-            format!("  {who:<20}\t{:<12}\t{whole} frames\t{lost} lost", track_name(TrackId(*track)))
+            let counts = lang.fill(&lang::ROW_TRACK, &[&whole, &lost]);
+            format!("  {who:<20}\t{:<12}\t{counts}", track_name(TrackId(*track)))
         });
-        let connection = format!(
-            "  rtt {:.2} ms\tdatagrams {} out, {} in\tkB {} out, {} in",
-            figures.rtt_us as f64 / 1000.0,
-            figures.datagrams.0,
-            figures.datagrams.1,
-            figures.bytes.0 / 1000,
-            figures.bytes.1 / 1000
-        );
+        let rtt = format!("{:.2}", figures.rtt_us as f64 / 1000.0);
+        let (datagrams, bytes) = (figures.datagrams, figures.bytes);
+        let kilobytes = (bytes.0 / 1000, bytes.1 / 1000);
+        let counts: [&dyn std::fmt::Display; 5] = [&rtt, &datagrams.0, &datagrams.1, &kilobytes.0, &kilobytes.1];
+        let connection = format!("  {}", lang.fill(&lang::ROW_CONNECTION, &counts));
         let repair = figures.repaired();
         let (before, after) = repair.loss_ppm();
         let granted_kbps = figures.uplink.map_or(0, |uplink| uplink.target_bps / 1000);
-        let repair = format!(
-            "  packets lost {:.2} %, after repair {:.2} %\tasked {}, by parity {}, given up {}\tsent again {}, may send {} kbit/s",
-            before as f64 / 10_000.0,
-            after as f64 / 10_000.0,
-            repair.asked,
-            repair.by_parity,
-            repair.given_up,
-            figures.resent,
-            granted_kbps
-        );
+        let percent = |ppm: u64| format!("{:.2}", ppm as f64 / 10_000.0);
+        let losses = (percent(before), percent(after));
+        let (asked, by_parity, given_up) = (repair.asked, repair.by_parity, repair.given_up);
+        let counts: [&dyn std::fmt::Display; 7] =
+            [&losses.0, &losses.1, &asked, &by_parity, &given_up, &figures.resent, &granted_kbps];
+        let repair = format!("  {}", lang.fill(&lang::ROW_REPAIR, &counts));
         tracks.chain([connection, repair]).collect()
     }
 }
@@ -152,21 +148,22 @@ pub struct Summary<'a> {
 }
 
 /// How voices fare, for people: one row each.
-pub fn voice_rows(voices: &[(RemoteTrack, VoiceFigures)], view: &MeetingView) -> Vec<String> {
+pub fn voice_rows(voices: &[(RemoteTrack, VoiceFigures)], view: &MeetingView, lang: Lang) -> Vec<String> {
     let row = |((room, slot, _), figures): &(RemoteTrack, VoiceFigures)| {
         let owner = view.rooms.get(room).and_then(|room| room.participants.get(slot))?;
         let jitter = &figures.jitter;
-        Some(format!(
-            "{}\tbuffer {} ms of {} ms, concealed {:.1} %, lost {} of {}, not recovered {}, level -{} dB",
-            one_row(&owner.username),
-            jitter.delay_us / 1000,
-            jitter.target_us / 1000,
-            figures.concealed_permille() as f64 / 10.0,
-            jitter.lost,
-            jitter.packets,
-            jitter.lost_after_recovery,
-            figures.level
-        ))
+        let concealed = format!("{:.1}", figures.concealed_permille() as f64 / 10.0);
+        let delays = (jitter.delay_us / 1000, jitter.target_us / 1000);
+        let counts: [&dyn std::fmt::Display; 7] = [
+            &delays.0,
+            &delays.1,
+            &concealed,
+            &jitter.lost,
+            &jitter.packets,
+            &jitter.lost_after_recovery,
+            &figures.level,
+        ];
+        Some(format!("{}\t{}", one_row(&owner.username), lang.fill(&lang::ROW_VOICE, &counts)))
     };
     voices.iter().filter_map(row).collect()
 }
@@ -176,7 +173,7 @@ impl Summary<'_> {
     pub fn tell(&self, out: &Output) {
         out.object(|| self.object());
         if !out.is_json() {
-            for row in self.totals.rows(&self.closed.figures) {
+            for row in self.totals.rows(&self.closed.figures, out.lang) {
                 out.talk(&row);
             }
         }

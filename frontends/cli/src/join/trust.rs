@@ -43,7 +43,9 @@ impl Meeting<'_> {
         };
         let rows = || {
             let mut rows = vec![out.lang.fill(&lang::SAFETY_CODE, &[&one_row(&view.name), &safety.code])];
-            rows.push(format!("  {}\t{}", one_row(&safety.me.0), out.lang.text(&lang::STATE_ME)));
+            let me = view.my_slot.and_then(|slot| view.participants.get(&slot));
+            let me = person(me.map_or("", |me| &me.display_name), &safety.me.0);
+            rows.push(format!("  {me}\t{}", out.lang.text(&lang::STATE_ME)));
             rows.extend(safety.others.iter().map(row));
             rows.join("\n")
         };

@@ -20,7 +20,7 @@ use hph_core::wire::control::{
 use hph_platform::entropy;
 use hph_platform::tunnel::keep_short;
 
-use super::{Account, EndReason, EngineConfig};
+use super::{Account, EndReason, EngineConfig, why};
 use crate::tls::{self, Pin};
 
 /// Reaching the server takes no longer than this.
@@ -67,12 +67,10 @@ impl From<io::Error> for ConnectError {
 pub(crate) fn why(error: &io::Error) -> String {
     use io::ErrorKind as K;
     let text = match error.kind() {
-        K::UnexpectedEof | K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe => {
-            "the server closed the connection"
-        }
-        K::ConnectionRefused => "no server listens there",
-        K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown => "there is no way to that network",
-        K::TimedOut => "no answer in time",
+        K::UnexpectedEof | K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe => why::CLOSED,
+        K::ConnectionRefused => why::NO_SERVER,
+        K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown => why::NO_WAY,
+        K::TimedOut => why::NO_ANSWER,
         _ => return error.to_string(),
     };
     text.to_owned()
@@ -217,7 +215,7 @@ fn push(out: &mut Vec<u8>, message: &ClientMessage<'_>) {
 async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let too_late = async {
         Timer::after(limit).await;
-        Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"))
+        Err(io::Error::new(io::ErrorKind::TimedOut, why::NO_ANSWER))
     };
     work.or(too_late).await
 }

@@ -1,5 +1,6 @@
 //! What the engine tells its frontend.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hph_core::endpoint::client::ClientEvent;
@@ -10,6 +11,8 @@ use hph_core::wire::control::{
     Act, CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, TrackInfo,
 };
 
+use super::FileFailure;
+use crate::files::RemoteFile;
 use crate::people::KeyState;
 use crate::safety::RoomSafety;
 use crate::tls::{Pin, PinMismatch};
@@ -163,6 +166,67 @@ pub enum Event {
     Tunnelled {
         /// Whether media goes over the TCP connection.
         is_on: bool,
+    },
+    /// How far a file is that is sent or fetched.
+    FileProgress {
+        /// The request that began it.
+        request: u32,
+        /// Bytes that are there.
+        done: u64,
+        /// All of them; of a sealed file a few more than it has itself.
+        total: u64,
+    },
+    /// A file is there for whom it is, for good.
+    FileSent {
+        /// The request that began it.
+        request: u32,
+        /// Its number at the server.
+        file: u64,
+    },
+    /// A file is here, whole and checked.
+    FileFetched {
+        /// The request that began it.
+        request: u32,
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// A file was not sent, or not fetched.
+    FileFailed {
+        /// The request that began it.
+        request: u32,
+        /// Why.
+        reason: FileFailure,
+    },
+    /// A file of a room: it has just come (`request` 0), or was asked for.
+    File {
+        /// Of [`super::Command::ListFiles`], or 0.
+        request: u32,
+        /// In which room.
+        room: RoomId,
+        /// The file.
+        file: RemoteFile,
+        /// Login name of whoever sent it.
+        author: String,
+        /// Their name to show.
+        display_name: String,
+        /// When it was sent. **Units:** milliseconds since 1970.
+        time_ms: u64,
+    },
+    /// The end of the files that were asked for.
+    FilesAll {
+        /// The request's number.
+        request: u32,
+        /// What to ask for next as `before`; 0 if there is nothing older.
+        before: u64,
+    },
+    /// A file was taken away.
+    FileGone {
+        /// The request's number if we did that, else 0.
+        request: u32,
+        /// Its room; 0 if it was for one person.
+        room: RoomId,
+        /// Its number.
+        file: u64,
     },
     /// Lobby: a room, or its new count.
     LobbyRoom {

@@ -9,9 +9,12 @@ mod offer;
 mod outbox;
 mod run;
 mod session;
+mod transfers;
+pub mod why;
 
 use std::io;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -19,7 +22,7 @@ use async_channel::{Receiver, Sender, TrySendError, WeakSender};
 use hph_core::id::{CallId, RoomId, Slot, TrackId};
 use hph_core::limits::TRACKS_MAX;
 use hph_core::time::Instant;
-use hph_core::wire::control::{Act, DevicePublic, TrackInfo};
+use hph_core::wire::control::{Act, DevicePublic, Refusal, TrackInfo};
 
 pub use event::{EndReason, Event, FailReason, MicrophoneRemark, Participant};
 pub use guidance::{Demand, Guidance, LostStrip};
@@ -29,6 +32,7 @@ pub use hph_core::media::rate::{RateFigures, RateReason, RateState};
 pub use hph_core::room::roles::Role;
 pub use offer::{Offer, ask};
 
+use crate::files::RemoteFile;
 use crate::media::Stages;
 use crate::people::PeopleStore;
 use crate::tls::Trust;
@@ -86,9 +90,87 @@ pub struct EngineConfig {
     pub is_patient: bool,
 }
 
+/// For whom a file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileTarget {
+    /// For everybody who comes into a room; the server can read it.
+    Room(RoomId),
+    /// For one person, by login name; sealed end to end.
+    Person(String),
+}
+
+/// Why a file was not sent, or not fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileFailure {
+    /// The server said no.
+    Refused(Refusal),
+    /// The file, the folder or the disk: what the operating system says.
+    Disk(String),
+    /// What came is not what was sent: nothing of it was kept.
+    Damaged,
+    /// It is there, but the person could not be told.
+    Untold(FailReason),
+    /// Too many files wait.
+    TooMany,
+}
+
+impl FileFailure {
+    /// A short stable code for scripts.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(reason) => reason.code(),
+            Self::Disk(_) => "disk",
+            Self::Damaged => "damaged",
+            Self::Untold(reason) => reason.code(),
+            Self::TooMany => "too_many",
+        }
+    }
+}
+
 /// What the user wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// Send a file. It goes on after a lost connection.
+    SendFile {
+        /// Comes back in [`Event::FileProgress`], [`Event::FileSent`] and [`Event::FileFailed`].
+        request: u32,
+        /// For whom.
+        to: FileTarget,
+        /// Which.
+        path: PathBuf,
+    },
+    /// Fetch a file into a folder, under its own name or the next one that is free. It goes on after a lost connection.
+    FetchFile {
+        /// Comes back in [`Event::FileProgress`], [`Event::FileFetched`] and [`Event::FileFailed`].
+        request: u32,
+        /// Which.
+        file: RemoteFile,
+        /// Where to.
+        folder: PathBuf,
+    },
+    /// Give a file up that is being sent or fetched.
+    StopFile {
+        /// The request that began it.
+        request: u32,
+    },
+    /// Take a file away from the server: one of ours, or any in a room where we keep order.
+    DeleteFile {
+        /// Comes back in [`Event::FileGone`] or [`Event::Refused`].
+        request: u32,
+        /// Its number.
+        file: u64,
+    },
+    /// Ask for the files of a room that we are in, the newest first.
+    ListFiles {
+        /// Comes back in the answers.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Only files before this one; 0: from the newest.
+        before: u64,
+        /// So many at most, 1 to [`hph_core::limits::CHAT_PAGE_MAX`].
+        count: u8,
+    },
     /// Push the lobby, or stop.
     WatchLobby(bool),
     /// Make a room without entering it.

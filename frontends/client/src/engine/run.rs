@@ -25,6 +25,7 @@ use super::connect::{self, ConnectError};
 use super::known::KnownPeople;
 use super::outbox::Outbox;
 use super::session::{self, SafetyCodes, SessionEnd};
+use super::transfers::Transfers;
 use super::{CapturedFrame, Command, EndReason, EngineConfig, EngineFigures, Event, FrameSink, Guidance};
 use crate::link::authority;
 use crate::media::Stages;
@@ -57,6 +58,7 @@ pub(crate) struct Ends {
 pub(crate) struct Lasting<'a> {
     pub machine: ClientMachine<'a>,
     pub outbox: Outbox,
+    pub transfers: Transfers,
     pub sink: FrameSink,
     pub people: KnownPeople,
     /// Safety codes that the frontend was told.
@@ -93,6 +95,7 @@ pub(crate) async fn run(config: EngineConfig, ends: Ends, sink: FrameSink) {
     let mut lasting = Lasting {
         machine,
         outbox: Outbox::default(),
+        transfers: Transfers::default(),
         sink,
         people: KnownPeople::new(config.people.clone(), server),
         safety: SafetyCodes::default(),

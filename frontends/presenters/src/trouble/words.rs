@@ -246,6 +246,30 @@ const TABLE: [(T, Entry); T::ALL.len()] = [
         ),
     ),
     (
+        T::NoSuchFile,
+        (
+            "E-FILE-01",
+            words("Không có tệp này, hoặc tệp không còn được lưu.", "", "Hỏi người gửi."),
+            words("There is no such file, or it is no longer kept.", "", "Ask whoever sent it."),
+        ),
+    ),
+    (
+        T::FileTooLarge,
+        (
+            "E-FILE-04",
+            words("Tệp lớn hơn mức máy chủ cho phép.", "", "Gửi tệp nhỏ hơn."),
+            words("The file is larger than this server takes.", "", "Send a smaller one."),
+        ),
+    ),
+    (
+        T::NoSpace,
+        (
+            "E-FILE-05",
+            words("Ở đây không còn chỗ cho tệp.", "", "Xoá tệp cũ, hoặc hỏi chủ máy chủ."),
+            words("There is no space left for files here.", "", "Delete old ones, or ask the server's owner."),
+        ),
+    ),
+    (
         T::NoSuchCall,
         (
             "E-CALL-01",

@@ -112,6 +112,17 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
         (M::Moderate { request: 1, room, act: Act::Mute, whom: "an." }, inside(Outcome::Refused(Refusal::Forbidden))),
         (M::RaiseHand { room, is_up: true }, inside(Quiet)),
         (M::ReadAudit { request: 1, room, before: 0, count: 1 }, always(Outcome::Refused(Refusal::Forbidden))),
+        (M::OfferFile { reference: 1, room, to: "", name: "a", size: 1, sha256: key }, inside(Asks("OfferFile"))),
+        (
+            M::OfferFile { reference: 1, room: RoomId(0), to: "an.", name: "", size: 1, sha256: key },
+            always(Asks("OfferFile")),
+        ),
+        (M::FileChunk { file: 1, from: 0, bytes: b"x" }, always(Quiet)),
+        (M::FetchFile { request: 1, file: 1, from: 0, count: 1 }, always(Asks("FetchFile"))),
+        (M::DeleteFile { request: 1, file: 1 }, always(Asks("DeleteFile"))),
+        (M::ListFiles { request: 1, room, before: 0, count: 1 }, inside(Asks("ListFiles"))),
+        (M::Tunnel { is_on: true }, always(Quiet)),
+        (M::Tunnelled { datagram: &[0; 30] }, always(Quiet)),
         (M::SendDirect { reference: 1, to: "an.", sealed: &[0; 99] }, always(Asks("StoreDirect"))),
         (M::SyncDirect { after: 0 }, always(Asks("SyncDirect"))),
         (M::LookUp { request: 1, username: "an." }, always(Answered)),
@@ -125,7 +136,7 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
     ]
 }
 
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 18] = [
     "OpenRoom",
     "StoreChat",
     "SyncChat",
@@ -139,6 +150,10 @@ const EVENTS: [&str; 14] = [
     "StoreDirect",
     "SyncDirect",
     "LookUp",
+    "OfferFile",
+    "FetchFile",
+    "DeleteFile",
+    "ListFiles",
     "Closed",
 ];
 

@@ -1,6 +1,7 @@
 //! One signed-in session: several small loops over one machine, until any of them says that it is over.
 
 mod datagrams;
+mod files;
 mod output;
 mod trust;
 
@@ -28,7 +29,7 @@ use super::connect::{self, Secured, Welcome};
 use super::edges::FramesOut;
 use super::outbox::Target;
 use super::run::{Ends, Lasting};
-use super::{Command, EngineFigures, Event, FailReason};
+use super::{Command, EngineFigures, Event, FailReason, FileFailure, why};
 use datagrams::open_socket;
 pub(super) use output::Output;
 pub(super) use trust::SafetyCodes;
@@ -76,7 +77,12 @@ pub(crate) fn keep(lasting: &mut Lasting<'_>, command: Command, now: Instant) {
                 lasting.early.push(command);
             }
         }
+        Command::SendFile { request, to, path } => _ = lasting.transfers.send(request, to, path),
+        Command::FetchFile { request, file, folder } => _ = lasting.transfers.fetch(now, request, file, folder),
+        Command::StopFile { request } => _ = lasting.transfers.stop(request),
         Command::Want { .. }
+        | Command::ListFiles { .. }
+        | Command::DeleteFile { .. }
         | Command::History { .. }
         | Command::MarkRead { .. }
         | Command::Moderate { .. }
@@ -106,6 +112,8 @@ pub(super) struct Shared<'s, 'm> {
     alarm: (Sender<()>, Receiver<()>),
     /// Rings when there is somebody to remember.
     met: (Sender<()>, Receiver<()>),
+    /// Rings when there is something to be done about files.
+    files: (Sender<()>, Receiver<()>),
     pub ends: &'s Ends,
 }
 
@@ -114,6 +122,8 @@ pub(super) struct State<'s, 'm> {
     bytes: Vec<u8>,
     /// Datagrams that travel inside the connection.
     tunnel: TunnelQueue,
+    /// A piece of a file, behind all else.
+    bulk: Vec<u8>,
     frame: Vec<u8>,
     pub figures: EngineFigures,
     pub frames_out: FramesOut,
@@ -126,7 +136,7 @@ pub(super) struct State<'s, 'm> {
 
 impl State<'_, '_> {
     /// What is to be written next: all that is said, or else a few datagrams that travel inside the connection, so that
-    /// what is said next does not wait for many.
+    /// what is said next does not wait for many; or else a piece of a file.
     fn take_bytes(&mut self) -> Vec<u8> {
         if !self.bytes.is_empty() {
             return std::mem::take(&mut self.bytes);
@@ -139,7 +149,7 @@ impl State<'_, '_> {
                 bytes.extend_from_slice(&self.frame[..len]);
             }
         }
-        bytes
+        if bytes.is_empty() { std::mem::take(&mut self.bulk) } else { bytes }
     }
 }
 
@@ -165,6 +175,7 @@ pub(crate) async fn serve(
             lasting,
             bytes: Vec::new(),
             tunnel: TunnelQueue::default(),
+            bulk: Vec::new(),
             frame: vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES],
             figures,
             frames_out: FramesOut::default(),
@@ -178,6 +189,7 @@ pub(crate) async fn serve(
         wake: async_channel::bounded(1),
         alarm: async_channel::bounded(1),
         met: async_channel::bounded(1),
+        files: async_channel::bounded(1),
         ends,
     };
     let signed_in = Event::SignedIn {
@@ -195,6 +207,7 @@ pub(crate) async fn serve(
         .await;
     // Whatever the last connection took with it goes again; to a room once we are back in it.
     shared.state.borrow_mut().lasting.outbox.resend(Clock::now(), |_| true);
+    shared.state.borrow_mut().lasting.transfers.begin_again(Clock::now());
     for command in early {
         shared.obey(command).await;
     }
@@ -207,6 +220,7 @@ pub(crate) async fn serve(
         .or(shared.tick())
         .or(shared.publish())
         .or(shared.remember_people())
+        .or(shared.carry_files())
         .await;
     shared.publish_now();
     if matches!(ended, SessionEnd::Quit) {
@@ -233,7 +247,7 @@ impl Shared<'_, '_> {
         events: &mut Vec<Event>,
     ) -> R {
         let state = &mut *self.state.borrow_mut();
-        let Lasting { machine, outbox, sink, people, safety, .. } = &mut *state.lasting;
+        let Lasting { machine, outbox, transfers, sink, people, safety, .. } = &mut *state.lasting;
         let mut output = Output {
             bytes: &mut state.bytes,
             tunnel: &mut state.tunnel,
@@ -246,6 +260,7 @@ impl Shared<'_, '_> {
             guidance: &self.ends.guidance,
             events,
             outbox,
+            transfers,
             people,
             safety,
             end: &mut state.end,
@@ -263,8 +278,11 @@ impl Shared<'_, '_> {
             });
             if let Err(reason) = sent {
                 output.outbox.acknowledge(reference);
-                output.events.push(Event::MessageFailed { reference, reason });
+                output.message_failed(reference, reason);
             }
+        }
+        if output.transfers.take_news() {
+            let _ = self.files.0.try_send(());
         }
         if output.people.has_unsaved() {
             let _ = self.met.0.try_send(());
@@ -329,7 +347,7 @@ impl Shared<'_, '_> {
                     Err(error) => return SessionEnd::Lost(format!("the server sent nonsense: {}", error.at)),
                 },
                 Ok(None) => match reader.read(frames.space()).await {
-                    Ok(0) => return SessionEnd::Lost("the server closed the connection".to_owned()),
+                    Ok(0) => return SessionEnd::Lost(why::CLOSED.to_owned()),
                     Ok(len) => frames.advance(len),
                     Err(error) => return SessionEnd::Lost(connect::why(&error)),
                 },
@@ -341,6 +359,8 @@ impl Shared<'_, '_> {
     async fn write(&self, writer: &mut WriteHalf<TlsStream<TcpStream>>) -> SessionEnd {
         loop {
             let bytes = self.state.borrow_mut().take_bytes();
+            // There is a place for the next piece of a file.
+            let _ = self.files.0.try_send(());
             if bytes.is_empty() {
                 let _ = self.wake.1.recv().await;
                 continue;
@@ -394,6 +414,15 @@ impl Shared<'_, '_> {
             Command::DeleteChat { reference, room, id } => {
                 self.post(now, reference, Target::Delete(room, id), String::new()).await;
             }
+            Command::SendFile { request, to, path } => {
+                let is_taken = self.state.borrow_mut().lasting.transfers.send(request, to, path);
+                self.begin_file(request, is_taken).await;
+            }
+            Command::FetchFile { request, file, folder } => {
+                let is_taken = self.state.borrow_mut().lasting.transfers.fetch(now, request, file, folder);
+                self.begin_file(request, is_taken).await;
+            }
+            Command::StopFile { request } => _ = self.state.borrow_mut().lasting.transfers.stop(request),
             Command::AllDirects => self.act(|machine, out| machine.want_all_directs(now, out)).await,
             Command::WatchLobby(is_on) => self.act(|machine, out| machine.watch_lobby(is_on, out)).await,
             Command::Leave(room) => {
@@ -410,6 +439,14 @@ impl Shared<'_, '_> {
                 self.accept_key(username, device, is_compared).await;
             }
             other => self.act(|_, out| out.say(&other)).await,
+        }
+    }
+
+    async fn begin_file(&self, request: u32, is_taken: bool) {
+        if is_taken {
+            let _ = self.files.0.try_send(());
+        } else {
+            let _ = self.ends.events.send(Event::FileFailed { request, reason: FileFailure::TooMany }).await;
         }
     }
 

@@ -5,7 +5,7 @@ use std::net::UdpSocket;
 use async_io::Async;
 use hph_core::endpoint::client::{ClientEvent, ClientOutput};
 use hph_core::limits::HOP_PREFIX_BYTES;
-use hph_core::wire::control::{ClientMessage, DevicePublic, ServerMessage, SignOutReason, emit_client};
+use hph_core::wire::control::{ClientMessage, DevicePublic, Refusal, ServerMessage, SignOutReason, emit_client};
 use hph_core::wire::media::is_sound;
 use hph_platform::clock::Clock;
 use hph_platform::tunnel::TunnelQueue;
@@ -14,10 +14,13 @@ use hph_platform::udp::{Class, Marking};
 use super::{SafetyCodes, SessionEnd};
 use crate::engine::event::translate;
 use crate::engine::known::KnownPeople;
-use crate::engine::outbox::Outbox;
+use crate::engine::outbox::{Outbox, Target};
+use crate::engine::transfers::Transfers;
 use crate::engine::{
-    Command, EngineFigures, Event, FailReason, FrameSink, Guidance, IncomingMedia, LostStrip, Participant,
+    Command, EngineFigures, Event, FailReason, FileFailure, FrameSink, Guidance, IncomingMedia, LostStrip, Participant,
+    why,
 };
+use crate::files::RemoteFile;
 use crate::media::Stages;
 use crate::people::KeyState;
 
@@ -34,6 +37,7 @@ pub(in crate::engine) struct Output<'a> {
     pub guidance: &'a Guidance,
     pub events: &'a mut Vec<Event>,
     pub outbox: &'a mut Outbox,
+    pub transfers: &'a mut Transfers,
     pub people: &'a mut KnownPeople,
     pub safety: &'a mut SafetyCodes,
     pub end: &'a mut Option<SessionEnd>,
@@ -80,7 +84,7 @@ impl ClientOutput for Output<'_> {
                 self.guidance.report_lost(room, track, LostStrip { layer, timestamp, index });
             }
             ClientEvent::ServerSilent => {
-                *self.end = Some(SessionEnd::Lost("the server is silent".to_owned()));
+                *self.end = Some(SessionEnd::Lost(why::SILENT.to_owned()));
             }
             ClientEvent::Said(message) => self.hear(message),
             ClientEvent::Joined { room, .. } => {
@@ -161,9 +165,16 @@ impl Output<'_> {
             Command::Audit { request, room, before, count } => {
                 ClientMessage::ReadAudit { request: *request, room: *room, before: *before, count: *count }
             }
+            Command::ListFiles { request, room, before, count } => {
+                ClientMessage::ListFiles { request: *request, room: *room, before: *before, count: *count }
+            }
+            Command::DeleteFile { request, file } => ClientMessage::DeleteFile { request: *request, file: *file },
             Command::MarkRead { room, id } => ClientMessage::MarkRead { room: *room, id: *id },
             Command::Unread { request } => ClientMessage::AskUnread { request: *request },
             Command::WatchLobby(_)
+            | Command::SendFile { .. }
+            | Command::FetchFile { .. }
+            | Command::StopFile { .. }
             | Command::EditChat { .. }
             | Command::DeleteChat { .. }
             | Command::AllDirects
@@ -180,13 +191,23 @@ impl Output<'_> {
         }
     }
 
+    /// A message was given up. If it told of a file, nobody else waits for it.
+    pub fn message_failed(&mut self, reference: u64, reason: FailReason) {
+        if !self.transfers.handle_untold(reference, FileFailure::Untold(reason), self.events) {
+            self.events.push(Event::MessageFailed { reference, reason });
+        }
+    }
+
     fn hear(&mut self, message: &ServerMessage<'_>) {
         use ServerMessage as M;
         let event = match *message {
             M::Refused { request, reason, .. } => {
+                if self.transfers.handle_refused(Clock::now(), request, reason, self.events) {
+                    return;
+                }
                 let failed = self.outbox.refuse(Clock::now(), request, reason);
                 match (failed, u32::try_from(request)) {
-                    (Some(reference), _) => Event::MessageFailed { reference, reason: FailReason::Refused(reason) },
+                    (Some(reference), _) => return self.message_failed(reference, FailReason::Refused(reason)),
                     (None, Ok(request)) => Event::Refused { request, reason },
                     (None, Err(_)) => return,
                 }
@@ -196,7 +217,13 @@ impl Output<'_> {
                 return;
             }
             M::SignedOut { reason } => {
-                *self.end = Some(SessionEnd::Lost(format!("the server ended the session: {reason:?}")));
+                let text = match reason {
+                    SignOutReason::ShuttingDown => why::SHUTTING_DOWN.to_owned(),
+                    SignOutReason::TooSlow => why::TOO_SLOW.to_owned(),
+                    SignOutReason::Idle => why::IDLE.to_owned(),
+                    other => format!("the server ended the session: {other:?}"),
+                };
+                *self.end = Some(SessionEnd::Lost(text));
                 return;
             }
             M::ChatStored { reference, room, id, .. } => {
@@ -227,8 +254,17 @@ impl Output<'_> {
             M::AuditAll { request, before } => Event::AuditAll { request, before },
             M::DirectStored { reference, id, .. } => {
                 self.outbox.acknowledge(reference);
+                if self.transfers.handle_told(reference, self.events) {
+                    return;
+                }
                 Event::DirectStored { reference, id }
             }
+            M::FileWanted { .. }
+            | M::FileStored { .. }
+            | M::FileChunk { .. }
+            | M::File { .. }
+            | M::FilesAll { .. }
+            | M::FileGone { .. } => return self.hear_of_files(message),
             M::Keys { request, device, .. } => return self.keys.push((request, device)),
             M::Room { place, room, name, people } => Event::LobbyRoom { place, room, name: name.to_owned(), people },
             M::RoomGone { place } => Event::LobbyRoomGone { place },
@@ -252,6 +288,39 @@ impl Output<'_> {
             M::Refresh { room, track, layers } => return self.guidance.ask_refresh(room, track, layers),
             M::ActiveSpeaker { room, slot } => Event::Speaker { room, slot },
             M::CallState { request, call, outcome } => Event::CallState { request, call, outcome },
+            _ => return,
+        };
+        self.events.push(event);
+    }
+
+    fn hear_of_files(&mut self, message: &ServerMessage<'_>) {
+        use ServerMessage as M;
+        let event = match *message {
+            M::FileWanted { reference, file, from } => {
+                return self.transfers.handle_wanted(reference, file, from, self.events);
+            }
+            M::FileStored { reference, file } => {
+                if let Some((to, file, told)) = self.transfers.handle_stored(reference, file, self.events)
+                    && let Some(text) = file.to_direct()
+                {
+                    let target = Target::Person { username: to, request: 0 };
+                    if !self.outbox.push(Clock::now(), told, target, text) {
+                        self.message_failed(told, FailReason::Refused(Refusal::TooFast));
+                    }
+                }
+                return;
+            }
+            M::FileChunk { file, from, bytes } => return self.transfers.handle_chunk(file, from, bytes),
+            M::File { request, room, file, author, display_name, time_ms, name, size, sha256 } => Event::File {
+                request,
+                room,
+                file: RemoteFile { file, name: name.to_owned(), size, sha256, key: None },
+                author: author.to_owned(),
+                display_name: display_name.to_owned(),
+                time_ms,
+            },
+            M::FilesAll { request, before } => Event::FilesAll { request, before },
+            M::FileGone { request, room, file } => Event::FileGone { request, room, file },
             _ => return,
         };
         self.events.push(event);
