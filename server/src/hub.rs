@@ -24,6 +24,8 @@ pub(crate) struct Hub {
     pub config: ServerConfig,
     pub store: StoreHandle,
     pub secret: [u8; 32],
+    /// Gateways that know it say where browsers are.
+    pub gateway_key: [u8; 32],
     pub logins: RefCell<LoginThrottle>,
     pub strangers: ConnectionLimits,
     pub is_stopping: Cell<bool>,
@@ -41,6 +43,7 @@ impl Hub {
     pub fn new(
         config: ServerConfig,
         store: StoreHandle,
+        gateway_key: [u8; 32],
         meeting: Meeting,
         executor: Rc<LocalExecutor<'static>>,
     ) -> Rc<Self> {
@@ -48,6 +51,7 @@ impl Hub {
             ConnectionLimits::new(config.unauthenticated_max as usize, config.unauthenticated_per_source_max as usize);
         Rc::new(Self {
             secret: store.server_secret(),
+            gateway_key,
             config,
             store,
             logins: RefCell::new(LoginThrottle::new(Clock::now())),

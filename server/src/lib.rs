@@ -12,6 +12,7 @@ pub mod throttle;
 pub mod tls;
 
 mod connection;
+mod gateway;
 mod history;
 mod hub;
 mod jobs;

@@ -6,6 +6,7 @@
 
 mod aead;
 pub mod drbg;
+pub mod gateway;
 mod gmac;
 pub mod hop;
 mod kdf;
