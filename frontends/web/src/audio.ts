@@ -55,7 +55,11 @@ export async function openMicrophone(ask: Ask, deviceId: string): Promise<void> 
       ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
     },
   });
-  const node = new AudioWorkletNode(audio, 'microphone', { numberOfOutputs: 0, channelCount: 1, channelCountMode: 'explicit' });
+  const node = new AudioWorkletNode(audio, 'microphone', {
+    numberOfOutputs: 0,
+    channelCount: 1,
+    channelCountMode: 'explicit',
+  });
   const channel = new MessageChannel();
   node.port.postMessage(channel.port1, [channel.port1]);
   ask({ do: 'microphone', port: channel.port2 }, [channel.port2]);

@@ -40,7 +40,7 @@ async function publish(ask: Ask, track: number, stream: MediaStream, goal: typeo
   video.playsInline = true;
   video.srcObject = stream;
   await video.play();
-  const [width, height] = fit(video.videoWidth, video.videoHeight, goal);
+  const [width, height] = within(video.videoWidth, video.videoHeight, goal);
   let isBusy = false;
   const timer = setInterval(async () => {
     if (isBusy || video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
@@ -66,7 +66,7 @@ async function publish(ask: Ask, track: number, stream: MediaStream, goal: typeo
 }
 
 /** The largest sides within the goal that keep the shape; even numbers. */
-export function fit(width: number, height: number, goal: { width: number; height: number }): [number, number] {
+export function within(width: number, height: number, goal: { width: number; height: number }): [number, number] {
   const scale = Math.min(1, goal.width / width, goal.height / height);
   const even = (side: number) => Math.max(2, Math.round((side * scale) / 2) * 2);
   return [even(width || goal.width), even(height || goal.height)];

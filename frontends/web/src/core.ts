@@ -66,17 +66,26 @@ export class Core {
   /** Compiles and starts the core. `device` is the seed of this device's keys. */
   static async load(module: Promise<Response>, host: Host, device: Uint8Array): Promise<Core> {
     let memory: WebAssembly.Memory | undefined;
-    const bytes = (at: number, length: number) => new Uint8Array(memory?.buffer ?? new ArrayBuffer(0), at >>> 0, length);
+    const bytes = (at: number, length: number) =>
+      new Uint8Array(memory?.buffer ?? new ArrayBuffer(0), at >>> 0, length);
     const text = new TextDecoder();
     const imports = {
       host: {
         host_control: (at: number, length: number) => host.control(bytes(at, length)),
         host_datagram: (at: number, length: number) => host.datagram(bytes(at, length)),
         host_event: (at: number, length: number) => host.event(text.decode(bytes(at, length))),
-        host_voice: (slot: number, track: number, begins: number, time: number, count: number, at: number, length: number) =>
-          host.voice(slot, track, begins !== 0, time >>> 0, count, bytes(at, length)),
+        host_voice: (
+          slot: number,
+          track: number,
+          begins: number,
+          time: number,
+          count: number,
+          at: number,
+          length: number,
+        ) => host.voice(slot, track, begins !== 0, time >>> 0, count, bytes(at, length)),
         host_picture: (slot: number, track: number) => host.picture(slot, track),
-        host_jpeg: (slot: number, track: number, at: number, length: number) => host.jpeg(slot, track, bytes(at, length)),
+        host_jpeg: (slot: number, track: number, at: number, length: number) =>
+          host.jpeg(slot, track, bytes(at, length)),
       },
     };
     const { instance } = await WebAssembly.instantiateStreaming(module, imports);
@@ -194,7 +203,14 @@ export class Core {
     this.#exports.send_picture(now(), room, track, capturedUs, picture.width, picture.height);
   }
 
-  decoded(slot: number, track: number, timestamp: number, begins: boolean, wanted: number, samples: Float32Array): void {
+  decoded(
+    slot: number,
+    track: number,
+    timestamp: number,
+    begins: boolean,
+    wanted: number,
+    samples: Float32Array,
+  ): void {
     this.#putSamples(samples);
     this.#exports.decoded(now(), slot, track, timestamp, Number(begins), wanted, samples.length);
   }

@@ -26,7 +26,7 @@ export class Outbox {
       return null;
     }
     const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
-    const reference = ((BigInt(high) << 32n) | BigInt(low)) || 1n;
+    const reference = (BigInt(high) << 32n) | BigInt(low) || 1n;
     const waiting = { reference, to, text, sent: false, request: 0, after: 0 };
     this.#waiting.push(waiting);
     return waiting;

@@ -49,7 +49,15 @@ export type CoreEvent =
   | ParticipantEvent
   | { t: 'participant_gone'; room: number; slot: number; username: string }
   | { t: 'chat'; room: number; id: number; author: string; display_name: string; time_ms: number; text: string }
-  | { t: 'chat_changed'; room: number; id: number; target: number; author: string; time_ms: number; text: string | null }
+  | {
+      t: 'chat_changed';
+      room: number;
+      id: number;
+      target: number;
+      author: string;
+      time_ms: number;
+      text: string | null;
+    }
   | { t: 'chat_stored'; reference: string; room: number; id: number; time_ms: number }
   | { t: 'direct'; id: number; from: string; seal: string; sign: string; time_ms: number; text: string | null }
   | { t: 'direct_stored'; reference: string; id: number; time_ms: number }

@@ -176,7 +176,10 @@ export function reduce(state: State, event: AppEvent): State {
     case 'room_locked':
       return room?.id === event.room ? { ...state, room: { ...room, isLocked: event.is_locked } } : state;
     case 'lobby_room':
-      return { ...state, rooms: set(state.rooms, event.place, { room: event.room, name: event.name, people: event.people }) };
+      return {
+        ...state,
+        rooms: set(state.rooms, event.place, { room: event.room, name: event.name, people: event.people }),
+      };
     case 'lobby_room_gone':
       return { ...state, rooms: set(state.rooms, event.place, null) };
     case 'lobby_person':
@@ -208,7 +211,11 @@ export function reduce(state: State, event: AppEvent): State {
     case 'key_changed':
       return state.changedKeys.has(event.username)
         ? state
-        : toast({ ...state, changedKeys: new Set([...state.changedKeys, event.username]) }, 'key_changed', event.username);
+        : toast(
+            { ...state, changedKeys: new Set([...state.changedKeys, event.username]) },
+            'key_changed',
+            event.username,
+          );
     default:
       return reduceChat(state, event);
   }
@@ -243,7 +250,9 @@ function reduceChat(state: State, event: AppEvent): State {
         return state;
       }
       const change = (line: Line): Line =>
-        !line.isDirect && line.id === event.target ? { ...line, text: event.text, isEdited: event.text !== null } : line;
+        !line.isDirect && line.id === event.target
+          ? { ...line, text: event.text, isEdited: event.text !== null }
+          : line;
       return { ...state, lines: state.lines.map(change) };
     }
     case 'sent':

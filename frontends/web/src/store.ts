@@ -1,12 +1,12 @@
 // The page's end of the worker: events into the state, wishes into commands, and what is kept between visits.
 
 import { signal } from '@preact/signals';
+import wasmUrl from '../../../target/web/hph_web.wasm?url';
 import { canSend, closeMicrophone, listen, openMicrophone } from './audio';
 import { openCamera, openScreen, type Source } from './camera';
-import wasmUrl from '../../../target/web/hph_web.wasm?url';
 import { fromHex, toHex } from './core';
 import { lang } from './i18n';
-import { CAMERA, type Account, type AppEvent, type Command, MICROPHONE, SCREEN } from './protocol';
+import { type Account, type AppEvent, CAMERA, type Command, MICROPHONE, SCREEN } from './protocol';
 import { initial, reduce, type State, toast } from './state';
 import workerUrl from './worker.ts?worker&url';
 

@@ -6,7 +6,7 @@ import { fold, initial, initialOf, reduce, type State, shownCode } from '../src/
 import { arrange } from '../src/tiles';
 import { Batch, CONTROL, DATAGRAMS, parseDatagrams, parseOpened } from '../src/wire';
 
-function after(events: AppEvent[], from: State = initial): State {
+function happened(events: AppEvent[], from: State = initial): State {
   return events.reduce(reduce, from);
 }
 
@@ -24,7 +24,7 @@ describe('state', () => {
       [sent, stored, own],
       [sent, own, stored],
     ]) {
-      const { lines, unread } = after([...IN_ROOM, ...order]);
+      const { lines, unread } = happened([...IN_ROOM, ...order]);
       expect(lines.map((line) => [line.text, line.status])).toEqual([['a', 'stored']]);
       expect(unread).toBe(0);
     }
@@ -33,8 +33,10 @@ describe('state', () => {
   it('keeps the lines when it comes back to the room, and begins anew in another', () => {
     const chat: AppEvent = { t: 'chat', room: 7, id: 1, author: 'b', display_name: 'B', time_ms: 1, text: 'x' };
     const lost: AppEvent = { t: 'connection', state: 'lost', why: '' };
-    expect(after([...IN_ROOM, chat, lost, ...IN_ROOM]).lines).toHaveLength(1);
-    expect(after([...IN_ROOM, chat, { t: 'joined', request: 2, room: 8, name: 'Khác', slot: 1 }]).lines).toHaveLength(0);
+    expect(happened([...IN_ROOM, chat, lost, ...IN_ROOM]).lines).toHaveLength(1);
+    expect(
+      happened([...IN_ROOM, chat, { t: 'joined', request: 2, room: 8, name: 'Khác', slot: 1 }]).lines,
+    ).toHaveLength(0);
   });
 
   it('replaces whoever has a place, and forgets who leaves', () => {
@@ -54,26 +56,42 @@ describe('state', () => {
       is_new: true,
       is_me: false,
     });
-    const { room } = after([...IN_ROOM, person(1), person(2)]);
+    const { room } = happened([...IN_ROOM, person(1), person(2)]);
     expect([...(room?.participants.values() ?? [])].map((other) => other.username)).toEqual(['u2']);
     const gone: AppEvent = { t: 'participant_gone', room: 7, slot: 3, username: 'u2' };
-    expect(after([...IN_ROOM, person(2), gone]).room?.participants.size).toBe(0);
-    expect(after([...IN_ROOM, { ...person(2), room: 9 } as AppEvent]).room?.participants.size).toBe(0);
+    expect(happened([...IN_ROOM, person(2), gone]).room?.participants.size).toBe(0);
+    expect(happened([...IN_ROOM, { ...person(2), room: 9 } as AppEvent]).room?.participants.size).toBe(0);
   });
 
   it('takes a message back and changes one', () => {
     const chat: AppEvent = { t: 'chat', room: 7, id: 1, author: 'b', display_name: 'B', time_ms: 1, text: 'x' };
-    const change = (text: string | null): AppEvent => ({ t: 'chat_changed', room: 7, id: 2, target: 1, author: 'b', time_ms: 2, text });
-    expect(after([...IN_ROOM, chat, change('y')]).lines[0]).toMatchObject({ text: 'y', isEdited: true });
-    expect(after([...IN_ROOM, chat, change(null)]).lines[0]?.text).toBeNull();
+    const change = (text: string | null): AppEvent => ({
+      t: 'chat_changed',
+      room: 7,
+      id: 2,
+      target: 1,
+      author: 'b',
+      time_ms: 2,
+      text,
+    });
+    expect(happened([...IN_ROOM, chat, change('y')]).lines[0]).toMatchObject({ text: 'y', isEdited: true });
+    expect(happened([...IN_ROOM, chat, change(null)]).lines[0]?.text).toBeNull();
   });
 
   it('keeps no more lines and toasts than it may', () => {
-    const chat = (id: number): AppEvent => ({ t: 'chat', room: 7, id, author: 'b', display_name: 'B', time_ms: 1, text: 'x' });
+    const chat = (id: number): AppEvent => ({
+      t: 'chat',
+      room: 7,
+      id,
+      author: 'b',
+      display_name: 'B',
+      time_ms: 1,
+      text: 'x',
+    });
     const many = Array.from({ length: 700 }, (_, id) => chat(id));
-    expect(after([...IN_ROOM, ...many]).lines).toHaveLength(500);
+    expect(happened([...IN_ROOM, ...many]).lines).toHaveLength(500);
     const failed: AppEvent[] = Array.from({ length: 9 }, () => ({ t: 'failed', what: 'x' }));
-    expect(after(failed).toasts).toHaveLength(3);
+    expect(happened(failed).toasts).toHaveLength(3);
   });
 
   it('knows Vietnamese names', () => {

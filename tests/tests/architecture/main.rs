@@ -36,7 +36,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("hph-benches", MAY_USE_ALL),
 ];
 const MAY_USE_ALL: &[&str] =
-    &["hph-core", "hph-platform", "hph-server", "hph-client", "hph-gateway", "hph-load", "hph"];
+    &["hph-core", "hph-platform", "hph-server", "hph-client", "hph-gateway", "hph-web", "hph-load", "hph"];
 
 /// Longest source file, tests included.
 const FILE_LINES_MAX: usize = 600;

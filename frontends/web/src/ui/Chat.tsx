@@ -90,7 +90,11 @@ function Row({ line }: { line: Line }) {
   const text = line.text ?? tr(line.isDirect ? 'unreadable' : 'taken_back');
   const remark = line.status === 'waiting' ? tr('waiting') : line.status === 'failed' ? tr('not_sent') : '';
   return (
-    <li class={`line${line.isMine ? ' mine' : ''}${line.isDirect ? ' direct' : ''}`} data-test="line" data-status={line.status}>
+    <li
+      class={`line${line.isMine ? ' mine' : ''}${line.isDirect ? ' direct' : ''}`}
+      data-test="line"
+      data-status={line.status}
+    >
       <span class="who">
         {line.isDirect ? <Icon name="lock" /> : null}
         <bdi>{who}</bdi> <time>{time}</time> {remark}

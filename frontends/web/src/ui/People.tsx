@@ -17,7 +17,8 @@ export function People({ here, close, write }: Props) {
   useEffect(() => ask({ do: 'safety_code' }), [keys]);
   const elsewhere = [...online.values()].filter((person) => !here.some((other) => other.username === person.username));
   const mayHost = (person: Participant) =>
-    !person.isMe && (me?.role === 'owner' || (me?.role === 'host' && (person.role === 'guest' || person.role === 'member')));
+    !person.isMe &&
+    (me?.role === 'owner' || (me?.role === 'host' && (person.role === 'guest' || person.role === 'member')));
   return (
     <aside class="panel" aria-label={tr('people', here.length)}>
       <header class="row between">

@@ -128,7 +128,15 @@ interface ToggleProps {
 
 function Toggle({ icon, label, on, test, disabled = false, badge = 0, act }: ToggleProps) {
   return (
-    <button type="button" class="toggle" aria-pressed={on} data-test={test} disabled={disabled} title={label} onClick={act}>
+    <button
+      type="button"
+      class="toggle"
+      aria-pressed={on}
+      data-test={test}
+      disabled={disabled}
+      title={label}
+      onClick={act}
+    >
       <Icon name={icon} />
       <span class="label">{label}</span>
       {badge > 0 ? (

@@ -28,7 +28,9 @@ export function SignIn() {
         <Corner />
       </header>
       <p class="quiet" data-test="server" aria-live="polite">
-        {server ? tr('server_at', server.name) : tr(connection === 'off' && state.value.isReady ? 'no_server' : 'looking')}
+        {server
+          ? tr('server_at', server.name)
+          : tr(connection === 'off' && state.value.isReady ? 'no_server' : 'looking')}
         {wantedRoom.value ? ` · ${wantedRoom.value}` : ''}
       </p>
       <Limits />
@@ -37,7 +39,13 @@ export function SignIn() {
         <fieldset class="tabs">
           <legend class="hidden">{tr('enter')}</legend>
           <label>
-            <input type="radio" name="way" checked={isGuest} disabled={server?.guest === false} onChange={() => setWay('guest')} />
+            <input
+              type="radio"
+              name="way"
+              checked={isGuest}
+              disabled={server?.guest === false}
+              onChange={() => setWay('guest')}
+            />
             {tr('as_guest')}
           </label>
           <label>

@@ -38,7 +38,9 @@ export class Hph {
   constructor(args) {
     this.lines = [];
     this.errors = '';
-    this.child = spawn(HPH, ['--json', '--no-input', ...args], { env: { ...process.env, LANG: 'C', XDG_STATE_HOME: folder() } });
+    this.child = spawn(HPH, ['--json', '--no-input', ...args], {
+      env: { ...process.env, LANG: 'C', XDG_STATE_HOME: folder() },
+    });
     children.add(this.child);
     this.ended = new Promise((resolve) => this.child.on('exit', resolve));
     this.ended.then(() => children.delete(this.child));
@@ -69,7 +71,17 @@ export class Hph {
 }
 
 export async function serve(data, port) {
-  const server = new Hph(['serve', '--listen', `127.0.0.1:${port}`, '--data', data, '--guests', 'everyone', '--registration', 'everyone']);
+  const server = new Hph([
+    'serve',
+    '--listen',
+    `127.0.0.1:${port}`,
+    '--data',
+    data,
+    '--guests',
+    'everyone',
+    '--registration',
+    'everyone',
+  ]);
   const listening = await server.object((object) => object.event === 'listening' || object.link !== undefined);
   server.link = listening.link;
   return server;
@@ -106,7 +118,11 @@ export async function browser(more = []) {
 
 /** A page of a new visitor. Whatever it plays can be measured: `window.heard`. */
 export async function visitor(launched, url, name) {
-  const context = await launched.newContext({ ignoreHTTPSErrors: true, locale: 'en-US', viewport: { width: 1280, height: 800 } });
+  const context = await launched.newContext({
+    ignoreHTTPSErrors: true,
+    locale: 'en-US',
+    viewport: { width: 1280, height: 800 },
+  });
   const page = await context.newPage();
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(String(error)));

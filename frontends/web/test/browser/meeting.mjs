@@ -1,7 +1,21 @@
 // Two browsers and a native participant meet.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { browser, check, enter, folder, freePort, gateway, Hph, hears, look, seesMoving, serve, until, visitor } from './lab.mjs';
+import {
+  browser,
+  check,
+  enter,
+  folder,
+  freePort,
+  gateway,
+  Hph,
+  hears,
+  look,
+  seesMoving,
+  serve,
+  until,
+  visitor,
+} from './lab.mjs';
 
 const ROOM = 'Nhóm 17';
 
@@ -28,7 +42,9 @@ async function usernameOf(page, name) {
 function tone(path, hz) {
   const bytes = readFileSync(path);
   const data = bytes.indexOf('data') + 8;
-  const samples = new Int16Array(bytes.buffer.slice(bytes.byteOffset + data, bytes.byteOffset + bytes.length - (bytes.length - data) % 2));
+  const samples = new Int16Array(
+    bytes.buffer.slice(bytes.byteOffset + data, bytes.byteOffset + bytes.length - ((bytes.length - data) % 2)),
+  );
   const rate = bytes.readUInt32LE(24);
   let [real, imaginary, energy] = [0, 0, 0];
   for (let at = 0; at < samples.length; at += 1) {
@@ -36,7 +52,10 @@ function tone(path, hz) {
     imaginary += samples[at] * Math.sin((2 * Math.PI * hz * at) / rate);
     energy += samples[at] ** 2;
   }
-  return { share: energy ? (2 * (real ** 2 + imaginary ** 2)) / (samples.length * energy) : 0, rms: Math.sqrt(energy / samples.length) };
+  return {
+    share: energy ? (2 * (real ** 2 + imaginary ** 2)) / (samples.length * energy) : 0,
+    rms: Math.sqrt(energy / samples.length),
+  };
 }
 
 export async function two_browsers_and_a_program_meet_and_survive_gateway_and_server() {
@@ -50,7 +69,22 @@ export async function two_browsers_and_a_program_meet_and_survive_gateway_and_se
   // The link of a room leads into it.
   const dat = await visitor(launched, `${url}#/${encodeURIComponent(ROOM)}`, 'Đạt');
   await dat.getByTestId('room').waitFor();
-  const native = new Hph(['join', server.link, '--room', ROOM, '--name', 'Lan', '--video', 'test:320x240@10', '--audio', 'tone', '--record', recorded, '--for', '150s']);
+  const native = new Hph([
+    'join',
+    server.link,
+    '--room',
+    ROOM,
+    '--name',
+    'Lan',
+    '--video',
+    'test:320x240@10',
+    '--audio',
+    'tone',
+    '--record',
+    recorded,
+    '--for',
+    '150s',
+  ]);
 
   // Everybody is there, and everybody's picture moves.
   await until(async () => (await huong.locator('[data-test=tile]').count()) === 3, 'three tiles');
@@ -90,7 +124,11 @@ export async function two_browsers_and_a_program_meet_and_survive_gateway_and_se
   await huong.getByTestId('reconnecting').waitFor();
   await say(huong, 'vẫn ở đây');
   way = await gateway(server.link, webPort, ['--server-key', join(data, 'gateway.key')]);
-  await until(async () => (await lines(dat)).filter((line) => line === 'vẫn ở đây').length === 1, 'the line written meanwhile', 30);
+  await until(
+    async () => (await lines(dat)).filter((line) => line === 'vẫn ở đây').length === 1,
+    'the line written meanwhile',
+    30,
+  );
   await until(async () => (await huong.getByTestId('reconnecting').count()) === 0, 'Hường back');
   await seesMoving(dat, huongName);
   check((await muted.getAttribute('data-muted')) === 'true', 'muted stays muted');
@@ -103,14 +141,20 @@ export async function two_browsers_and_a_program_meet_and_survive_gateway_and_se
   await seesMoving(dat, huongName);
   await seesMoving(huong, lan, 40);
   await say(dat, 'còn đó');
-  await until(async () => (await lines(huong)).filter((line) => line === 'còn đó').length === 1, 'a line after the restart', 30);
+  await until(
+    async () => (await lines(huong)).filter((line) => line === 'còn đó').length === 1,
+    'a line after the restart',
+    30,
+  );
 
   await huong.getByTestId('microphone').click();
   await new Promise((resolve) => setTimeout(resolve, 3000));
   await native.stop();
   // The program saw and heard the browser.
   const folders = readdirSync(recorded);
-  const pictures = folders.map((name) => readdirSync(join(recorded, name)).filter((file) => file.endsWith('.jpg')).length);
+  const pictures = folders.map(
+    (name) => readdirSync(join(recorded, name)).filter((file) => file.endsWith('.jpg')).length,
+  );
   check(Math.max(...pictures) > 15, `pictures of the browser: ${pictures}`);
   const sounds = folders.map((name) => join(recorded, name, 'sound.wav')).filter((path) => readable(path));
   const loudest = Math.max(...sounds.map((path) => tone(path, 440).rms));
