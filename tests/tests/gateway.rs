@@ -11,11 +11,16 @@ use async_tungstenite::tungstenite::http::Request;
 use async_tungstenite::tungstenite::{Bytes, Message};
 use async_tungstenite::{WebSocketStream, client_async};
 use futures_lite::{FutureExt, StreamExt};
-use hph_core::wire::control::{ClientMessage, ServerMessage, SignInMethods};
+use hph_client::engine::Command;
+use hph_core::id::TrackId;
+use hph_core::wire::control::{ClientMessage, Codec, ServerMessage, SignInMethods, TrackInfo};
 use hph_gateway::{Config, FiguresHandle, Gateway, Origins, Page, Upstream};
 use hph_platform::clock::Clock;
 use hph_platform::entropy;
+use hph_platform::jpeg::probe;
 use hph_server::config::Access;
+use hph_tests::wire_lab::material::jpegs;
+use hph_tests::wire_lab::person::{Person, guest};
 use hph_tests::wire_lab::raw::RawClient;
 use hph_tests::wire_lab::server::{LocalServer, Target};
 use hph_web::{Account, Client, Host, VoicePacket};
@@ -68,6 +73,7 @@ impl LocalGateway {
 struct Wishes {
     messages: Vec<Vec<u8>>,
     events: Vec<String>,
+    jpegs: Vec<Vec<u8>>,
 }
 
 impl Host for Wishes {
@@ -87,13 +93,17 @@ impl Host for Wishes {
 
     fn picture(&mut self, _: u16, _: u8) {}
 
-    fn jpeg(&mut self, _: u16, _: u8, _: &[u8]) {}
+    fn jpeg(&mut self, _: u16, _: u8, bytes: &[u8]) {
+        self.jpegs.push(bytes.to_vec());
+    }
 }
 
 /// A page without a browser.
 struct Visitor {
     client: Client<Wishes>,
     socket: WebSocketStream<async_net::TcpStream>,
+    /// Every byte that the gateway sent.
+    heard: Vec<u8>,
 }
 
 impl Visitor {
@@ -113,7 +123,7 @@ impl Visitor {
         let stream = async_net::TcpStream::connect(gateway.address).await.expect("connects");
         let (socket, _) = client_async(request, stream).await.expect("is let in");
         let client = Client::new(Wishes::default(), Clock::now(), &entropy::array(), entropy::array());
-        Self { client, socket }
+        Self { client, socket, heard: Vec::new() }
     }
 
     /// Runs until an event that contains `wanted` has come.
@@ -143,6 +153,7 @@ impl Visitor {
 
     fn take(&mut self, account: &Account, bytes: &Bytes) {
         let now = Clock::now();
+        self.heard.extend_from_slice(bytes);
         match bytes.split_first() {
             Some((0, rest)) => {
                 assert_eq!(rest.len(), 65);
@@ -176,7 +187,8 @@ fn the_pages_client_signs_in_joins_and_chats_through_a_gateway_and_its_datagrams
         visitor.until(&guest, "\"is_up\":true").await;
         visitor.client.say(&ClientMessage::JoinNamed { request: 1, name: "Nhóm 17", may_create: true });
         let joined = visitor.until(&guest, "\"t\":\"joined\"").await;
-        let room: u32 = joined.split("\"room\":").nth(1).and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap();
+        let room: u32 =
+            joined.split("\"room\":").nth(1).and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap();
         let room = hph_core::id::RoomId(room);
         visitor.client.say(&ClientMessage::SendChat { reference: 7, room, text: "một\n<b>hai</b>" });
         let chat = visitor.until(&guest, "\"t\":\"chat\"").await;
@@ -200,10 +212,56 @@ fn the_pages_client_signs_in_joins_and_chats_through_a_gateway_and_its_datagrams
     assert!(figures.datagrams_up > 0 && figures.datagrams_down > 0, "{figures:?}");
 }
 
+#[test]
+fn between_gateway_and_page_there_is_no_picture_and_no_direct_message_in_the_clear() {
+    let server = LocalServer::start();
+    let gateway = LocalGateway::start(&server.target, 64);
+    let (mut lan, room) = Person::in_room(guest(&server.target, "Lan"), "Nhóm 17");
+    lan.wait_for_datagrams();
+    smol::block_on(async {
+        let account = Account::Guest { display_name: "Hường".to_owned() };
+        let mut visitor = Visitor::open(&gateway).await;
+        let welcome = visitor.until(&account, "\"t\":\"welcome\"").await;
+        let username = welcome.split("\"username\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a name");
+        visitor.until(&account, "\"is_up\":true").await;
+        visitor.client.say(&ClientMessage::JoinNamed { request: 1, name: "Nhóm 17", may_create: false });
+        visitor.until(&account, "\"is_me\":true").await;
+        let jpeg = jpegs(1).remove(0);
+        let size = probe(&jpeg).expect("a JPEG");
+        let info = TrackInfo { is_on: true, codec: Codec::Jpeg, width: size.width, height: size.height };
+        lan.switch(room, TrackId::CAMERA, info);
+        lan.send(Command::Direct {
+            reference: 5, to: username.to_owned(), text: "chỉ mình bạn đọc".to_owned()
+        });
+        visitor.until(&account, "chỉ mình bạn đọc").await;
+        lan.say(room, "ai cũng đọc được");
+        visitor.until(&account, "ai cũng đọc được").await;
+        for timestamp in 0..200 {
+            lan.send_frame(room, TrackId::CAMERA, timestamp * 3000, jpeg.clone());
+            let reference = u64::from(timestamp) + 100;
+            visitor.client.say(&ClientMessage::SendChat { reference, room, text: "một nhịp" });
+            visitor.until(&account, "\"t\":\"chat_stored\"").await;
+            if !visitor.client.host().jpegs.is_empty() {
+                break;
+            }
+            async_io::Timer::after(Duration::from_millis(250)).await;
+        }
+        assert_eq!(visitor.client.host().jpegs.first(), Some(&jpeg), "the page opens what the gateway carried");
+        let is_heard = |bytes: &[u8]| memchr::memmem::find(&visitor.heard, bytes).is_some();
+        let (pieces, _) = jpeg.as_chunks::<32>();
+        assert!(!pieces.iter().any(|piece| is_heard(piece)), "a piece of the picture");
+        assert!(!is_heard("chỉ mình bạn đọc".as_bytes()), "the direct message");
+        // What the room says, gateway and server may read: so it would have been found.
+        assert!(is_heard("ai cũng đọc được".as_bytes()));
+    });
+}
+
 /// What the server offers to whoever is at the other end.
 fn offered(client: &mut RawClient) -> Option<SignInMethods> {
     client.send(&ClientMessage::Hello { version_min: 1, version_max: 1, agent: "test" }).ok()?;
-    client.hear(|message| if let ServerMessage::Hello { methods, .. } = message { Some(*methods) } else { None }).ok()?
+    client
+        .hear(|message| if let ServerMessage::Hello { methods, .. } = message { Some(*methods) } else { None })
+        .ok()?
 }
 
 #[test]
