@@ -3,8 +3,8 @@
 import { type Core, now } from './core';
 
 const RATE = 48_000;
-/** Samples of one packet of ours: 20 ms. */
-export const BLOCK = 960;
+/** Blocks of our voice by which the device's clock is told: half a second. */
+const OFFSETS = 25;
 
 interface Job {
   timestamp: number;
@@ -97,9 +97,9 @@ export class Voices {
 /** Our own voice. */
 export class Microphone {
   #encoder: AudioEncoder | null = null;
-  #levels = new Map<number, number>();
-  /** Microseconds of the worker's clock less those of the sound device, as far as the quickest block tells. */
-  #offset = Number.POSITIVE_INFINITY;
+  #levels: { timestamp: number; level: number }[] = [];
+  /** Microseconds of the worker's clock less those of the sound device, as the last blocks tell. */
+  #offsets: number[] = [];
   /** First byte of the last packet: how it ends is told by it. */
   toc = 0;
 
@@ -114,13 +114,10 @@ export class Microphone {
       this.#open();
     }
     const deviceUs = (frame * 1e6) / RATE;
-    // The quickest block tells best; a clock that drifts is followed slowly.
-    this.#offset = Math.min(this.#offset + 20, now() - (samples.length * 1e6) / RATE - deviceUs);
-    const timestamp = Math.round(deviceUs + this.#offset);
-    this.#levels.set(timestamp, this.core().level(samples));
-    if (this.#levels.size > 32) {
-      this.#levels.delete(this.#levels.keys().next().value ?? 0);
-    }
+    // The quickest of the last blocks tells best. A clock that drifts is followed, and one that stood still caught up with.
+    this.#offsets = [...this.#offsets, now() - (samples.length * 1e6) / RATE - deviceUs].slice(-OFFSETS);
+    const timestamp = Math.round(deviceUs + Math.min(...this.#offsets));
+    this.#levels = [...this.#levels, { timestamp, level: this.core().level(samples) }].slice(-OFFSETS);
     const data = new AudioData({
       format: 'f32-planar',
       sampleRate: RATE,
@@ -138,7 +135,16 @@ export class Microphone {
       this.#encoder.close();
     }
     this.#encoder = null;
-    this.#offset = Number.POSITIVE_INFINITY;
+    this.#offsets = [];
+    this.#levels = [];
+  }
+
+  /** The level of the block that a packet was made of: the encoder may shift its time by what it looks ahead. */
+  #levelAt(timestamp: number): number {
+    const distance = (at: number) => Math.abs(at - timestamp);
+    const [first = { timestamp, level: 127 }, ...rest] = this.#levels;
+    return rest.reduce((best, other) => (distance(other.timestamp) < distance(best.timestamp) ? other : best), first)
+      .level;
   }
 
   #open(): void {
@@ -147,9 +153,7 @@ export class Microphone {
         const packet = new Uint8Array(chunk.byteLength);
         chunk.copyTo(packet);
         this.toc = packet[0] ?? 0;
-        const level = this.#levels.get(chunk.timestamp) ?? 127;
-        this.#levels.delete(chunk.timestamp);
-        this.send(chunk.timestamp, level, packet);
+        this.send(chunk.timestamp, this.#levelAt(chunk.timestamp), packet);
       },
       error: () => {},
     });

@@ -34,6 +34,7 @@ export function Tile({ person, track, width, height, isSpeaking }: Props) {
       aria-label={label}
       data-test="tile"
       data-username={person.username}
+      data-slot={person.slot}
       data-muted={!isHeard}
     >
       {person.isMe && track === CAMERA ? (

@@ -16,6 +16,7 @@ const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const children = new Set();
 const folders = [];
 const browsers = [];
+const pages = [];
 
 export function folder() {
   const path = mkdtempSync(join(tmpdir(), 'hph-web-'));
@@ -138,6 +139,23 @@ export async function visitor(launched, url, name) {
       return connect.call(this, to, ...rest);
     };
   });
+  await page.addInitScript(() => {
+    const { Worker } = window;
+    window.told = [];
+    window.Worker = class extends Worker {
+      constructor(...given) {
+        super(...given);
+        this.addEventListener('message', ({ data }) => {
+          if (data.t === 'figures') {
+            window.figures = data.figures;
+          } else {
+            window.told.push(JSON.stringify(data).slice(0, 300));
+          }
+        });
+      }
+    };
+  });
+  pages.push([name, page]);
   await page.goto(url);
   if (name) {
     await page.getByTestId('name').fill(name);
@@ -217,6 +235,15 @@ export async function until(what, name, seconds = 20) {
   }
 }
 
+/** What the pages were told last, and their figures: for whoever wants to know why a test failed. */
+export async function stories() {
+  const told = pages.map(async ([name, page]) => {
+    const story = page.evaluate(() => [...window.told.slice(-40), JSON.stringify(window.figures)].join('\n'));
+    return `-- ${name}\n${await story.catch(() => 'is closed')}\n${page.problems.join('\n')}`;
+  });
+  return (await Promise.all(told)).join('\n');
+}
+
 export function check(is, what) {
   if (!is) {
     throw new Error(what);
@@ -224,7 +251,8 @@ export function check(is, what) {
 }
 
 export async function tidy() {
-  for (const launched of browsers) {
+  pages.length = 0;
+  for (const launched of browsers.splice(0)) {
     await launched.close().catch(() => {});
   }
   for (const child of children) {

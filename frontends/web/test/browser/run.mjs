@@ -1,6 +1,6 @@
 // Runs the tests in a browser, one after another, and closes with how many passed.
 import * as access from './access.mjs';
-import { tidy } from './lab.mjs';
+import { stories, tidy } from './lab.mjs';
 import * as meeting from './meeting.mjs';
 import * as security from './security.mjs';
 
@@ -14,7 +14,7 @@ for (const [name, test] of tests) {
     console.log(`ok   ${name} (${((Date.now() - start) / 1000).toFixed(1)} s)`);
   } catch (error) {
     failed += 1;
-    console.log(`FAIL ${name} (${((Date.now() - start) / 1000).toFixed(1)} s)\n${error.stack}`);
+    console.log(`FAIL ${name} (${((Date.now() - start) / 1000).toFixed(1)} s)\n${error.stack}\n${await stories()}`);
   } finally {
     await tidy();
   }
