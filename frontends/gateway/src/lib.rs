@@ -4,8 +4,7 @@
 //! The page itself is the client: it runs the same machine, holds the device's keys, signs in, seals and opens. The gateway
 //! opens the TLS connection and the UDP port for it, checks the server's key, and hands what follows from that connection (its
 //! exported keys, PROTOCOL.md section 3) to the page. So it can read control messages, as the server can; it never sees a
-//! password, a picture, a sound or a direct message. It can, like whoever serves a page, serve a false one: SECURITY in the README
-//! says so.
+//! password, a picture, a sound or a direct message. It can, like whoever serves a page, serve a false one: the README says so.
 //!
 //! - [`Gateway`]: listens, and serves until it is stopped.
 //! - [`Backlog`]: what waits for a browser's socket, and what is dropped when that is slow.

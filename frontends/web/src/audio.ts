@@ -43,7 +43,7 @@ export async function listen(ask: Ask): Promise<void> {
 }
 
 /** Opens the microphone, with the browser's echo cancellation. */
-export async function openMicrophone(ask: Ask, deviceId: string): Promise<void> {
+export async function openMicrophone(ask: Ask): Promise<void> {
   const audio = await open(ask);
   closeMicrophone();
   const stream = await navigator.mediaDevices.getUserMedia({
@@ -52,7 +52,6 @@ export async function openMicrophone(ask: Ask, deviceId: string): Promise<void> 
       echoCancellation: true,
       noiseSuppression: true,
       autoGainControl: true,
-      ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
     },
   });
   const node = new AudioWorkletNode(audio, 'microphone', {

@@ -16,13 +16,12 @@ export interface Source {
   stop(): void;
 }
 
-export async function openCamera(ask: Ask, deviceId: string): Promise<Source> {
+export async function openCamera(ask: Ask): Promise<Source> {
   const stream = await navigator.mediaDevices.getUserMedia({
     video: {
       width: { ideal: CAMERA.width },
       height: { ideal: CAMERA.height },
       frameRate: { ideal: CAMERA.rate },
-      ...(deviceId ? { deviceId: { exact: deviceId } } : {}),
     },
   });
   return publish(ask, 1, stream, CAMERA);

@@ -191,8 +191,4 @@ const TEXTS = {
   },
   signin_signed_in_elsewhere: { vi: 'Bạn đã đăng nhập ở nơi khác.', en: 'You signed in elsewhere.' },
   signin_unexpected: { vi: 'Máy chủ trả lời khó hiểu.', en: 'The server’s answer makes no sense.' },
-  device: { vi: 'Thiết bị', en: 'Device' },
-  microphone_device: { vi: 'Micro', en: 'Microphone' },
-  camera_device: { vi: 'Camera', en: 'Camera' },
-  the_default: { vi: 'Mặc định', en: 'Default' },
 } as const satisfies Record<string, Record<Lang, string>>;

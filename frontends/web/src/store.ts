@@ -18,9 +18,6 @@ export const safetyCode = signal('');
 /** A room of the link that was opened. */
 export const wantedRoom = signal(decodeURIComponent(location.hash.replace(/^#\/?/, '')));
 
-/** Devices that were chosen; empty: the browser's choice. */
-export const chosen = { microphone: '', camera: '' };
-
 interface Visit {
   /** Seed of the keys of this device: 32 bytes in hexadecimal. */
   device: string;
@@ -185,7 +182,7 @@ function fail(code: string, error: unknown): void {
 export async function setMicrophone(on: boolean): Promise<void> {
   if (on && canSend) {
     try {
-      await openMicrophone(ask, chosen.microphone);
+      await openMicrophone(ask);
     } catch (error) {
       fail('no_microphone', error);
       return;
@@ -200,7 +197,7 @@ export async function setMicrophone(on: boolean): Promise<void> {
 export async function setCamera(on: boolean): Promise<void> {
   if (on) {
     try {
-      const source = await openCamera(ask, chosen.camera);
+      const source = await openCamera(ask);
       sources.set(CAMERA, source);
       preview.value = { camera: source.stream };
       ask({ do: 'track', track: CAMERA, on: true, width: source.width, height: source.height });

@@ -145,6 +145,7 @@ export async function visitor(launched, url, name) {
     window.Worker = class extends Worker {
       constructor(...given) {
         super(...given);
+        this.addEventListener('error', (event) => window.told.push(`worker: ${event.message}`));
         this.addEventListener('message', ({ data }) => {
           if (data.t === 'figures') {
             window.figures = data.figures;
@@ -238,7 +239,10 @@ export async function until(what, name, seconds = 20) {
 /** What the pages were told last, and their figures: for whoever wants to know why a test failed. */
 export async function stories() {
   const told = pages.map(async ([name, page]) => {
-    const story = page.evaluate(() => [...window.told.slice(-40), JSON.stringify(window.figures)].join('\n'));
+    const story = page.evaluate(() => {
+      const tiles = [...document.querySelectorAll('canvas')].map(({ width, height }) => `${width}x${height}`);
+      return [...window.told.slice(-40), JSON.stringify(window.figures), ...tiles].join('\n');
+    });
     return `-- ${name}\n${await story.catch(() => 'is closed')}\n${page.problems.join('\n')}`;
   });
   return (await Promise.all(told)).join('\n');

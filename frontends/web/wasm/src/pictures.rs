@@ -1,6 +1,7 @@
 //! Other people's pictures: strips are put into them as they come.
 
 use hph_core::endpoint::client::IncomingStrip;
+use hph_core::time::{Duration, Instant};
 use hph_core::wire::control::{Codec, TrackInfo};
 use hph_platform::jpeg::probe;
 use hph_platform::picture::Picture;
@@ -10,6 +11,10 @@ use hph_platform::video::StripDecoder;
 const PICTURES_MAX: usize = 64;
 /// Sizes of one track.
 const LAYERS: usize = 3;
+/// Another size is shown when no more than this share of it has not come ...
+const MISSING_MAX: f32 = 0.02;
+/// ... or when the one that is shown has been silent for so long: a part that moves is better than a whole that stands still.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// One size of a track.
 #[derive(Default)]
@@ -29,8 +34,9 @@ struct Shown {
     layers: [Layer; LAYERS],
     /// The layer that came last.
     newest: usize,
-    /// The one that is seen: it stays until the other one is whole.
+    /// The one that is seen: it stays until the other one is whole, or nothing comes of it any more.
     seen: usize,
+    seen_at: Instant,
     timestamp: u32,
     /// Whether anything came since it was drawn.
     is_new: bool,
@@ -67,6 +73,7 @@ impl Pictures {
                 layers,
                 newest: 0,
                 seen: 0,
+                seen_at: Instant::default(),
                 timestamp: 0,
                 is_new: false,
             });
@@ -103,9 +110,9 @@ impl Pictures {
         }
         shown.is_new |= shown.seen == at;
         let is_whole = layer.came >= strip.count && layer.frame == strip.frame;
-        let is_usable = decoder.missing() < 0.02 || shown.seen == at;
-        if shown.newest == at && is_usable {
-            shown.seen = at;
+        let is_usable = decoder.missing() < MISSING_MAX || strip.at.since(shown.seen_at) > PATIENCE;
+        if shown.newest == at && (shown.seen == at || is_usable) {
+            (shown.seen, shown.seen_at) = (at, strip.at);
         }
         is_whole && shown.seen == at
     }
