@@ -188,7 +188,7 @@ export async function look(page, username) {
 }
 
 /** Waits until a tile shows a picture that moves. */
-export async function seesMoving(page, username, seconds = 30) {
+export async function seesMoving(page, username, seconds = 60) {
   let first = null;
   return await until(
     async () => {
