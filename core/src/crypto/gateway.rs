@@ -42,6 +42,8 @@ fn proof(key: &[u8; 32], binding: &[u8; 32], address: &[u8; ADDRESS_BYTES]) -> [
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
     use super::*;
 
     #[test]

@@ -7,6 +7,7 @@ mod abuse;
 mod capture;
 mod chat;
 mod defects;
+mod gateway;
 mod lan;
 mod media_path;
 mod moderation;

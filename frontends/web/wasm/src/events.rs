@@ -85,6 +85,7 @@ pub fn of(event: &ClientEvent<'_>) -> Option<String> {
             .finish(),
         E::DatagramsUp => Json::new("datagrams").flag("is_up", true).finish(),
         E::DatagramsLost => Json::new("datagrams").flag("is_up", false).finish(),
+        E::Tunnelled { is_on } => Json::new("tunnelled").flag("is_on", is_on).finish(),
         E::ServerSilent => broken("silent"),
         E::Said(message) => return said(message),
         E::Frame(_) | E::Strip(_) | E::StripLost { .. } => return None,

@@ -169,6 +169,8 @@ impl Visitor {
                     rest = others;
                 }
             }
+            // What it dropped.
+            Some((3, rest)) => assert_eq!(rest.len(), 24),
             other => panic!("the gateway said {other:?}"),
         }
     }
