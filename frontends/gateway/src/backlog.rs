@@ -79,6 +79,13 @@ pub struct BacklogFigures {
     pub voice_wait_max_us: u64,
 }
 
+impl BacklogFigures {
+    /// What a page is told: frames of pictures, packets of pictures, packets of voices.
+    pub const fn dropped(&self) -> [u64; 3] {
+        [self.frames_dropped, self.picture_packets_dropped, self.voice_packets_dropped]
+    }
+}
+
 /// The datagrams that wait for one browser.
 #[derive(Default)]
 pub struct Backlog {

@@ -17,6 +17,7 @@ use futures_lite::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadH
 use futures_lite::{FutureExt, StreamExt, future};
 use futures_rustls::client::TlsStream;
 use hph_client::core::limits::DATAGRAM_MAX_BYTES;
+use hph_client::core::time::{Duration, Instant};
 use hph_client::platform::clock::Clock;
 
 use crate::backlog::{Backlog, BacklogFigures};
@@ -29,6 +30,10 @@ const OPENED: u8 = 0;
 const CONTROL: u8 = 1;
 /// Datagrams, each behind its length (two bytes, big-endian).
 const DATAGRAMS: u8 = 2;
+/// What was dropped for this browser until now: for the page's diagnostics.
+const DROPPED: u8 = 3;
+/// That is told so often at most.
+const DROPPED_INTERVAL: Duration = Duration::from_secs(1);
 /// Version of these messages.
 const VERSION: u8 = 1;
 /// Control bytes that may wait for the browser; then the server's connection is not read until there is room.
@@ -58,6 +63,8 @@ struct Shared<'a> {
 struct Waiting {
     control: Vec<u8>,
     backlog: Backlog,
+    /// What the browser was told of its backlog, and when.
+    told: (BacklogFigures, Instant),
 }
 
 /// Carries until either end is gone.
@@ -172,16 +179,24 @@ impl Shared<'_> {
 
     /// What goes next: control bytes first.
     fn next_message(&self) -> Option<Bytes> {
-        let Waiting { control, backlog } = &mut *self.waiting.borrow_mut();
+        let Waiting { control, backlog, told } = &mut *self.waiting.borrow_mut();
         if !control.is_empty() {
             let mut message = Vec::with_capacity(control.len() + 1);
             message.push(CONTROL);
             message.append(control);
             return Some(message.into());
         }
+        let now = Clock::now();
+        let figures = backlog.figures();
+        if figures.dropped() != told.0.dropped() && now.since(told.1) >= DROPPED_INTERVAL {
+            *told = (figures, now);
+            let mut message = vec![DROPPED];
+            figures.dropped().iter().for_each(|count| message.extend_from_slice(&count.to_be_bytes()));
+            return Some(message.into());
+        }
         let mut message = vec![DATAGRAMS];
         while backlog.next_len().is_some_and(|len| message.len() + len + 2 <= MESSAGE_BYTES_MAX) {
-            let Some(datagram) = backlog.pop(Clock::now()) else { break };
+            let Some(datagram) = backlog.pop(now) else { break };
             message.extend_from_slice(&(datagram.len() as u16).to_be_bytes());
             message.extend_from_slice(&datagram);
         }
