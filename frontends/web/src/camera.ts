@@ -1,4 +1,4 @@
-// Camera and screen: pictures at an even rate, handed to the worker as bitmaps.
+// Camera and screen: pictures at an even rate, handed to the worker.
 
 import type { Command } from './protocol';
 
@@ -13,6 +13,8 @@ export interface Source {
   stream: MediaStream;
   width: number;
   height: number;
+  /** The worker has taken the picture that it was given. */
+  taken(): void;
   stop(): void;
 }
 
@@ -24,16 +26,41 @@ export async function openCamera(ask: Ask): Promise<Source> {
       frameRate: { ideal: CAMERA.rate },
     },
   });
-  return publish(ask, 1, stream, CAMERA);
+  return await publish(ask, 1, stream, CAMERA);
 }
 
 export async function openScreen(ask: Ask, ended: () => void): Promise<Source> {
   const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: SCREEN.rate } });
   stream.getVideoTracks()[0]?.addEventListener('ended', ended);
-  return publish(ask, 2, stream, SCREEN);
+  return await publish(ask, 2, stream, SCREEN);
 }
 
 async function publish(ask: Ask, track: number, stream: MediaStream, goal: typeof CAMERA): Promise<Source> {
+  const [source] = stream.getVideoTracks();
+  const settings = source?.getSettings();
+  const end = () => {
+    for (const part of stream.getTracks()) {
+      part.stop();
+    }
+  };
+  // Straight to the worker, which drops what it has no time for; a page that is not looked at sends as well as any other.
+  if (source && settings?.width && settings.height && typeof MediaStreamTrackProcessor !== 'undefined') {
+    const [width, height] = within(settings.width, settings.height, goal);
+    const { readable: frames } = new MediaStreamTrackProcessor({ track: source, maxBufferSize: 1 });
+    ask({ do: 'pictures', track, width, height, rate: goal.rate, frames }, [frames]);
+    return { stream, width, height, taken: () => {}, stop: end };
+  }
+  return await snap(ask, track, stream, goal, end);
+}
+
+/** Where the browser hands out no frames: looks at the picture again and again, once the worker has taken the last one. */
+async function snap(
+  ask: Ask,
+  track: number,
+  stream: MediaStream,
+  goal: typeof CAMERA,
+  end: () => void,
+): Promise<Source> {
   const video = document.createElement('video');
   video.muted = true;
   video.playsInline = true;
@@ -48,20 +75,21 @@ async function publish(ask: Ask, track: number, stream: MediaStream, goal: typeo
     isBusy = true;
     try {
       const bitmap = await createImageBitmap(video, { resizeWidth: width, resizeHeight: height, resizeQuality: 'low' });
-      ask({ do: 'picture', track, bitmap }, [bitmap]);
+      ask({ do: 'picture', track, width, height, bitmap }, [bitmap]);
     } catch {
       // The source is being closed.
+      isBusy = false;
     }
-    isBusy = false;
   }, 1000 / goal.rate);
+  const taken = () => {
+    isBusy = false;
+  };
   const stop = () => {
     clearInterval(timer);
-    for (const part of stream.getTracks()) {
-      part.stop();
-    }
+    end();
     video.srcObject = null;
   };
-  return { stream, width, height, stop };
+  return { stream, width, height, taken, stop };
 }
 
 /** The largest sides within the goal that keep the shape; even numbers. */

@@ -66,6 +66,7 @@ export type CoreEvent =
   | { t: 'unmute_asked'; room: number; by: string }
   | { t: 'room_locked'; room: number; is_locked: boolean }
   | { t: 'datagrams'; is_up: boolean }
+  | { t: 'tunnelled'; is_on: boolean }
   | { t: 'refused'; request: string; reason: string; retry_after_s: number }
   | { t: 'signed_out'; reason: string }
   | { t: 'lobby_room'; place: number; room: number; name: string; people: number }
@@ -101,6 +102,7 @@ export type WorkerEvent =
   | { t: 'not_sent'; reference: string; reason: string }
   | { t: 'key_changed'; username: string }
   | { t: 'trusted'; people: Record<string, string[]> }
+  | { t: 'picture_taken'; track: number }
   | { t: 'failed'; what: string };
 
 export type AppEvent = CoreEvent | WorkerEvent;
@@ -125,7 +127,8 @@ export type Command =
   | { do: 'answer'; call: number; accept: boolean }
   | { do: 'canvas'; slot: number; track: number; canvas: OffscreenCanvas }
   | { do: 'no_canvas'; slot: number; track: number }
-  | { do: 'picture'; track: number; bitmap: ImageBitmap }
+  | { do: 'pictures'; track: number; width: number; height: number; rate: number; frames: ReadableStream<VideoFrame> }
+  | { do: 'picture'; track: number; width: number; height: number; bitmap: ImageBitmap }
   | { do: 'speaker'; port: MessagePort }
   | { do: 'microphone'; port: MessagePort }
   | { do: 'safety_code' };

@@ -115,6 +115,9 @@ function handle(event: AppEvent): void {
         devices.value = { ...devices.value, camera: false, screen: false };
       }
       break;
+    case 'picture_taken':
+      sources.get(event.track)?.taken();
+      break;
     case 'trusted':
       localStorage.setItem('people', JSON.stringify(event.people));
       break;

@@ -3,7 +3,7 @@
 import { Core, now, toHex } from './core';
 import { Outbox } from './outbox';
 import { People } from './people';
-import { ACTS, type Account, type AppEvent, type Command, type CoreEvent } from './protocol';
+import { ACTS, type Account, type AppEvent, CAMERA, type Command, type CoreEvent, SCREEN } from './protocol';
 import { Microphone, Voices } from './voices';
 import { Batch, CONTROL, DATAGRAMS, parseDatagrams, parseOpened, SUBPROTOCOL } from './wire';
 
@@ -25,6 +25,8 @@ interface Canvas {
   context: OffscreenCanvasRenderingContext2D | null;
 }
 
+type Pictures = Extract<Command, { do: 'pictures' }>;
+
 let core: Core | null = null;
 let people = new People({});
 let socketUrl = '';
@@ -40,6 +42,8 @@ let wakes: ReturnType<typeof setTimeout> | undefined;
 
 const outbox = new Outbox();
 const canvases = new Map<number, Canvas>();
+/** How wide each picture is shown, by place and track: a server that we come back to does not know. */
+const wants = new Map<number, number>();
 const fresh = new Set<number>();
 const control = new Batch(CONTROL, transmit);
 const datagrams = new Batch(DATAGRAMS, transmit);
@@ -143,6 +147,7 @@ function hear(event: CoreEvent): void {
       break;
     case 'left':
       room = 0;
+      wants.clear();
       tracksOn.clear();
       voices.clear();
       break;
@@ -165,6 +170,9 @@ function hear(event: CoreEvent): void {
       if (!event.is_me) {
         meet(event.username, event.seal + event.sign);
       }
+      if (event.is_new) {
+        wantAgain(event.room, event.slot);
+      }
       break;
     case 'direct':
       if (event.text !== null) {
@@ -174,6 +182,16 @@ function hear(event: CoreEvent): void {
   }
   tell(event);
   act(() => {});
+}
+
+/** Somebody is new in a place: what is shown of that place is wanted of them. */
+function wantAgain(room: number, slot: number): void {
+  for (const track of [CAMERA, SCREEN]) {
+    const width = wants.get(slot * 4 + track);
+    if (width !== undefined) {
+      act((core) => core.want(room, slot, track, width));
+    }
+  }
 }
 
 function meet(username: string, keys: string): boolean {
@@ -331,17 +349,45 @@ async function drawJpeg(slot: number, track: number, bytes: Uint8Array<ArrayBuff
   }
 }
 
-function sendPicture(track: number, bitmap: ImageBitmap): void {
-  if (room !== 0 && pixels && (socket?.bufferedAmount ?? 0) < UNSENT_MAX) {
-    if (picture.width !== bitmap.width || picture.height !== bitmap.height) {
-      picture.width = bitmap.width;
-      picture.height = bitmap.height;
-    }
-    pixels.drawImage(bitmap, 0, 0);
-    const image = pixels.getImageData(0, 0, bitmap.width, bitmap.height);
-    act((core) => core.sendPicture(room, track, now(), image));
+/** Sends a picture within the sides that were announced; what has another shape gets bars. */
+function sendPicture(track: number, width: number, height: number, source: VideoFrame | ImageBitmap): void {
+  if (room === 0 || !pixels || !tracksOn.has(track) || (socket?.bufferedAmount ?? 0) >= UNSENT_MAX) {
+    return;
   }
-  bitmap.close();
+  if (picture.width !== width || picture.height !== height) {
+    picture.width = width;
+    picture.height = height;
+  }
+  const [wide, high] =
+    source instanceof ImageBitmap ? [source.width, source.height] : [source.displayWidth, source.displayHeight];
+  const scale = Math.min(width / wide, height / high);
+  const [shownWide, shownHigh] = [Math.round(wide * scale), Math.round(high * scale)];
+  if (shownWide < width || shownHigh < height) {
+    pixels.fillRect(0, 0, width, height);
+  }
+  pixels.drawImage(source, (width - shownWide) >> 1, (height - shownHigh) >> 1, shownWide, shownHigh);
+  const image = pixels.getImageData(0, 0, width, height);
+  act((core) => core.sendPicture(room, track, now(), image));
+}
+
+/** Sends the pictures of a stream as fast as they can be coded, and no faster than wished; the browser drops the others. */
+async function sendPictures({ track, width, height, rate, frames }: Pictures): Promise<void> {
+  const reader = frames.getReader();
+  const interval = 1e6 / rate;
+  let due = 0;
+  for (;;) {
+    const { done, value: frame } = await reader.read();
+    if (done) {
+      return;
+    }
+    const at = now();
+    // A camera's own rate is never quite what was asked for.
+    if (at >= due - interval / 4) {
+      due = Math.max(due, at - interval) + interval;
+      sendPicture(track, width, height, frame);
+    }
+    frame.close();
+  }
 }
 
 function obey(command: Exclude<Command, { do: 'start' }>): void {
@@ -384,6 +430,7 @@ function obey(command: Exclude<Command, { do: 'start' }>): void {
     case 'leave':
       act((core) => core.leave(room));
       room = 0;
+      wants.clear();
       tracksOn.clear();
       microphone.close();
       break;
@@ -402,6 +449,7 @@ function obey(command: Exclude<Command, { do: 'start' }>): void {
       setTrack(command.track, command.on, command.width, command.height);
       break;
     case 'want':
+      wants.set(command.slot * 4 + command.track, command.width);
       act((core) => core.want(room, command.slot, command.track, command.width));
       break;
     case 'hand':
@@ -422,11 +470,22 @@ function obey(command: Exclude<Command, { do: 'start' }>): void {
       drawOne(slot * 4 + track, true);
       break;
     }
-    case 'no_canvas':
-      canvases.delete(command.slot * 4 + command.track);
+    case 'no_canvas': {
+      const { slot, track } = command;
+      canvases.delete(slot * 4 + track);
+      if (wants.delete(slot * 4 + track) && room !== 0) {
+        act((core) => core.want(room, slot, track, 0));
+      }
+      break;
+    }
+    case 'pictures':
+      // It ends with its source; one that fails has ended too.
+      sendPictures(command).catch(() => {});
       break;
     case 'picture':
-      sendPicture(command.track, command.bitmap);
+      sendPicture(command.track, command.width, command.height, command.bitmap);
+      command.bitmap.close();
+      tell({ t: 'picture_taken', track: command.track });
       break;
     case 'speaker':
       command.port.onmessage = () => {

@@ -175,8 +175,8 @@ function Stage({ here, speaker }: { here: Participant[]; speaker: number | null 
   }, []);
   const screens = here.filter((person) => person.tracks[SCREEN].is_on && !person.isMe);
   const shown: Shown[] = [
-    ...screens.map((person) => ({ key: `s${person.member}`, person, track: SCREEN })),
-    ...here.map((person) => ({ key: `c${person.member}`, person, track: CAMERA })),
+    ...screens.map((person) => ({ key: `s${person.member}${person.username}`, person, track: SCREEN })),
+    ...here.map((person) => ({ key: `c${person.member}${person.username}`, person, track: CAMERA })),
   ];
   const grid = arrange(shown.length, size.width, size.height, columns.current);
   columns.current = grid.columns;
