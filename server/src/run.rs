@@ -121,7 +121,16 @@ impl Server {
         let listen_error = |error| StartError::Listen { address: config.listen, error };
         let (listener, sockets) = listen(&config).map_err(listen_error)?;
         let announcer = announce(&config, listener.local_addr().unwrap_or(config.listen), &identity);
-        Ok(Self { config, listener, sockets, identity, gateway_key, store, figures: FiguresHandle::default(), announcer })
+        Ok(Self {
+            config,
+            listener,
+            sockets,
+            identity,
+            gateway_key,
+            store,
+            figures: FiguresHandle::default(),
+            announcer,
+        })
     }
 
     /// Where it listens.

@@ -1,5 +1,6 @@
 // The page's loudspeaker and microphone. Both need a secure context.
 
+import { chosen, wanted } from './devices';
 import microphoneUrl from './microphone.worklet.ts?worker&url';
 import type { Command } from './protocol';
 import speakerUrl from './speaker.worklet.ts?worker&url';
@@ -30,9 +31,18 @@ async function open(ask: Ask): Promise<AudioContext> {
     speaker.port.postMessage(channel.port1, [channel.port1]);
     ask({ do: 'speaker', port: channel.port2 }, [channel.port2]);
     speaker.connect(context.destination);
+    // One that is gone: the browser's own.
+    await chooseSpeaker().catch(() => {});
   }
   await context.resume();
   return context;
+}
+
+/** Plays by the chosen loudspeaker, where the browser lets a page choose. */
+export async function chooseSpeaker(): Promise<void> {
+  if (context && 'setSinkId' in context) {
+    await (context as AudioContext & { setSinkId(id: string): Promise<void> }).setSinkId(chosen.value.speaker);
+  }
 }
 
 /** Plays others from now on. Call it when somebody has clicked: browsers play nothing before. */
@@ -48,6 +58,7 @@ export async function openMicrophone(ask: Ask): Promise<void> {
   closeMicrophone();
   const stream = await navigator.mediaDevices.getUserMedia({
     audio: {
+      ...wanted('microphone'),
       channelCount: 1,
       echoCancellation: true,
       noiseSuppression: true,

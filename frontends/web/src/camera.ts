@@ -1,5 +1,6 @@
 // Camera and screen: pictures at an even rate, handed to the worker.
 
+import { wanted } from './devices';
 import type { Command } from './protocol';
 
 type Ask = (command: Command, transfer?: Transferable[]) => void;
@@ -21,6 +22,7 @@ export interface Source {
 export async function openCamera(ask: Ask): Promise<Source> {
   const stream = await navigator.mediaDevices.getUserMedia({
     video: {
+      ...wanted('camera'),
       width: { ideal: CAMERA.width },
       height: { ideal: CAMERA.height },
       frameRate: { ideal: CAMERA.rate },

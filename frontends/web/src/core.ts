@@ -237,7 +237,7 @@ export class Core {
     return has ? new Uint8Array(this.#exports.memory.buffer, this.#input, 16).slice() : null;
   }
 
-  figures(): import('./protocol').Figures {
+  figures(): Omit<import('./protocol').Figures, 'coding_ms' | 'unsent_bytes' | 'dropped'> {
     this.#exports.figures(now());
     const view = new DataView(this.#exports.memory.buffer, this.#input, 8);
     const json = new Uint8Array(this.#exports.memory.buffer, view.getUint32(0, true), view.getUint32(4, true));

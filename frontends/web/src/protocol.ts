@@ -85,12 +85,19 @@ export type Connection = 'off' | 'asking' | 'connecting' | 'up' | 'lost';
 
 export interface Figures {
   is_up: boolean;
+  is_tunnelled: boolean;
   rtt_us: number;
   loss_up: number;
   loss_down: number;
   levels: [slot: number, level: number, voice: number][];
   voices: [slot: number, track: number, delay_us: number, played: number, concealed: number][];
+  pictures: [slot: number, track: number, seen: number, comes: number, strips: number, age_ms: number][];
   drops: Record<string, number>;
+  /** What the worker adds: the time that coding a picture took last, and what the browser has not sent yet. */
+  coding_ms: number;
+  unsent_bytes: number;
+  /** What the gateway dropped for us: frames of pictures, packets of pictures, packets of voices. */
+  dropped: [number, number, number];
 }
 
 /** What the worker adds. */
@@ -134,5 +141,19 @@ export type Command =
   | { do: 'safety_code' };
 
 /** What a host may do, by its number in the protocol. */
-export const ACTS = ['mute', 'stop_video', 'ask_unmute', 'lower_hand', 'remove', 'ban'] as const;
+export const ACTS = [
+  'mute',
+  'stop_video',
+  'ask_unmute',
+  'lower_hand',
+  'remove',
+  'ban',
+  'unban',
+  'make_host',
+  'unmake_host',
+  'lock',
+  'unlock',
+  'mute_all',
+  'end',
+] as const;
 export type Act = (typeof ACTS)[number];

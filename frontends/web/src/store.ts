@@ -2,11 +2,13 @@
 
 import { signal } from '@preact/signals';
 import wasmUrl from '../../../target/web/hph_web.wasm?url';
-import { canSend, closeMicrophone, listen, openMicrophone } from './audio';
+import { canSend, chooseSpeaker, closeMicrophone, listen, openMicrophone } from './audio';
 import { openCamera, openScreen, type Source } from './camera';
 import { fromHex, toHex } from './core';
+import { choose, type Kind, look, wished } from './devices';
 import { lang } from './i18n';
 import { type Account, type AppEvent, CAMERA, type Command, MICROPHONE, SCREEN } from './protocol';
+import { bars, FULL, type Quality, steady } from './quality';
 import { initial, reduce, type State, toast } from './state';
 import workerUrl from './worker.ts?worker&url';
 
@@ -15,6 +17,10 @@ export const state = signal<State>(initial);
 export const devices = signal({ microphone: false, camera: false, screen: false });
 export const preview = signal<{ camera: MediaStream | null }>({ camera: null });
 export const safetyCode = signal('');
+/** The room in front of whose door we stand: devices are tried before going in. */
+export const door = signal<{ name: string; mayCreate: boolean } | null>(null);
+/** How good our way to the server is. */
+export const quality = signal<Quality>(FULL);
 /** A room of the link that was opened. */
 export const wantedRoom = signal(decodeURIComponent(location.hash.replace(/^#\/?/, '')));
 
@@ -84,7 +90,7 @@ function handle(event: AppEvent): void {
       keep(event.username, event.token ?? '');
       ask({ do: 'watch_lobby', on: true });
       if (wantedRoom.value && !before.room) {
-        join(wantedRoom.value, true);
+        approach(wantedRoom.value, true);
       }
       break;
     case 'sign_in_failed':
@@ -98,6 +104,13 @@ function handle(event: AppEvent): void {
     case 'joined':
       wantedRoom.value = event.name;
       history.replaceState(null, '', `#/${encodeURIComponent(event.name)}`);
+      if (door.value) {
+        door.value = null;
+        void carryIn();
+      }
+      break;
+    case 'figures':
+      quality.value = steady(quality.value, bars(event.figures), Date.now());
       break;
     case 'left':
       leaveDevices();
@@ -153,6 +166,46 @@ export function signOut(): void {
   ask({ do: 'sign_out' });
 }
 
+/** Goes to the door of a room; straight in, where there is no device to try. */
+export function approach(name: string, mayCreate: boolean): void {
+  if (canSend) {
+    door.value = { name: name.normalize('NFC').trim(), mayCreate };
+  } else {
+    join(name, mayCreate);
+  }
+}
+
+export function turnBack(): void {
+  door.value = null;
+  wantedRoom.value = '';
+  history.replaceState(null, '', ' ');
+}
+
+/** Switches on what was wished for at the door. */
+async function carryIn(): Promise<void> {
+  const { microphone, camera } = wished.value;
+  if (microphone) {
+    await setMicrophone(true);
+  }
+  if (camera) {
+    await setCamera(true);
+  }
+}
+
+/** Another device: what is on goes on with it. */
+export async function change(kind: Kind, id: string): Promise<void> {
+  choose(kind, id);
+  const { microphone, camera } = devices.value;
+  if (kind === 'microphone' && microphone) {
+    await setMicrophone(true);
+  } else if (kind === 'camera' && camera) {
+    stopSource(CAMERA);
+    await setCamera(true);
+  } else if (kind === 'speaker') {
+    await chooseSpeaker().catch((error: unknown) => fail('no_speaker', error));
+  }
+}
+
 export function join(name: string, mayCreate: boolean): void {
   ask({ do: 'join', name: name.normalize('NFC').trim(), may_create: mayCreate });
   void listen(ask);
@@ -194,6 +247,7 @@ export async function setMicrophone(on: boolean): Promise<void> {
     closeMicrophone();
   }
   devices.value = { ...devices.value, microphone: on };
+  void look();
   ask({ do: 'track', track: MICROPHONE, on, width: 0, height: 0 });
 }
 
@@ -204,6 +258,7 @@ export async function setCamera(on: boolean): Promise<void> {
       sources.set(CAMERA, source);
       preview.value = { camera: source.stream };
       ask({ do: 'track', track: CAMERA, on: true, width: source.width, height: source.height });
+      void look();
     } catch (error) {
       fail('no_camera', error);
       return;

@@ -1,6 +1,6 @@
 // Where tiles go: the number of columns that shows the most of a 16:9 picture (the rule of all frontends).
 
-const GAP = 12;
+export const GAP = 12;
 const SHAPE = 16 / 9;
 /** A tile grows in its cell within these shapes. */
 const NARROWEST = 4 / 3;
@@ -39,4 +39,41 @@ export function arrange(count: number, width: number, height: number, before = 0
   const [w, h] = cell(columns);
   const shape = Math.min(Math.max(w / h, NARROWEST), WIDEST);
   return { columns, width: Math.floor(Math.min(w, h * shape)), height: Math.floor(Math.min(h, w / shape)) };
+}
+
+/** One large tile and a strip of small ones beside or below it. */
+export interface Spotlight {
+  large: { width: number; height: number };
+  small: { width: number; height: number };
+  /** Whether the strip stands beside it. */
+  isBeside: boolean;
+}
+
+/** The small ones take so much of the longer side, within these bounds. */
+const STRIP_SHARE = 0.2;
+const STRIP_MIN = 96;
+const STRIP_MAX = 240;
+
+/** Small ones get smaller before they leave the strip, down to this height. */
+const SMALL_MIN = 54;
+
+/** Where tiles stand when one of `count` is large. */
+export function spotlight(count: number, width: number, height: number): Spotlight {
+  const none = { width: 0, height: 0 };
+  if (width <= 0 || height <= 0) {
+    return { large: none, small: none, isBeside: true };
+  }
+  const isBeside = width >= height * 1.2;
+  if (count <= 1) {
+    return { large: { width, height }, small: none, isBeside };
+  }
+  const within = (side: number) => Math.min(Math.max(side * STRIP_SHARE, STRIP_MIN), STRIP_MAX, side / 2);
+  const smallWidth = isBeside ? within(width) : within(height) * SHAPE;
+  const room = ((isBeside ? height : width) + GAP) / (count - 1) - GAP;
+  const smallHeight = Math.max(Math.min(smallWidth / SHAPE, isBeside ? room : room / SHAPE), SMALL_MIN);
+  const small = { width: Math.floor(smallHeight * SHAPE), height: Math.floor(smallHeight) };
+  const large = isBeside
+    ? { width: Math.floor(width - small.width - GAP), height: Math.floor(height) }
+    : { width: Math.floor(width), height: Math.floor(height - small.height - GAP) };
+  return { large, small, isBeside };
 }

@@ -3,6 +3,7 @@
 export const OPENED = 0;
 export const CONTROL = 1;
 export const DATAGRAMS = 2;
+export const DROPPED = 3;
 /** Version of these messages. */
 export const VERSION = 1;
 /** What the page speaks over the WebSocket. */
@@ -16,6 +17,16 @@ export function parseOpened(message: Uint8Array): Uint8Array | null {
   return message[0] === OPENED && message[1] === VERSION && message.length >= 2 + EXPORTED
     ? message.subarray(2, 2 + EXPORTED)
     : null;
+}
+
+/** What the gateway dropped for us: frames of pictures, packets of pictures, packets of voices. */
+export function parseDropped(message: Uint8Array): [number, number, number] | null {
+  if (message[0] !== DROPPED || message.length < 25) {
+    return null;
+  }
+  const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+  const count = (at: number) => Number(view.getBigUint64(at));
+  return [count(1), count(9), count(17)];
 }
 
 /** The datagrams of a message. What is cut off at its end is left out. */

@@ -5,7 +5,7 @@ import { Outbox } from './outbox';
 import { People } from './people';
 import { ACTS, type Account, type AppEvent, CAMERA, type Command, type CoreEvent, SCREEN } from './protocol';
 import { Microphone, Voices } from './voices';
-import { Batch, CONTROL, DATAGRAMS, parseDatagrams, parseOpened, SUBPROTOCOL } from './wire';
+import { Batch, CONTROL, DATAGRAMS, DROPPED, parseDatagrams, parseDropped, parseOpened, SUBPROTOCOL } from './wire';
 
 const worker = self as unknown as DedicatedWorkerGlobalScope;
 
@@ -38,6 +38,8 @@ let backoff = BACKOFF_FIRST_MS;
 let retry: ReturnType<typeof setTimeout> | undefined;
 let room = 0;
 let request = 0;
+let codingMs = 0;
+let dropped: [number, number, number] = [0, 0, 0];
 let wakes: ReturnType<typeof setTimeout> | undefined;
 
 const outbox = new Outbox();
@@ -287,6 +289,8 @@ function connect(): void {
           core.handleDatagram(datagram);
         }
       });
+    } else if (message[0] === DROPPED) {
+      dropped = parseDropped(message) ?? dropped;
     }
   };
   opening.onclose = () => {
@@ -354,6 +358,7 @@ function sendPicture(track: number, width: number, height: number, source: Video
   if (room === 0 || !pixels || !tracksOn.has(track) || (socket?.bufferedAmount ?? 0) >= UNSENT_MAX) {
     return;
   }
+  const begun = performance.now();
   if (picture.width !== width || picture.height !== height) {
     picture.width = width;
     picture.height = height;
@@ -368,6 +373,7 @@ function sendPicture(track: number, width: number, height: number, source: Video
   pixels.drawImage(source, (width - shownWide) >> 1, (height - shownHigh) >> 1, shownWide, shownHigh);
   const image = pixels.getImageData(0, 0, width, height);
   act((core) => core.sendPicture(room, track, now(), image));
+  codingMs = performance.now() - begun;
 }
 
 /** Sends the pictures of a stream as fast as they can be coded, and no faster than wished; the browser drops the others. */
@@ -534,7 +540,8 @@ async function start(command: Extract<Command, { do: 'start' }>): Promise<void> 
   }, STALE_MS);
   setInterval(() => {
     if (core && isSignedIn) {
-      tell({ t: 'figures', figures: core.figures() });
+      const unsent = socket?.bufferedAmount ?? 0;
+      tell({ t: 'figures', figures: { ...core.figures(), coding_ms: codingMs, unsent_bytes: unsent, dropped } });
     }
   }, FIGURES_MS);
   tell({ t: 'ready' });

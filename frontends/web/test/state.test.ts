@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { actOf } from '../src/keys';
 import { Outbox } from '../src/outbox';
 import { People } from '../src/people';
-import type { AppEvent } from '../src/protocol';
+import type { AppEvent, Figures } from '../src/protocol';
+import { bars, FULL, type Quality, steady } from '../src/quality';
 import { fold, initial, initialOf, reduce, type State, shownCode } from '../src/state';
-import { arrange } from '../src/tiles';
-import { Batch, CONTROL, DATAGRAMS, parseDatagrams, parseOpened } from '../src/wire';
+import { arrange, spotlight } from '../src/tiles';
+import { Batch, CONTROL, DATAGRAMS, parseDatagrams, parseDropped, parseOpened } from '../src/wire';
 
 function happened(events: AppEvent[], from: State = initial): State {
   return events.reduce(reduce, from);
@@ -199,5 +201,88 @@ describe('layout', () => {
 
   it('shows safety codes as eight groups of five digits', () => {
     expect(shownCode('d0435d7cf304553bf5e1d71dda29077c')).toBe('53315 23932 62212 21819 62945 55069 55849 01916');
+  });
+});
+
+describe('quality', () => {
+  const figures = (loss: number, rtt: number, isUp = true): Figures => ({
+    is_up: isUp,
+    is_tunnelled: false,
+    rtt_us: rtt * 1000,
+    loss_up: 0,
+    loss_down: Math.round(loss * 65536),
+    levels: [],
+    voices: [],
+    pictures: [],
+    drops: {},
+    coding_ms: 0,
+    unsent_bytes: 0,
+    dropped: [0, 0, 0],
+  });
+
+  it('goes by loss and delay', () => {
+    expect(
+      [figures(0, 20), figures(0.02, 20), figures(0, 300), figures(0.5, 20), figures(0, 20, false)].map(bars),
+    ).toEqual([4, 3, 2, 1, 0]);
+  });
+
+  it('is worse after three seconds and better after six, and forgets what did not last', () => {
+    let now: Quality = FULL;
+    const look = (value: 1 | 4, at: number) => {
+      now = steady(now, value, at);
+      return now.shown;
+    };
+    expect([look(1, 0), look(1, 2900), look(4, 2950), look(1, 3000), look(1, 5900), look(1, 6000)]).toEqual([
+      4, 4, 4, 4, 4, 1,
+    ]);
+    expect([look(4, 7000), look(4, 12_900), look(4, 13_000)]).toEqual([1, 1, 4]);
+  });
+});
+
+describe('spotlight', () => {
+  it('has a large tile and a strip beside it, or below in a high window, within the stage', () => {
+    for (const [width, height] of [
+      [1280, 700],
+      [600, 900],
+      [320, 200],
+    ] as const) {
+      const { large, small, isBeside } = spotlight(5, width, height);
+      expect(isBeside).toBe(width > height);
+      expect(isBeside ? large.width + small.width : large.width).toBeLessThanOrEqual(width);
+      expect(isBeside ? large.height : large.height + small.height).toBeLessThanOrEqual(height);
+      expect(large.width * large.height).toBeGreaterThan(4 * small.width * small.height);
+    }
+    expect(spotlight(1, 100, 50).large).toEqual({ width: 100, height: 50 });
+  });
+});
+
+describe('keys', () => {
+  it('are those of the desktop program, and none with other modifiers', () => {
+    expect(['m', 'V', 'd', 'h', 'c', 'p', 'w'].map((key) => actOf(key, false, false))).toEqual([
+      'microphone',
+      'camera',
+      'share',
+      'hand',
+      'chat',
+      'people',
+      'layout',
+    ]);
+    expect([actOf('c', true, false), actOf('D', true, true), actOf('x', false, false)]).toEqual([
+      null,
+      'diagnostics',
+      null,
+    ]);
+  });
+});
+
+describe('what the gateway dropped', () => {
+  it('is read, and nothing else is taken for it', () => {
+    const message = new Uint8Array(25);
+    message.set([3, 0, 0, 0, 0, 0, 0, 0, 2]);
+    message[16] = 7;
+    message[24] = 1;
+    expect(parseDropped(message)).toEqual([2, 7, 1]);
+    expect(parseDropped(message.subarray(0, 24))).toBeNull();
+    expect(parseDropped(new Uint8Array(25))).toBeNull();
   });
 });

@@ -2,9 +2,10 @@ import { useEffect } from 'preact/hooks';
 import { canListen } from '../audio';
 import { lang, setLang, tr, trCode } from '../i18n';
 import type { Toast } from '../state';
-import { answer, dismiss, state } from '../store';
+import { answer, dismiss, door, state } from '../store';
 import { Icon } from './icons';
 import { Lobby } from './Lobby';
+import { Prejoin } from './Prejoin';
 import { Room } from './Room';
 import { SignIn } from './SignIn';
 
@@ -22,7 +23,7 @@ export function App() {
           {tr('reconnecting')}
         </p>
       ) : null}
-      {me ? room ? <Room /> : <Lobby /> : <SignIn />}
+      {me ? room ? <Room /> : door.value ? <Prejoin /> : <Lobby /> : <SignIn />}
       <CallToast />
       <div class="toasts" aria-live="polite">
         {state.value.toasts.map((toast) => (

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { tr } from '../i18n';
 import { fold } from '../state';
-import { join, signOut, state } from '../store';
+import { approach, signOut, state } from '../store';
 import { Corner, Limits } from './App';
 
 export function Lobby() {
@@ -27,7 +27,7 @@ export function Lobby() {
         class="row wrap"
         onSubmit={(event) => {
           event.preventDefault();
-          join(name, true);
+          approach(name, true);
         }}
       >
         <label class="field grow">
@@ -65,7 +65,11 @@ export function Lobby() {
               <span class={room.people ? 'live' : 'quiet'} data-test="count">
                 {tr('in_room', room.people)}
               </span>
-              <button type="button" aria-label={`${tr('join')}: ${room.name}`} onClick={() => join(room.name, false)}>
+              <button
+                type="button"
+                aria-label={`${tr('join')}: ${room.name}`}
+                onClick={() => approach(room.name, false)}
+              >
                 {tr('join')}
               </button>
             </li>

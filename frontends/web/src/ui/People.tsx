@@ -1,5 +1,6 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { tr } from '../i18n';
+import type { Act } from '../protocol';
 import { type Participant, shownCode } from '../state';
 import { acceptKey, ask, safetyCode, state } from '../store';
 import { Icon } from './icons';
@@ -12,7 +13,8 @@ interface Props {
 
 export function People({ here, close, write }: Props) {
   const me = here.find((person) => person.isMe);
-  const { changedKeys, online } = state.value;
+  const { changedKeys, online, room } = state.value;
+  const isLocked = room?.isLocked === true;
   const keys = here.map((person) => person.keys).join();
   useEffect(() => ask({ do: 'safety_code' }), [keys]);
   const elsewhere = [...online.values()].filter((person) => !here.some((other) => other.username === person.username));
@@ -47,21 +49,23 @@ export function People({ here, close, write }: Props) {
                     {tr('accept_key')}
                   </button>
                 ) : null}
-                {mayHost(person) ? (
-                  <>
-                    <button type="button" onClick={() => ask({ do: 'moderate', act: 'mute', whom: person.username })}>
-                      {tr('mute_them')}
-                    </button>
-                    <button type="button" onClick={() => ask({ do: 'moderate', act: 'remove', whom: person.username })}>
-                      {tr('remove_them')}
-                    </button>
-                  </>
-                ) : null}
+                {mayHost(person) ? <Order person={person} isOwner={me?.role === 'owner'} /> : null}
               </span>
             )}
           </li>
         ))}
       </ul>
+      {me?.role === 'owner' || me?.role === 'host' ? (
+        <section class="row wrap" aria-label={tr('keep_order')}>
+          <button type="button" data-test="lock" onClick={() => moderate(isLocked ? 'unlock' : 'lock')}>
+            {tr(isLocked ? 'unlock' : 'lock')}
+          </button>
+          <button type="button" data-test="mute-all" onClick={() => moderate('mute_all')}>
+            {tr('mute_all')}
+          </button>
+          <Sure label={tr('end_room')} act={() => moderate('end')} />
+        </section>
+      ) : null}
       {elsewhere.length > 0 ? (
         <section>
           <h3>{tr('online')}</h3>
@@ -88,5 +92,67 @@ export function People({ here, close, write }: Props) {
         <p class="quiet small">{tr('safety_text')}</p>
       </section>
     </aside>
+  );
+}
+
+function moderate(act: Act, whom = ''): void {
+  ask({ do: 'moderate', act, whom });
+}
+
+/** What a host may do with somebody. */
+function Order({ person, isOwner }: { person: Participant; isOwner: boolean }) {
+  const { username } = person;
+  const isHost = person.role === 'host';
+  return (
+    <>
+      {person.tracks[0].is_on ? (
+        <button type="button" data-test="mute-them" onClick={() => moderate('mute', username)}>
+          {tr('mute_them')}
+        </button>
+      ) : (
+        <button type="button" onClick={() => moderate('ask_unmute', username)}>
+          {tr('ask_unmute')}
+        </button>
+      )}
+      {person.tracks[1].is_on || person.tracks[2].is_on ? (
+        <button type="button" onClick={() => moderate('stop_video', username)}>
+          {tr('stop_video')}
+        </button>
+      ) : null}
+      {person.hand ? (
+        <button type="button" onClick={() => moderate('lower_hand', username)}>
+          {tr('lower_hand')}
+        </button>
+      ) : null}
+      {isOwner && person.role !== 'guest' ? (
+        <button type="button" onClick={() => moderate(isHost ? 'unmake_host' : 'make_host', username)}>
+          {tr(isHost ? 'unmake_host' : 'make_host')}
+        </button>
+      ) : null}
+      <button type="button" data-test="remove-them" onClick={() => moderate('remove', username)}>
+        {tr('remove_them')}
+      </button>
+      <Sure label={tr('ban')} act={() => moderate('ban', username)} />
+    </>
+  );
+}
+
+/** What can't be undone is asked first. */
+function Sure({ label, act }: { label: string; act: () => void }) {
+  const [asks, setAsks] = useState(false);
+  return (
+    <button
+      type="button"
+      class={asks ? 'leave' : ''}
+      onBlur={() => setAsks(false)}
+      onClick={() => {
+        if (asks) {
+          act();
+        }
+        setAsks(!asks);
+      }}
+    >
+      {asks ? tr('really', label) : label}
+    </button>
   );
 }

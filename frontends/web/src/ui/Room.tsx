@@ -1,19 +1,23 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { canSend } from '../audio';
 import { tr } from '../i18n';
+import { watchKeys } from '../keys';
 import { CAMERA, SCREEN } from '../protocol';
 import { type Participant, people } from '../state';
-import { ask, devices, leave, read, setCamera, setMicrophone, setScreen, state } from '../store';
-import { arrange } from '../tiles';
+import { ask, devices, leave, quality, read, setCamera, setMicrophone, setScreen, state } from '../store';
+import { arrange, GAP, spotlight } from '../tiles';
 import { Limits } from './App';
 import { Chat } from './Chat';
+import { Bars, Diagnostics } from './Diagnostics';
 import { Icon, type IconName } from './icons';
 import { People } from './People';
 import { Tile } from './Tile';
 
+type Panel = 'none' | 'chat' | 'people' | 'diagnostics';
+
 export function Room() {
   const { room, isDatagramUp, unread, connection } = state.value;
-  const [panel, setPanel] = useState<'none' | 'chat' | 'people'>('none');
+  const [panel, setPanel] = useState<Panel>('none');
   const [to, setTo] = useState('');
   if (!room) {
     return null;
@@ -23,7 +27,8 @@ export function Room() {
   const on = devices.value;
   // What others see of us is what the server has confirmed, not what we wish.
   const isHeard = me?.tracks[0].is_on === true;
-  const open = (wanted: 'chat' | 'people') => {
+  const [isSpotlight, setSpotlight] = useState(localStorage.getItem('layout') === 'spotlight');
+  const open = (wanted: Exclude<Panel, 'none'>) => {
     const next = panel === wanted ? 'none' : wanted;
     setPanel(next);
     setTo('');
@@ -31,6 +36,32 @@ export function Room() {
       read();
     }
   };
+  const layOut = () => {
+    setSpotlight(!isSpotlight);
+    localStorage.setItem('layout', isSpotlight ? 'grid' : 'spotlight');
+  };
+  const acts = {
+    microphone: (wanted = !devices.value.microphone) => void (canSend && setMicrophone(wanted)),
+    camera: () => void (canSend && setCamera(!devices.value.camera)),
+    share: () => void (canSend && setScreen(!devices.value.screen)),
+    hand: () => ask({ do: 'hand', up: !me?.hand }),
+    chat: () => open('chat'),
+    people: () => open('people'),
+    layout: layOut,
+    diagnostics: () => open('diagnostics'),
+  };
+  // Keys are listened to once; what they do is that of the last time it was drawn.
+  const latest = useRef(acts);
+  latest.current = acts;
+  useEffect(() => {
+    const through = Object.fromEntries(
+      Object.keys(acts).map((name) => [
+        name,
+        (on?: boolean) => (latest.current[name as keyof typeof acts] as (on?: boolean) => void)(on),
+      ]),
+    ) as typeof acts;
+    return watchKeys(through, () => devices.value.microphone);
+  }, []);
   return (
     <div class="room" data-test="room">
       <header class="bar top">
@@ -40,14 +71,26 @@ export function Room() {
           {!isDatagramUp && connection === 'up' ? tr('media_blocked') : ''}
         </span>
         <Latency />
+        <button
+          type="button"
+          class="plain row"
+          aria-label={`${tr('settings')}, ${tr('quality', quality.value.shown)}`}
+          aria-expanded={panel === 'diagnostics'}
+          data-test="settings"
+          onClick={() => open('diagnostics')}
+        >
+          <Bars />
+          <Icon name="settings" />
+        </button>
       </header>
       <div class="body">
         <main class="stage-area">
           <Limits />
-          <Stage here={here} speaker={room.speaker} />
+          <Stage here={here} speaker={room.speaker} isSpotlight={isSpotlight} />
           {here.length === 1 ? <Alone name={room.name} /> : null}
         </main>
         {panel === 'chat' ? <Chat to={to} setTo={setTo} close={() => open('chat')} /> : null}
+        {panel === 'diagnostics' ? <Diagnostics close={() => open('diagnostics')} /> : null}
         {panel === 'people' ? (
           <People
             here={here}
@@ -67,7 +110,7 @@ export function Room() {
           on={isHeard}
           test="microphone"
           disabled={!canSend}
-          act={() => void setMicrophone(!on.microphone)}
+          act={() => acts.microphone()}
         />
         <Toggle
           icon={on.camera ? 'camera' : 'camera_off'}
@@ -75,7 +118,7 @@ export function Room() {
           on={on.camera}
           test="camera"
           disabled={!canSend}
-          act={() => void setCamera(!on.camera)}
+          act={acts.camera}
         />
         <Toggle
           icon="screen"
@@ -83,15 +126,16 @@ export function Room() {
           on={on.screen}
           test="share"
           disabled={!canSend}
-          act={() => void setScreen(!on.screen)}
+          act={acts.share}
         />
         <Toggle
           icon="hand"
           label={tr(me?.hand ? 'lower_hand' : 'raise_hand')}
           on={!!me?.hand}
           test="hand"
-          act={() => ask({ do: 'hand', up: !me?.hand })}
+          act={acts.hand}
         />
+        <Toggle icon="layout" label={tr('spotlight')} on={isSpotlight} test="layout" act={layOut} />
         <Toggle
           icon="chat"
           label={unread > 0 && panel !== 'chat' ? tr('chat_unread', unread) : tr('chat')}
@@ -159,11 +203,22 @@ interface Shown {
   track: number;
 }
 
-/** Tiles keep their order: people in that in which they came, shared screens first. */
-function Stage({ here, speaker }: { here: Participant[]; speaker: number | null }) {
+interface StageProps {
+  here: Participant[];
+  speaker: number | null;
+  isSpotlight: boolean;
+}
+
+/**
+ * Tiles keep their order: people in that in which they came, shared screens first. In the spotlight one of them is large: the
+ * one that was clicked, else a screen, else whoever of the others spoke last.
+ */
+function Stage({ here, speaker, isSpotlight }: StageProps) {
   const stage = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
+  const [pinned, setPinned] = useState('');
   const columns = useRef(0);
+  const spoke = useRef<number | null>(null);
   useEffect(() => {
     const element = stage.current;
     if (!element) {
@@ -178,20 +233,50 @@ function Stage({ here, speaker }: { here: Participant[]; speaker: number | null 
     ...screens.map((person) => ({ key: `s${person.member}${person.username}`, person, track: SCREEN })),
     ...here.map((person) => ({ key: `c${person.member}${person.username}`, person, track: CAMERA })),
   ];
+  if (speaker !== null && here.some((person) => person.slot === speaker && !person.isMe)) {
+    spoke.current = speaker;
+  }
+  const isFound = shown.some((tile) => tile.key === pinned);
+  const large =
+    shown.find((tile) => tile.key === pinned) ??
+    shown.find((tile) => tile.track === SCREEN) ??
+    shown.find((tile) => tile.person.slot === spoke.current && !tile.person.isMe) ??
+    shown.find((tile) => !tile.person.isMe) ??
+    shown[0];
+  const isLarge = (isSpotlight || isFound || screens.length > 0) && shown.length > 1;
   const grid = arrange(shown.length, size.width, size.height, columns.current);
   columns.current = grid.columns;
+  let strip = 0;
+  const spot = spotlight(shown.length, size.width, size.height);
   return (
-    <div class="stage" ref={stage}>
-      {shown.map(({ key, person, track }) => (
-        <Tile
-          key={key}
-          person={person}
-          track={track}
-          width={grid.width}
-          height={grid.height}
-          isSpeaking={speaker === person.slot && track === CAMERA}
-        />
-      ))}
+    <div
+      class={`stage${isLarge ? ' spotlight' : ''}`}
+      ref={stage}
+      data-test="stage"
+      data-layout={isLarge ? 'spotlight' : 'grid'}
+    >
+      {shown.map((tile) => {
+        const { key, person, track } = tile;
+        const { width, height } = isLarge ? (tile === large ? spot.large : spot.small) : grid;
+        // The strip begins behind the large one.
+        const step = spot.isBeside ? spot.small.height : spot.small.width;
+        const along = tile === large ? 0 : strip++ * (step + GAP);
+        const across = tile === large ? 0 : (spot.isBeside ? spot.large.width : spot.large.height) + GAP;
+        const place = isLarge ? (spot.isBeside ? { left: across, top: along } : { left: along, top: across }) : null;
+        return (
+          <Tile
+            key={key}
+            person={person}
+            track={track}
+            width={width}
+            height={height}
+            place={place}
+            isPinned={key === pinned}
+            pin={() => setPinned(key === pinned ? '' : key)}
+            isSpeaking={speaker === person.slot && track === CAMERA}
+          />
+        );
+      })}
     </div>
   );
 }

@@ -11,10 +11,15 @@ interface Props {
   width: number;
   height: number;
   isSpeaking: boolean;
+  /** Where it stands on the stage; nothing: in the row. */
+  place: { left: number; top: number } | null;
+  isPinned: boolean;
+  /** Makes it the large one, or no longer. */
+  pin: () => void;
 }
 
 /** Somebody's picture, or their letter. */
-export function Tile({ person, track, width, height, isSpeaking }: Props) {
+export function Tile({ person, track, width, height, isSpeaking, place, isPinned, pin }: Props) {
   const isOn = person.tracks[track === SCREEN ? SCREEN : CAMERA].is_on;
   const isHeard = person.tracks[0].is_on;
   const levels = state.value.figures?.levels ?? [];
@@ -30,12 +35,13 @@ export function Tile({ person, track, width, height, isSpeaking }: Props) {
   return (
     <figure
       class={`tile${isLoud ? ' loud' : ''}${track === SCREEN ? ' screen' : ''}`}
-      style={{ width: `${width}px`, height: `${height}px` }}
+      style={{ width: `${width}px`, height: `${height}px`, ...pixels(place) }}
       aria-label={label}
       data-test="tile"
       data-username={person.username}
       data-slot={person.slot}
       data-muted={!isHeard}
+      data-track={track}
     >
       {person.isMe && track === CAMERA ? (
         <Self isOn={isOn} />
@@ -49,8 +55,22 @@ export function Tile({ person, track, width, height, isSpeaking }: Props) {
         <span>{title}</span>
         {state.value.changedKeys.has(person.username) ? <span class="warn">{tr('key_is_changed')}</span> : null}
       </figcaption>
+      <button
+        type="button"
+        class="pin"
+        aria-pressed={isPinned}
+        aria-label={tr('make_large', title)}
+        title={tr('make_large', title)}
+        onClick={pin}
+      >
+        <Icon name="pin" />
+      </button>
     </figure>
   );
+}
+
+function pixels(place: Props['place']): Record<string, string> {
+  return place ? { left: `${place.left}px`, top: `${place.top}px` } : {};
 }
 
 /** A canvas that the worker draws to. */

@@ -12,6 +12,10 @@ const PATHS = {
   leave: 'M10 4H5v16h5M14 8l4 4-4 4M18 12H9',
   lock: 'M6 11h12v9H6zM8 11V8a4 4 0 0 1 8 0v3',
   close: 'M6 6l12 12M18 6L6 18',
+  settings:
+    'M12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM12 3v3M12 18v3M3 12h3M18 12h3M5.600 5.600l2 2M16.400 16.400l2 2M18.400 5.600l-2 2M7.600 16.400l-2 2',
+  layout: 'M3 5h12v14H3zM18 5h3v4h-3zM18 12h3v4h-3z',
+  pin: 'M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5',
   send: 'M4 12l16-8-6 16-3-7z',
   shield: 'M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z',
   theme: 'M12 4a8 8 0 1 0 8 8 6 6 0 0 1-8-8z',

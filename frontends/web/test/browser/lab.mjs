@@ -9,7 +9,7 @@ import { chromium, selectors } from 'playwright-core';
 selectors.setTestIdAttribute('data-test');
 
 const HPH = process.env.HPH ?? new URL('../../../../target/debug/hph', import.meta.url).pathname;
-const PAGE = new URL('../../../../target/web/page', import.meta.url).pathname;
+const PAGE = process.env.HPH_PAGE ?? new URL('../../../../target/web/page', import.meta.url).pathname;
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** What must end with the test. */
@@ -170,6 +170,12 @@ export async function enter(page, room) {
   await page.getByTestId('lobby').waitFor();
   await page.getByTestId('room-name').fill(room);
   await page.getByTestId('create').click();
+  await goIn(page);
+}
+
+/** From the door into the room. */
+export async function goIn(page) {
+  await page.getByTestId('go-in').click();
   await page.getByTestId('room').waitFor();
 }
 

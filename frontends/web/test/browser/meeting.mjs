@@ -8,6 +8,7 @@ import {
   folder,
   freePort,
   gateway,
+  goIn,
   Hph,
   hears,
   look,
@@ -67,7 +68,7 @@ export async function two_browsers_and_a_program_meet_and_survive_gateway_and_se
   await enter(huong, ROOM);
   // The link of a room leads into it.
   const dat = await visitor(launched, `${url}#/${encodeURIComponent(ROOM)}`, 'Đạt');
-  await dat.getByTestId('room').waitFor();
+  await goIn(dat);
   const native = new Hph([
     'join',
     server.link,
@@ -107,7 +108,9 @@ export async function two_browsers_and_a_program_meet_and_survive_gateway_and_se
   await until(async () => (await muted.getAttribute('data-muted')) === 'true', 'Hường muted');
 
   // Chat, both ways and once; and to one alone.
+  await dat.getByTestId('chat').click();
   await say(huong, 'Chào mọi người');
+  await until(async () => (await lines(dat)).includes('Chào mọi người'), 'the first line');
   await say(dat, 'Nghe rõ');
   for (const page of [huong, dat]) {
     await until(async () => (await lines(page)).join('|') === 'Chào mọi người|Nghe rõ', 'both lines');

@@ -1,6 +1,6 @@
 // What others write is text and nothing else, and no other page opens a session.
 import { request } from 'node:https';
-import { browser, check, enter, folder, freePort, gateway, serve, until, visitor } from './lab.mjs';
+import { browser, check, enter, folder, freePort, gateway, goIn, serve, until, visitor } from './lab.mjs';
 
 const CORPUS = [
   '<img src=x onerror="window.hacked=1">',
@@ -51,7 +51,7 @@ export async function words_stay_words_and_no_other_origin_gets_a_session() {
   const one = await visitor(launched, url, '<b>Hường</b>');
   await enter(one, 'x');
   const two = await visitor(launched, `${url}#/x`, 'Đạt');
-  await two.getByTestId('room').waitFor();
+  await goIn(two);
   await one.getByTestId('chat').click();
   await two.getByTestId('chat').click();
   for (const text of CORPUS) {

@@ -368,17 +368,27 @@ impl<H: Host> Client<H> {
                 format!("[{slot},{track},{},{},{}]", stats.delay_us, stats.played_samples, stats.concealed_samples)
             })
             .collect();
+        let pictures: Vec<_> = self
+            .pictures
+            .stats()
+            .map(|(slot, track, seen, newest, strips, at)| {
+                format!("[{slot},{track},{seen},{newest},{strips},{}]", now.since(at).as_micros() / 1000)
+            })
+            .collect();
         let drops: Vec<_> =
             self.machine.drops().iter().map(|(reason, count)| format!("\"{}\":{count}", reason.name())).collect();
-        let (is_up, rtt) = self.machine.link_stats().map_or((false, 0), |link| (link.is_up, link.rtt.as_micros()));
+        let link = self.machine.link_stats();
+        let (is_up, is_tunnelled) = link.map_or((false, false), |link| (link.is_up, link.is_tunnelled));
+        let rtt = link.map_or(0, |link| link.rtt.as_micros());
         let loss = self.machine.loss_stats().unwrap_or_default();
         format!(
-            "{{\"is_up\":{is_up},\"rtt_us\":{rtt},\"loss_up\":{},\"loss_down\":{},\"levels\":[{}],\"voices\":[{}],\
-             \"drops\":{{{}}}}}",
+            "{{\"is_up\":{is_up},\"is_tunnelled\":{is_tunnelled},\"rtt_us\":{rtt},\"loss_up\":{},\"loss_down\":{},\
+             \"levels\":[{}],\"voices\":[{}],\"pictures\":[{}],\"drops\":{{{}}}}}",
             loss.up.loss,
             loss.down_loss,
             levels.join(","),
             voices.join(","),
+            pictures.join(","),
             drops.join(",")
         )
     }

@@ -38,6 +38,9 @@ struct Shown {
     seen: usize,
     seen_at: Instant,
     timestamp: u32,
+    /// Strips that were put into it, and when the last one came.
+    strips: u32,
+    came_at: Instant,
     /// Whether anything came since it was drawn.
     is_new: bool,
 }
@@ -75,6 +78,8 @@ impl Pictures {
                 seen: 0,
                 seen_at: Instant::default(),
                 timestamp: 0,
+                strips: 0,
+                came_at: Instant::default(),
                 is_new: false,
             });
         }
@@ -108,6 +113,8 @@ impl Pictures {
         if strip.is_newest {
             (shown.newest, shown.timestamp) = (at, strip.timestamp);
         }
+        shown.strips = shown.strips.wrapping_add(1);
+        shown.came_at = strip.at;
         shown.is_new |= shown.seen == at;
         let is_whole = layer.came >= strip.count && layer.frame == strip.frame;
         let is_usable = decoder.missing() < MISSING_MAX || strip.at.since(shown.seen_at) > PATIENCE;
@@ -131,6 +138,11 @@ impl Pictures {
         }
         to_rgba(picture, rgba);
         Some((picture.width, picture.height, shown.timestamp, rgba))
+    }
+
+    /// Of each picture: place, track, size that is seen, size that comes, strips until now, and when the last one came.
+    pub fn stats(&self) -> impl Iterator<Item = (u16, u8, usize, usize, u32, Instant)> {
+        self.shown.iter().map(|s| (s.slot, s.track, s.seen, s.newest, s.strips, s.came_at))
     }
 
     /// Forgets somebody's pictures: they left, or all of them.
