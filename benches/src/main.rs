@@ -65,6 +65,7 @@ voice-echo      what the echo canceller leaves of an echo
 jitter   the jitter buffer against the neteq crate, one minute: delay and invented sound on traces of delay
 voice-quality   what is left of real speech after a lossy way (PESQ; needs scripts/setup quality)
 video-bytes  strips against whole JPEGs and x264: bytes, quality, time
+video-tables the Huffman tables that the clips would have, as Rust source
 video-loss   pictures over hops that lose datagrams, with repair and without it, on a virtual clock
 ";
 const USAGE: &str =
@@ -115,6 +116,7 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         Some(&core_cost::COMMAND) => core_cost::run_stage(arguments),
         Some(&"voice-latency") => voice::latency(&mut report, has("--quick")),
         Some(&"voice-echo") => voice::echo(&mut report),
+        Some(&"video-tables") => video::print_tables(&report),
         Some(&"video-bytes") => video::run(&mut report, has("--quick"), only.copied()),
         Some(&"video-loss") => video_loss::run(&mut report, has("--quick"), only.copied()),
         Some(&"--list") => {

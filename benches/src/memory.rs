@@ -5,7 +5,7 @@ use std::io;
 use hph_core::time::Duration;
 use hph_load::figure::{Report, Rounds};
 use hph_load::member::{Member, Seat};
-use hph_load::server::{ServerProcess, Setup};
+use hph_load::server::ServerProcess;
 use hph_platform::clock::Clock;
 
 use hph_client::core::id::TrackId;
@@ -52,7 +52,7 @@ struct Meeting {
 
 impl Meeting {
     fn start() -> io::Result<Self> {
-        let server = ServerProcess::start(&Setup::default())?;
+        let server = ServerProcess::start_program()?;
         Clock::sleep(SETTLE);
         Ok(Self { server, people: Vec::new() })
     }

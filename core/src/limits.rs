@@ -47,7 +47,7 @@ pub const STRIP_BLOCK_PIXELS: u16 = 16;
 /// Bytes of a strip before its runs of blocks.
 pub const STRIP_HEADER_BYTES: usize = 7;
 /// Sets of Huffman tables that a strip can name.
-pub const STRIP_TABLE_SETS: u8 = 1;
+pub const STRIP_TABLE_SETS: u8 = 5;
 /// Blocks of one strip: more than the smallest ones that fit a datagram.
 pub const STRIP_BLOCKS_MAX: u16 = 512;
 /// Runs of blocks of one strip: their number is a byte.

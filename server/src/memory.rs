@@ -8,14 +8,15 @@ use hph_core::endpoint::server::{CallPlace, RoomPlace, SessionPlace};
 use crate::config::ServerConfig;
 use crate::relay::Sockets;
 
-/// Memory that is set aside at start and never grows, by what it is for. What a connection has while it lasts (TLS, its
-/// queue) and the database come on top. **Units:** bytes.
+/// Memory that is set aside, at start or when it is first used, and never grows beyond this, by what it is for. What a
+/// connection has while it lasts (TLS, its queue) and the database come on top. **Units:** bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryBill {
     /// For each session that may be: its number, and the bytes of one, the packet plane's keys and what is known of its
     /// hop's losses included.
     pub sessions: (usize, usize),
-    /// For each room that may be: its number, and the bytes of one, at the control plane and at every shard.
+    /// For each room that may be: its number, and the bytes of one, at the control plane and at every shard. What the shards
+    /// have comes in blocks, when the first room of each is used.
     pub rooms: (usize, usize),
     /// Buffers, queues and rings of all relay threads. The kernel gives this memory when it is first used.
     pub relay_bytes: usize,

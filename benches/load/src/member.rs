@@ -169,6 +169,15 @@ impl Member {
         })?
     }
 
+    /// Leaves that room. The next thing that is asked for comes after it.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    pub fn leave(&mut self, seat: Seat) -> io::Result<()> {
+        self.machine.leave(seat.room, &mut self.out);
+        self.flush()
+    }
+
     /// Switches a track on and waits until the server has it.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use hph_client::link::{hex, parse_hex};
+use hph_client::link::{Invitation, hex, parse_hex};
 use hph_client::tls::Pin;
 use hph_server::Server;
 use hph_server::config::ServerConfig;
@@ -54,7 +54,12 @@ pub struct ServerProcess {
     pub address: SocketAddr,
     /// Its key.
     pub pin: Pin,
+    /// Where it keeps its data, if that is ours to take away.
+    data: Option<tempfile::TempDir>,
 }
+
+/// The program of those who only serve, beside this one.
+const PROGRAM: &str = "hph-server";
 
 impl ServerProcess {
     /// Starts a server on a free port, of loopback if nothing else is said, with its defaults but for the setup.
@@ -75,7 +80,35 @@ impl ServerProcess {
         let (address, pin) = line.trim().split_once(' ').ok_or_else(|| io::Error::other("the server did not start"))?;
         let address = address.parse().map_err(io::Error::other)?;
         let pin = parse_hex(pin).ok_or_else(|| io::Error::other("the server said no pin"))?;
-        Ok(Self { child, answers, address, pin })
+        Ok(Self { child, answers, address, pin, data: None })
+    }
+
+    /// Starts `hph-server serve`, as owners do, with its defaults on a free port of loopback.
+    ///
+    /// # Errors
+    /// There is no such program beside this one, or it does not start.
+    pub fn start_program() -> io::Result<Self> {
+        let program = std::env::current_exe()?.with_file_name(PROGRAM);
+        let data = tempfile::Builder::new().prefix("hph-bench-").tempdir()?;
+        let mut command = Command::new(&program);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--data"]).arg(data.path());
+        let missing =
+            |error| io::Error::other(format!("{}: {error} (cargo build --release -p hph)", program.display()));
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(missing)?;
+        let mut answers = BufReader::new(child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
+        let mut line = String::new();
+        let invitation = loop {
+            line.clear();
+            if answers.read_line(&mut line)? == 0 {
+                return Err(io::Error::other("the server did not start"));
+            }
+            if let Some(invitation) = find_link(&line) {
+                break invitation;
+            }
+        };
+        let pin = invitation.pin.ok_or_else(|| io::Error::other("the server said no pin"))?;
+        let address = (Ipv4Addr::LOCALHOST, invitation.port).into();
+        Ok(Self { child, answers, address, pin, data: Some(data) })
     }
 
     /// The number of its process.
@@ -103,6 +136,12 @@ impl ServerProcess {
     }
 }
 
+/// The invitation link somewhere in a line of output.
+fn find_link(line: &str) -> Option<Invitation> {
+    let start = line.find("hph://")?;
+    line[start..].split(['"', ' ', '\\']).next()?.parse().ok()
+}
+
 /// Resident memory of a process. **Units:** KiB.
 ///
 /// # Errors
@@ -118,6 +157,9 @@ impl Drop for ServerProcess {
     fn drop(&mut self) {
         // Its standard input ends, and so does it.
         drop(self.child.stdin.take());
+        if self.data.is_some() {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }

@@ -6,6 +6,7 @@
 pub mod clip;
 mod codec;
 pub mod judge;
+mod tables;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -48,6 +49,15 @@ pub fn run(report: &mut Report, is_quick: bool, only: Option<&str>) -> io::Resul
         judged(report, &clip, &ffmpeg, is_quick)?;
     }
     Ok(())
+}
+
+/// Prints the Huffman tables that all clips together would have.
+///
+/// # Errors
+/// The disk, or ffmpeg.
+pub fn print_tables(report: &Report) -> io::Result<()> {
+    let filmed = real_clips(report).map_or_else(Vec::new, |(clips, _)| clips);
+    tables::run(&drawn().into_iter().chain(filmed).collect::<Vec<_>>())
 }
 
 /// Filmed clips, and the ffmpeg that judges them; says so if they were not fetched.

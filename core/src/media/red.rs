@@ -2,7 +2,7 @@
 //!
 //! A lost packet costs nothing if a later one brings its frame in time: no round trip, and no bits taken from the frame
 //! itself, as in-band error correction would. How many copies are worth their bytes follows from what is lost
-//! ([`RedundancyPolicy`]). PROTOCOL.md section 15.1 draws the format.
+//! ([`RedundancyPolicy`]). PROTOCOL.md section 15.2 draws the format.
 
 use crate::error::DropReason;
 use crate::limits::{FRAGMENT_PAYLOAD_MAX_BYTES, VOICE_COPIES_MAX, VOICE_FRAME_MAX_BYTES};

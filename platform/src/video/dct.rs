@@ -99,6 +99,10 @@ fn round(value: f32) -> i32 {
 /// Largest level of a baseline JPEG.
 const LEVEL_MAX: i32 = 1023;
 
+/// A level is rounded up from so much more than a half. A level of one where nothing is costs ten bits and says little; the mean
+/// of a block is rounded as it should be.
+const DEAD_ZONE: f32 = 0.02;
+
 /// Transforms and quantises samples (row by row) to levels (column by column).
 #[inline]
 pub fn forward(samples: &[u8; 64], factors: &[f32; 64]) -> [i16; 64] {
@@ -108,9 +112,13 @@ pub fn forward(samples: &[u8; 64], factors: &[f32; 64]) -> [i16; 64] {
     for (column, Row(values)) in columns.iter().enumerate() {
         for (row, value) in values.iter().enumerate() {
             let at = column * 8 + row;
-            levels[at] = round(value * factors[at]).clamp(-LEVEL_MAX, LEVEL_MAX) as i16;
+            let level = value * factors[at];
+            let level = level - level.clamp(-DEAD_ZONE, DEAD_ZONE);
+            levels[at] = round(level).clamp(-LEVEL_MAX, LEVEL_MAX) as i16;
         }
     }
+    // The mean of a block is what one sees first.
+    levels[0] = round(columns[0].0[0] * factors[0]).clamp(-LEVEL_MAX, LEVEL_MAX) as i16;
     levels
 }
 

@@ -9,7 +9,7 @@ use hph_core::time::{Duration, Instant};
 use super::change::{Noise, Thresholds};
 use super::packer::{Packer, Piece};
 use super::samples::{Block, to_blocks};
-use super::tables::Quantisation;
+use super::tables::{Quantisation, SymbolCounts};
 use crate::jpeg::JpegError;
 use crate::picture::{Picture, check_size};
 
@@ -117,6 +117,29 @@ pub struct StripEncoder {
     moving: Vec<u16>,
     still: Vec<u16>,
     tables: [Option<(u8, Box<Quantisation>)>; 2],
+    codes: [Codes; 2],
+}
+
+/// The Huffman tables of what moves, or of what is still: those that would have been best lately.
+#[derive(Debug, Default)]
+struct Codes {
+    table_set: u8,
+    /// Of the last frame.
+    last: SymbolCounts,
+    /// Of all until now, what is long ago less.
+    lately: SymbolCounts,
+}
+
+impl Codes {
+    /// Notes what was written in a frame. **Cost:** about what two blocks take, and nothing for a frame without any.
+    fn learn(&mut self, counts: SymbolCounts) {
+        self.last = counts;
+        if self.last != SymbolCounts::default() {
+            self.lately.halve();
+            self.lately.add(&self.last);
+            self.table_set = self.lately.best_set();
+        }
+    }
 }
 
 impl StripEncoder {
@@ -188,6 +211,11 @@ impl StripEncoder {
         self.noise.sigma
     }
 
+    /// What was written in the last frame of what moves, and of what is still: Huffman tables are made from that.
+    pub fn last_symbols(&self) -> [&SymbolCounts; 2] {
+        [&self.codes[0].last, &self.codes[1].last]
+    }
+
     fn begin(&mut self, now: Instant, size: (u16, u16)) {
         self.size = size;
         self.sent.clone_from(&self.now);
@@ -247,7 +275,7 @@ impl StripEncoder {
         let mut ends = [0; 2];
         for (class, blocks) in [&self.moving, &self.still].into_iter().enumerate() {
             let quality = if class == 0 { params.quality } else { params.refined_quality }.clamp(1, 100);
-            let header = StripHeader { table_set: 0, quality, width, height };
+            let header = StripHeader { table_set: self.codes[class].table_set, quality, width, height };
             let quantisation = quantisation(&mut self.tables[class], quality);
             for &block in blocks {
                 let is_room =
@@ -259,6 +287,7 @@ impl StripEncoder {
                 self.packer.add(&header, quantisation, block, &self.now[usize::from(block)]);
             }
             self.packer.close(&header, false);
+            self.codes[class].learn(self.packer.take_counts());
             ends[class] = self.packer.pieces.len();
         }
         self.begin_at = first_left_out.unwrap_or(0);

@@ -1,6 +1,6 @@
 //! Levels to bits and back: the entropy coding of baseline JPEG (ITU-T T.81 annexes F.1.2 and F.2.2).
 
-use super::tables::{TableSet, ZIGZAG_TRANSPOSED};
+use super::tables::{SymbolCounts, TableSet, ZIGZAG_TRANSPOSED};
 
 /// Components of the six parts of a block: four of luma, two of chroma.
 pub const PART_COMPONENTS: [usize; 6] = [0, 0, 0, 0, 1, 2];
@@ -27,6 +27,8 @@ pub struct Writer {
     bit_count: u32,
     /// The last DC level of each component.
     dc: [i32; 3],
+    /// What was written since somebody took them; what was rewound counts, too.
+    pub counts: SymbolCounts,
 }
 
 /// A place in a [`Writer`] to go back to.
@@ -71,10 +73,12 @@ impl Writer {
     }
 
     fn write_part(&mut self, part: &[i16; 64], component: usize, tables: &TableSet) {
-        let (dc_table, ac_table) = (&tables.dc[table(component)], &tables.ac[table(component)]);
+        let kind = table(component);
+        let (dc_table, ac_table) = (&tables.dc[kind], &tables.ac[kind]);
         let level = i32::from(part[0]);
         let (size, bits) = magnitude(level - self.dc[component]);
         self.dc[component] = level;
+        self.counts.dc[kind][size as usize] += 1;
         let (code, length) = dc_table.code(size as u8);
         self.put(code << size | bits, length + size);
 
@@ -91,17 +95,21 @@ impl Writer {
             let index = mask.trailing_zeros();
             let mut zeros = index - next;
             while zeros > 15 {
+                self.counts.ac[kind][usize::from(ZERO_RUN)] += 1;
                 let (code, length) = ac_table.code(ZERO_RUN);
                 self.put(code, length);
                 zeros -= 16;
             }
             let (size, bits) = magnitude(levels[index as usize].into());
-            let (code, length) = ac_table.code((zeros << 4 | size) as u8);
+            let symbol = (zeros << 4 | size) as u8;
+            self.counts.ac[kind][usize::from(symbol)] += 1;
+            let (code, length) = ac_table.code(symbol);
             self.put(code << size | bits, length + size);
             next = index + 1;
             mask &= mask - 1;
         }
         if next < 64 {
+            self.counts.ac[kind][usize::from(END_OF_BLOCK)] += 1;
             let (code, length) = ac_table.code(END_OF_BLOCK);
             self.put(code, length);
         }

@@ -13,6 +13,7 @@
 //!
 //! - [`StripEncoder`], [`StripParams`], [`StripFrame`]: pictures to strips.
 //! - [`StripDecoder`], [`StripFigures`]: strips to pictures.
+//! - [`SymbolCounts`]: what Huffman tables are made from.
 
 mod canvas;
 mod change;
@@ -26,3 +27,4 @@ mod tables;
 
 pub use decoder::{StripDecoder, StripFigures};
 pub use encoder::{StripEncoder, StripFrame, StripParams};
+pub use tables::SymbolCounts;

@@ -8,7 +8,7 @@ use hph_core::media::strip::{RunList, StripHeader};
 use super::dct;
 use super::entropy::{Levels, PART_COMPONENTS, Writer};
 use super::samples::Block;
-use super::tables::{Quantisation, TABLE_SETS, TableSet, ZIGZAG_TRANSPOSED};
+use super::tables::{Quantisation, SymbolCounts, TABLE_SETS, TableSet, ZIGZAG_TRANSPOSED};
 
 /// A strip that is ready: where it lies in [`Packer::bytes`] and which of [`Packer::blocks`] it has.
 #[derive(Clone, Debug)]
@@ -46,6 +46,11 @@ impl Packer {
     fn begin(&mut self) {
         self.writer.clear();
         self.runs.clear();
+    }
+
+    /// What was written since this was asked last.
+    pub fn take_counts(&mut self) -> SymbolCounts {
+        std::mem::take(&mut self.writer.counts)
     }
 
     /// Bytes of the frame until now.

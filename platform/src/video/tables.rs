@@ -3,6 +3,8 @@
 //! **Source:** ITU-T T.81 annexes A.3.6, C, F.1.2 and K; the scaling of quantisation tables is that of the Independent JPEG
 //! Group's software, so that a quality means the same here as everywhere.
 
+mod trained;
+
 /// Where the n-th coefficient of the zigzag order stands in a block that is stored column by column, as [`super::dct`] leaves
 /// and takes it.
 pub const ZIGZAG_TRANSPOSED: [u8; 64] = transposed(&ZIGZAG);
@@ -170,13 +172,73 @@ pub struct TableSet {
     pub ac: [Huffman; 2],
 }
 
-/// Every set that a strip can name, by its number.
-pub static TABLE_SETS: [TableSet; 1] = [TableSet {
-    dc: [Huffman::new(&DC_LUMA), Huffman::new(&DC_CHROMA)],
-    ac: [Huffman::new(&AC_LUMA), Huffman::new(&AC_CHROMA)],
-}];
+/// What the four tables are made from, in the same order.
+pub type TableSpecs = ([HuffmanSpec; 2], [HuffmanSpec; 2]);
+
+impl TableSet {
+    const fn new((dc, ac): &TableSpecs) -> Self {
+        Self { dc: [Huffman::new(&dc[0]), Huffman::new(&dc[1])], ac: [Huffman::new(&ac[0]), Huffman::new(&ac[1])] }
+    }
+
+    /// How many bits the codes of those symbols take.
+    pub fn code_bits(&self, counts: &SymbolCounts) -> u64 {
+        let tables = self.dc.iter().chain(&self.ac).zip(counts.dc.iter().chain(&counts.ac));
+        tables
+            .flat_map(|(table, counts)| table.codes.iter().zip(counts))
+            .fold(0, |bits, (code, count)| bits + u64::from(*count) * u64::from(code >> 24))
+    }
+}
+
+/// How often each symbol was written: as the tables of a set, luma and chroma.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SymbolCounts {
+    /// Sizes of differences of DC levels.
+    pub dc: [[u32; 256]; 2],
+    /// Runs and sizes of AC levels.
+    pub ac: [[u32; 256]; 2],
+}
+
+impl Default for SymbolCounts {
+    fn default() -> Self {
+        Self { dc: [[0; 256]; 2], ac: [[0; 256]; 2] }
+    }
+}
+
+impl SymbolCounts {
+    /// Adds others.
+    pub fn add(&mut self, other: &Self) {
+        let ours = self.dc.iter_mut().chain(&mut self.ac).flatten();
+        for (ours, theirs) in ours.zip(other.dc.iter().chain(&other.ac).flatten()) {
+            *ours = ours.saturating_add(*theirs);
+        }
+    }
+
+    /// Makes what was long ago count less.
+    pub fn halve(&mut self) {
+        self.dc.iter_mut().chain(&mut self.ac).flatten().for_each(|count| *count /= 2);
+    }
+
+    /// The number of the set with which they take the fewest bits.
+    pub fn best_set(&self) -> u8 {
+        let bits = (0u8..).zip(&TABLE_SETS).map(|(number, set)| (set.code_bits(self), number));
+        bits.min().map_or(0, |(_, number)| number)
+    }
+}
+
+/// Every set that a strip can name, by its number: the standard's, and those of our own.
+pub static TABLE_SETS: [TableSet; 1 + trained::SETS.len()] = {
+    let mut sets = [const { TableSet::new(&STANDARD) }; 1 + trained::SETS.len()];
+    let mut number = 0;
+    while number < trained::SETS.len() {
+        sets[1 + number] = TableSet::new(&trained::SETS[number]);
+        number += 1;
+    }
+    sets
+};
 
 const _: () = assert!(TABLE_SETS.len() == hph_core::limits::STRIP_TABLE_SETS as usize);
+
+const STANDARD: TableSpecs = ([DC_LUMA, DC_CHROMA], [AC_LUMA, AC_CHROMA]);
 
 /// Table K.3.
 pub const DC_LUMA: HuffmanSpec = HuffmanSpec {
@@ -228,8 +290,12 @@ mod tests {
 
     #[test]
     fn every_code_of_every_table_reads_back_as_its_symbol() {
-        let table_set = &TABLE_SETS[0];
-        for (table, spec) in table_set.dc.iter().chain(&table_set.ac).zip([DC_LUMA, DC_CHROMA, AC_LUMA, AC_CHROMA]) {
+        let all = [&STANDARD].into_iter().chain(&trained::SETS);
+        let pairs = TABLE_SETS
+            .iter()
+            .zip(all)
+            .flat_map(|(set, (dc, ac))| set.dc.iter().chain(&set.ac).zip(dc.iter().chain(ac)));
+        for (table, spec) in pairs {
             assert_eq!(spec.counts.iter().map(|count| usize::from(*count)).sum::<usize>(), spec.symbols.len());
             for &symbol in spec.symbols {
                 let (code, length) = table.code(symbol);
@@ -238,6 +304,45 @@ mod tests {
                 assert_eq!(table.symbol(shifted | ((1u32 << (16 - length)) - 1) as u16), Some((symbol, length)));
             }
             assert_eq!(table.symbol(0xffff), None, "only ones are no code");
+        }
+    }
+
+    #[test]
+    fn every_set_codes_every_level() {
+        for (dc, ac) in &trained::SETS {
+            for (specs, standard) in [(dc, DC_LUMA.symbols), (ac, AC_LUMA.symbols)] {
+                for spec in specs {
+                    let sorted = |symbols: &[u8]| symbols.iter().copied().collect::<std::collections::BTreeSet<_>>();
+                    assert_eq!(sorted(spec.symbols), sorted(standard));
+                    assert_eq!(spec.symbols.len(), standard.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_protocol_has_the_same_tables() {
+        let annex = include_str!("../../../core/PROTOCOL.md").split("## Annex A").nth(1).expect("an annex");
+        let hex: String = annex.lines().map(|line| line.split_once(": ").map_or(line, |(_, hex)| hex).trim()).collect();
+        for spec in trained::SETS.iter().flat_map(|(dc, ac)| dc.iter().chain(ac)) {
+            let bytes = spec.counts.iter().chain(spec.symbols);
+            let expected: String = bytes.map(|byte| format!("{byte:02x}")).collect();
+            assert!(hex.contains(&expected), "{spec:?}");
+        }
+    }
+
+    #[test]
+    fn the_set_that_takes_the_fewest_bits_is_found() {
+        for (number, set) in (0u8..).zip(&TABLE_SETS) {
+            // As often as the lengths of its own codes say.
+            let mut counts = SymbolCounts::default();
+            let tables = set.dc.iter().chain(&set.ac).zip(counts.dc.iter_mut().chain(&mut counts.ac));
+            for (table, counts) in tables {
+                for (code, count) in table.codes.iter().zip(counts).filter(|(code, _)| **code > 0) {
+                    *count = 1 << (17 - (code >> 24));
+                }
+            }
+            assert_eq!(counts.best_set(), number);
         }
     }
 

@@ -9,6 +9,7 @@ mod ring;
 mod tests;
 mod thread;
 
+use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -16,8 +17,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use hph_core::endpoint::relay::{
-    Budgets, HopLog, RelayCommand, RelayMachine, RelayReport, RelayRoom, RelaySessionPlace, RelayStorage, SHARDS_MAX,
-    Shards,
+    Budgets, HopLog, ROOM_BLOCK, RelayCommand, RelayMachine, RelayReport, RelayRoom, RelaySessionPlace, RelayStorage,
+    SHARDS_MAX, Shards,
 };
 use hph_core::id::SessionId;
 use hph_core::limits::DATAGRAM_MAX_BYTES;
@@ -41,7 +42,7 @@ const STEERING_OFFSET: u32 = 4;
 /// gets no processor; then the control plane waits too: a command is never lost.
 const COMMANDS_MAX: usize = 1024;
 /// Reports of all threads that wait for the control plane. What finds no room is told again.
-const REPORTS_MAX: usize = 4096;
+const REPORTS_MAX: usize = 1024;
 /// Messages of one receive: with coalescing up to 64 datagrams each. It is the work of one turn of the loop.
 const MESSAGES_A_TURN: usize = 16;
 /// Bytes taken from other threads in one turn.
@@ -121,7 +122,7 @@ impl Sockets {
         let lanes = Shards::new(count).places(sessions_max);
         let buffers = self.offloads.iter().map(|offload| {
             let (received, queue) = buffers(offload, lanes);
-            received.memory_bytes() + queue.memory_bytes() + COMMANDS_MAX * size_of::<RelayCommand>()
+            received.memory_bytes() + queue.memory_bytes() + COMMANDS_MAX * size_of::<Order>()
         });
         rings + 2 * count * ring::TUNNEL_MEMORY_BYTES + buffers.sum::<usize>()
     }
@@ -149,9 +150,16 @@ fn buffers(offload: &Offload, lanes: usize) -> (Received, SendQueue) {
     (received, SendQueue::new(offload, lanes, QUEUE_DATAGRAMS))
 }
 
+/// What a relay thread is told.
+enum Order {
+    Change(RelayCommand),
+    /// Memory for rooms, before the first change that names one of them.
+    Rooms(&'static mut [RelayRoom]),
+}
+
 /// What the control plane has of one thread.
 struct Plane {
-    commands: SyncSender<RelayCommand>,
+    orders: SyncSender<Order>,
     bell: Arc<Doorbell>,
     figures: Arc<Mutex<ShardFigures>>,
     thread: JoinHandle<()>,
@@ -166,6 +174,9 @@ pub(crate) struct Relays {
     planes: Vec<Plane>,
     /// Rings when a thread has left a datagram for a control connection.
     tunnelled: async_channel::Receiver<()>,
+    rooms_max: usize,
+    /// For so many rooms the threads have memory: what nobody uses is not resident.
+    rooms: Cell<usize>,
 }
 
 impl Relays {
@@ -190,7 +201,7 @@ impl Relays {
             // The tables live as long as the process: the machine borrows them for good.
             let storage = RelayStorage {
                 sessions: crate::meeting::table::<RelaySessionPlace>(shards.places(sessions_max)),
-                rooms: crate::meeting::table::<RelayRoom>(rooms_max),
+                rooms: &mut [],
                 logs: crate::meeting::table::<HopLog>(shards.places(sessions_max)),
                 cache: PacketCache::new(
                     vec![CachePlace::EMPTY; CACHE_PACKETS].leak(),
@@ -198,7 +209,7 @@ impl Relays {
                 ),
             };
             let (received, queue) = buffers(offload, shards.places(sessions_max));
-            let (sender, commands) = sync_channel(COMMANDS_MAX);
+            let (sender, orders) = sync_channel(COMMANDS_MAX);
             let figures = Arc::new(Mutex::new(ShardFigures::default()));
             let (tunnel_in, from_control) = ring::tunnel(ring::Waker::Thread(Arc::clone(&bells[number])));
             let (tunnel, to_control) = ring::tunnel(ring::Waker::Task(wake.clone()));
@@ -212,7 +223,7 @@ impl Relays {
                 socket,
                 received,
                 queue,
-                commands,
+                orders,
                 inbound: std::mem::take(&mut entries[number]),
                 exits: Exits::new(std::mem::take(&mut exits[number]), tunnel),
                 bell: Arc::clone(&bells[number]),
@@ -221,9 +232,9 @@ impl Relays {
             };
             let thread = std::thread::Builder::new().name(format!("relay-{number}")).spawn(move || shard.run())?;
             let (bell, tunnel) = (Arc::clone(&bells[number]), (tunnel_in, to_control));
-            planes.push(Plane { commands: sender, bell, figures, thread, tunnel });
+            planes.push(Plane { orders: sender, bell, figures, thread, tunnel });
         }
-        Ok(Self { shards, reports, planes, tunnelled })
+        Ok(Self { shards, reports, planes, tunnelled, rooms_max, rooms: Cell::new(0) })
     }
 
     /// How the sessions are split.
@@ -233,9 +244,12 @@ impl Relays {
 
     /// Tells the threads that must know. Waits while one of them has too much to do: nothing is lost.
     pub fn tell(&self, command: &RelayCommand) {
+        if let Some(index) = command.room_index() {
+            self.make_room(index.into());
+        }
         let to = command.shard(self.shards);
         for (number, plane) in self.planes.iter().enumerate() {
-            if to.is_none_or(|to| to == number) && plane.commands.send(*command).is_ok() {
+            if to.is_none_or(|to| to == number) && plane.orders.send(Order::Change(*command)).is_ok() {
                 plane.bell.ring();
             }
         }
@@ -266,6 +280,17 @@ impl Relays {
         })
     }
 
+    /// Gives the threads memory for the room with that index, if they have none yet. It is never given back.
+    fn make_room(&self, index: usize) {
+        while self.rooms.get() <= index && self.rooms.get() < self.rooms_max {
+            let count = ROOM_BLOCK.min(self.rooms_max - self.rooms.get());
+            for plane in &self.planes {
+                let _ = plane.orders.send(Order::Rooms(crate::meeting::table(count)));
+            }
+            self.rooms.set(self.rooms.get() + count);
+        }
+    }
+
     /// The next thing that a thread reports, and which one; none if there is nothing now.
     pub fn next_report(&self) -> Option<(usize, RelayReport)> {
         self.reports.try_recv().ok()
@@ -285,8 +310,8 @@ impl Relays {
     /// Stops the threads. Gives the last figures.
     pub fn stop(&mut self) -> RelayFigures {
         let mut last = Vec::with_capacity(self.planes.len());
-        for Plane { commands, bell, figures, thread, .. } in self.planes.drain(..) {
-            drop(commands);
+        for Plane { orders, bell, figures, thread, .. } in self.planes.drain(..) {
+            drop(orders);
             bell.ring();
             let _ = thread.join();
             last.push(figures.lock().map(|figures| figures.clone()).unwrap_or_default());

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex};
 
-use hph_core::endpoint::relay::{HandOver, RelayCommand, RelayMachine, RelayOutput, RelayReport};
+use hph_core::endpoint::relay::{HandOver, RelayMachine, RelayOutput, RelayReport};
 use hph_core::id::SessionId;
 use hph_core::limits::{DATAGRAM_MAX_BYTES, HOP_PREFIX_BYTES, ROOM_PARTICIPANTS_MAX};
 use hph_core::media::feedback::Downstream;
@@ -16,9 +16,9 @@ use hph_platform::clock::Clock;
 use hph_platform::doorbell::Doorbell;
 use hph_platform::udp::{Class, Received, SendQueue};
 
-use super::COMMANDS_MAX;
 use super::figures::ShardFigures;
 use super::ring::{Crossing, Inbound, Outbound};
+use super::{COMMANDS_MAX, Order};
 
 /// Figures are shown this often.
 const PUBLISH_INTERVAL: Duration = Duration::from_millis(200);
@@ -33,7 +33,7 @@ pub(super) struct Shard {
     pub socket: UdpSocket,
     pub received: Received,
     pub queue: SendQueue,
-    pub commands: Receiver<RelayCommand>,
+    pub orders: Receiver<Order>,
     pub inbound: Vec<Inbound>,
     pub exits: Exits,
     pub bell: Arc<Doorbell>,
@@ -114,7 +114,7 @@ impl Shard {
         loop {
             // First what arrived, then the commands: no datagram comes before the command that makes it legal.
             let received = self.received.receive(&self.socket);
-            if self.take_commands().is_none() {
+            if self.take_orders().is_none() {
                 self.publish();
                 return;
             }
@@ -152,17 +152,17 @@ impl Shard {
                 };
                 let bell = Arc::clone(&self.bell);
                 let socket = &self.socket;
-                let (inbound, commands, machine) = (&self.inbound, &self.commands, &mut self.machine);
+                let (inbound, orders, machine) = (&self.inbound, &self.orders, &mut self.machine);
                 bell.wait(socket, limit, || {
-                    inbound.iter().all(Inbound::is_empty) && apply_commands(commands, machine) == Some(0)
+                    inbound.iter().all(Inbound::is_empty) && follow_orders(orders, machine) == Some(0)
                 });
             }
         }
     }
 
     /// Takes changes from the control plane; none if it is gone.
-    fn take_commands(&mut self) -> Option<usize> {
-        apply_commands(&self.commands, &mut self.machine)
+    fn take_orders(&mut self) -> Option<usize> {
+        follow_orders(&self.orders, &mut self.machine)
     }
 
     /// Lets the machine decide what commands have changed.
@@ -202,7 +202,7 @@ impl Shard {
                     continue;
                 }
                 // What was commanded before it was left is there by now.
-                if matches!(what, Crossing::Tunnelled { .. }) && self.take_commands().is_some_and(|count| count > 0) {
+                if matches!(what, Crossing::Tunnelled { .. }) && self.take_orders().is_some_and(|count| count > 0) {
                     self.settle(now);
                 }
                 if len_bytes > self.received.spare_bytes() {
@@ -257,11 +257,12 @@ impl Shard {
     }
 }
 
-/// Applies all that waited when this was called; more may have come since.
-fn apply_commands(commands: &Receiver<RelayCommand>, machine: &mut RelayMachine<'static>) -> Option<usize> {
+/// Follows all that waited when this was called; more may have come since.
+fn follow_orders(orders: &Receiver<Order>, machine: &mut RelayMachine<'static>) -> Option<usize> {
     for count in 0..COMMANDS_MAX {
-        match commands.try_recv() {
-            Ok(command) => machine.apply(&command),
+        match orders.try_recv() {
+            Ok(Order::Change(command)) => machine.apply(&command),
+            Ok(Order::Rooms(rooms)) => machine.lend_rooms(rooms),
             Err(TryRecvError::Empty) => return Some(count),
             Err(TryRecvError::Disconnected) => return None,
         }

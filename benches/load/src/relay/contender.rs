@@ -121,6 +121,9 @@ impl Real {
             let name = format!("Bench {}", self.members.len());
             self.members.push(Member::sign_in(self.server.address, self.server.pin, &name)?);
         }
+        // Nobody is let in twice.
+        let old = self.seats.drain(..).flatten();
+        self.members.iter_mut().zip(old).try_for_each(|(member, seat)| member.leave(seat))?;
         self.track = if case.burst > 1 { TrackId::CAMERA } else { TrackId::MICROPHONE };
         let (mut seats, mut sockets) = (Vec::new(), Vec::new());
         for (number, people) in self.members.chunks_mut(case.people).take(case.rooms).enumerate() {

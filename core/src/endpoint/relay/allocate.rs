@@ -14,7 +14,8 @@ use crate::time::{Duration, Instant};
 pub(super) const ALLOT_INTERVAL: Duration = Duration::from_millis(200);
 /// What is true for long is told again this often, in case that it was lost.
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
-/// Kept free of pictures for each microphone that is on, copies included, and at least for one. **Units:** bits a second.
+/// Kept free of pictures for each microphone that is on, copies included, and at least for one; more if more goes there
+/// beside the pictures, sent again or to another room. **Units:** bits a second.
 const VOICE_BPS: u32 = 100_000;
 /// More than so many rarely speak at once.
 const VOICES_MAX: u32 = 3;
@@ -53,7 +54,7 @@ impl RelayMachine<'_> {
         if !core::mem::take(&mut self.has_stale_room) {
             return;
         }
-        for room_index in 0..u16::try_from(self.rooms.len()).unwrap_or(u16::MAX) {
+        for room_index in 0..u16::try_from(self.rooms.bound()).unwrap_or(u16::MAX) {
             if self.rooms.get(usize::from(room_index)).is_some_and(|room| room.is_stale) {
                 self.allot_if_due(now, room_index, out);
             }
@@ -151,7 +152,7 @@ fn allot_for(
     let Some(own_bit) = bit(receiver) else { return };
     let mut sources = [Source::default(); SOURCES_MAX];
     let mut whose = [(0usize, 0usize); SOURCES_MAX];
-    let mut count = 0usize;
+    let (mut count, mut pictures_bps) = (0usize, 0u32);
     for (sender, videos) in room.videos.iter().enumerate() {
         let slot = Slot(sender as u16);
         for (index, video) in videos.iter().enumerate() {
@@ -161,6 +162,7 @@ fn allot_for(
                 continue;
             };
             *who = (sender, index);
+            pictures_bps = pictures_bps.saturating_add(video.sent_bps(own_bit));
             *source = Source {
                 width: video.width,
                 wanted_width: video.tile(receiver.0.into()),
@@ -180,7 +182,8 @@ fn allot_for(
     let (sources, shares) = (sources.get(..count).unwrap_or_default(), shares.get_mut(..count).unwrap_or_default());
     let sound_bps = VOICE_BPS.saturating_mul(room.voices_for(receiver).clamp(1, VOICES_MAX));
     let budget_bps = most_bps.saturating_sub(sound_bps);
-    let hop_bps = session.rate.bound_bps().map_or(u32::MAX, |bps| bps.saturating_sub(sound_bps));
+    let beside_bps = session.sent.measure(now).saturating_sub(pictures_bps).max(sound_bps);
+    let hop_bps = session.rate.bound_bps().map_or(u32::MAX, |bps| bps.saturating_sub(beside_bps));
     let taken = allocate(budget_bps.min(hop_bps), session.may_pictures_rise(now), sources, shares);
     let mut left = budget_bps.saturating_sub(taken);
     for ((source, share), (sender, index)) in sources.iter().zip(shares.iter_mut()).zip(whose) {

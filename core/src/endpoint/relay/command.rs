@@ -145,4 +145,16 @@ impl RelayCommand {
             _ => None,
         }
     }
+
+    /// The room that it is about, by its place in the table.
+    pub const fn room_index(&self) -> Option<u16> {
+        match *self {
+            Self::OpenSession { .. } | Self::CloseSession { .. } | Self::Tunnel { .. } => None,
+            Self::Join { room_index, .. }
+            | Self::Leave { room_index, .. }
+            | Self::SetTrack { room_index, .. }
+            | Self::Subscribe { room_index, .. }
+            | Self::Speaker { room_index, .. } => Some(room_index),
+        }
+    }
 }

@@ -212,7 +212,14 @@ impl RelayMachine<'_> {
     ) -> Result<(), DropReason> {
         if !what.track.is_audio() {
             self.allot_if_due(now, what.room_index, out);
-            self.count_picture(now, what.room_index, what.sender, what.track, what.layer, payload.len());
+            self.count_picture(
+                now,
+                what.room_index,
+                what.sender,
+                what.track,
+                what.layer,
+                payload.len().saturating_add(HOP_PREFIX_BYTES),
+            );
         }
         let room = self.rooms.get(usize::from(what.room_index)).ok_or(DropReason::UnknownRoom)?;
         let clear = payload.get(..usize::from(what.clear_len_bytes)).ok_or(DropReason::Length)?;

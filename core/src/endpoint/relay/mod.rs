@@ -27,6 +27,7 @@ mod repair;
 mod room;
 mod session;
 mod shards;
+mod table;
 #[cfg(test)]
 mod tests;
 mod video;
@@ -40,6 +41,7 @@ pub use repair::RepairFigures;
 pub use room::RelayRoom;
 pub use session::{HopLog, RelaySessionPlace};
 pub use shards::{SHARDS_MAX, Shards};
+pub use table::ROOM_BLOCK;
 
 use crate::crypto::drbg::Drbg;
 use crate::id::{SessionId, Slot, TrackId};
@@ -49,6 +51,7 @@ use crate::media::feedback::Downstream;
 use crate::stats::DropCounters;
 use crate::time::{Duration, Instant};
 use session::{Membership, RelaySession};
+use table::RoomTable;
 
 /// An address from which no authentic datagram came for this long gets nothing more. Clients ping far more often.
 pub const PATH_SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -93,7 +96,7 @@ pub trait RelayOutput {
 pub struct RelayStorage<'a> {
     /// [`Shards::places`] of them.
     pub sessions: &'a mut [RelaySessionPlace],
-    /// As many as the control plane has.
+    /// As many as the control plane has, or the first of them: see [`RelayMachine::lend_rooms`].
     pub rooms: &'a mut [RelayRoom],
     /// The packets that went out last, to be sent again. None: nothing is.
     pub cache: PacketCache<'a>,
@@ -106,7 +109,7 @@ pub struct RelayMachine<'a> {
     shard: usize,
     shards: Shards,
     sessions: &'a mut [RelaySessionPlace],
-    rooms: &'a mut [RelayRoom],
+    rooms: RoomTable<'a>,
     /// Datagrams a second that a session may send, and how many at once.
     rate: (u32, u32),
     budgets: Budgets,
@@ -127,11 +130,13 @@ impl<'a> RelayMachine<'a> {
     /// how many at once. `seed` is 32 bytes of entropy, another one for each shard. Nothing is held back until
     /// [`Self::set_budgets`].
     pub fn new(storage: RelayStorage<'a>, shard: usize, shards: Shards, rate: (u32, u32), seed: [u8; 32]) -> Self {
+        let mut rooms = RoomTable::default();
+        rooms.lend(storage.rooms);
         Self {
             shard,
             shards,
             sessions: storage.sessions,
-            rooms: storage.rooms,
+            rooms,
             rate,
             budgets: Budgets::UNLIMITED,
             has_stale_room: false,
@@ -149,6 +154,12 @@ impl<'a> RelayMachine<'a> {
     /// Sets what may be spent on receivers.
     pub const fn set_budgets(&mut self, budgets: Budgets) {
         self.budgets = budgets;
+    }
+
+    /// Takes memory for the rooms that follow those that are there. **Shape:** [`ROOM_BLOCK`] of them, or a multiple; only
+    /// the last may be fewer. To be lent before the first command that names one of them.
+    pub fn lend_rooms(&mut self, rooms: &'a mut [RelayRoom]) {
+        self.rooms.lend(rooms);
     }
 
     /// Takes a change from the control plane.

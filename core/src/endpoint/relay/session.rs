@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use super::repair::RESENT_PART;
+use super::video::SentMeter;
 use super::way::Way;
 use super::{PATH_SILENCE_MAX, RelayOutput};
 use crate::crypto::hop::{Clear, Direction, HopOpener, HopSealer};
@@ -94,6 +95,8 @@ pub(super) struct RelaySession {
     pub datagrams: TokenBucket,
     /// How much its hop carries, as far as it reports what came.
     pub rate: RateController,
+    /// What goes to it, all in all.
+    pub sent: SentMeter,
     /// When a picture last had to become smaller for it.
     pub pictures_fell_at: Option<Instant>,
     /// Whether the machine looks at its gaps by the clock.
@@ -118,6 +121,7 @@ impl RelaySession {
             opener: HopOpener::new(secret, id.0, Direction::ClientToServer),
             datagrams: TokenBucket::new(rate.0, rate.1),
             rate: RateController::new(DOWNLINK),
+            sent: SentMeter::default(),
             pictures_fell_at: None,
             is_watched: false,
             nacks: TokenBucket::new(NACK_RATE.0, NACK_RATE.1),
@@ -156,8 +160,10 @@ impl RelaySession {
         log: Option<&mut HopLog>,
     ) -> Result<[u8; HOP_PREFIX_BYTES], DropReason> {
         let prefix = self.sealer.seal_laid_out(now, Kind::Media as u8, clear)?;
+        let bytes = len_bytes.saturating_add(HOP_PREFIX_BYTES);
+        self.sent.count(bytes);
         if let Some(log) = log {
-            log.sent.note(now, &prefix, len_bytes.saturating_add(HOP_PREFIX_BYTES));
+            log.sent.note(now, &prefix, bytes);
         }
         Ok(prefix)
     }
@@ -207,8 +213,8 @@ impl RelaySession {
         if self.is_tunnelled { Some(Way::Tunnel) } else { self.address(now).map(Way::Address) }
     }
 
-    /// The address where its datagrams go, if they go over UDP. A path that was silent for long is forgotten: nobody may be sent media for ever who does
-    /// not say any more that it is wanted.
+    /// The address where its datagrams go, if they go over UDP. A path that was silent for long is forgotten: nobody may
+    /// be sent media for ever who does not say any more that it is wanted.
     pub fn address(&mut self, now: Instant) -> Option<SocketAddr> {
         self.path.take_if(|path| now.since(path.heard_at) > PATH_SILENCE_MAX);
         self.path.map(|path| path.address)

@@ -1,5 +1,6 @@
 //! One picture track at a shard: who shows it how large, which size each of its receivers is sent, what each size takes.
 
+use super::allocate::ALLOT_INTERVAL;
 use super::room::{Places, bit};
 use crate::id::{Slot, TrackId};
 use crate::limits::ROOM_PARTICIPANTS_MAX;
@@ -42,6 +43,39 @@ struct Meter {
     bps: u32,
     /// When its last packet came; zero for never.
     seen_at: Instant,
+}
+
+/// All that is sent to a session: pictures, sound, what is sent again, parity, answers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SentMeter {
+    bytes: u32,
+    bps: u32,
+    since: Instant,
+}
+
+impl SentMeter {
+    pub fn count(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(u32::try_from(bytes).unwrap_or(0));
+    }
+
+    /// Bits a second, measured as those of pictures are.
+    pub fn measure(&mut self, now: Instant) -> u32 {
+        let elapsed = now.since(self.since);
+        if elapsed >= ALLOT_INTERVAL {
+            self.since = now;
+            self.bps = smooth_bps(self.bps, core::mem::take(&mut self.bytes), elapsed);
+        }
+        self.bps
+    }
+}
+
+/// A rate with the bytes of `elapsed` worked in.
+fn smooth_bps(old_bps: u32, bytes: u32, elapsed: Duration) -> u32 {
+    let bits = u64::from(bytes).saturating_mul(8_000_000);
+    let Some(sample) = bits.checked_div(elapsed.as_micros()) else { return old_bps };
+    let old = u64::from(old_bps);
+    let new = if old == 0 { sample } else { old.saturating_mul(3).saturating_add(sample) / 4 };
+    u32::try_from(new).unwrap_or(u32::MAX)
 }
 
 /// One picture track.
@@ -154,6 +188,12 @@ impl Video {
         (0u8..).zip(&self.allotted).find(|(_, places)| **places & receiver != 0).map(|(layer, _)| layer)
     }
 
+    /// What goes to a receiver now, in bits a second.
+    pub fn sent_bps(&self, receiver: Places) -> u32 {
+        let sent = self.sent.iter().zip(&self.meters).filter(|(places, _)| **places & receiver != 0);
+        sent.fold(0, |all, (_, meter)| all.saturating_add(meter.bps))
+    }
+
     /// Counts a packet. True if its size was not live before: then it must be decided anew who is sent what.
     pub fn count(&mut self, now: Instant, layer: u8, bytes: usize) -> bool {
         let Some(meter) = self.meters.get_mut(usize::from(layer)) else { return false };
@@ -167,13 +207,8 @@ impl Video {
 
     /// Works the counted bytes of `elapsed` into the rates.
     pub fn measure(&mut self, now: Instant, elapsed: Duration) {
-        let elapsed_us = elapsed.as_micros();
         for (layer, meter) in (0u32..).zip(&mut self.meters) {
-            let bits = u64::from(core::mem::take(&mut meter.bytes)).saturating_mul(8_000_000);
-            let Some(sample) = bits.checked_div(elapsed_us) else { continue };
-            let old = u64::from(meter.bps);
-            let new = if old == 0 { sample } else { old.saturating_mul(3).saturating_add(sample) / 4 };
-            meter.bps = u32::try_from(new).unwrap_or(u32::MAX);
+            meter.bps = smooth_bps(meter.bps, core::mem::take(&mut meter.bytes), elapsed);
             if now.since(meter.seen_at) > LIVE {
                 meter.bps = 0;
                 self.live &= !1u8.checked_shl(layer).unwrap_or(0);

@@ -7,6 +7,7 @@ use async_io::Timer;
 use futures_lite::future;
 use hph_core::endpoint::client::{ClientMachine, OutgoingFrame, Pieces};
 use hph_core::id::{RoomId, TrackId};
+use hph_core::limits::HOP_PREFIX_BYTES;
 use hph_core::media::pace::Pacer;
 use hph_core::time::{Duration, Instant};
 use hph_platform::clock::Clock;
@@ -127,13 +128,16 @@ fn seal_picture(
     let of = (frame.room, frame.track, frame.layer);
     let uplink_bps = machine.uplink().map_or(0, |(_, figures)| figures.pace_bps);
     let pace_bps = out.guidance.pace_bps(frame.room, frame.track).map_or(uplink_bps, |bps| bps.min(uplink_bps));
+    let mut packets_bytes = 0;
     let sealed = |payload: &[u8], clear_len_bytes| {
+        packets_bytes += payload.len() + HOP_PREFIX_BYTES;
         let due = pacer.schedule(now, payload.len(), pace_bps);
         paced.push_back(Paced { due, payload: payload.to_vec(), clear_len_bytes, of });
     };
     if machine.seal_frame(now, frame.room, &outgoing(frame), sealed).is_err() {
         return give_up(frame, out.figures, out.guidance);
     }
+    out.guidance.note_packets(frame.room, frame.track, frame.bytes.len(), packets_bytes);
     let leaves_at = paced.back().map_or(now, |last| last.due).max(Clock::now());
     Stages::record(out.stages, |stages| {
         stages.encode.record(frame.encoded_at.since(frame.captured_at));

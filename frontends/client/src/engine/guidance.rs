@@ -13,6 +13,10 @@ const SOUND_BPS: u32 = 150_000;
 /// not spread what it passes on. Elsewhere that would only cost latency. **Units:** bits a second.
 const NARROW_BPS: u32 = 1_000_000;
 
+/// What packets take beyond a picture's own bytes counts up to this much: parity is at most a quarter, headers of small strips as
+/// much again. **Units:** permille.
+const OVERHEAD_MAX: u32 = 600;
+
 /// Reports of lost strips that may wait for the next picture; what comes on top is mended by the rolling refresh.
 const LOST_MAX: usize = 1024;
 
@@ -51,6 +55,8 @@ struct State {
     /// What is lost of ours on the worst way to a receiver, from 0 to 1, and how many packets in a row.
     loss: (f32, f32),
     demands: HashMap<(RoomId, TrackId), Demand>,
+    /// What packets lately took beyond the pictures' own bytes. **Units:** permille of them.
+    overheads: HashMap<(RoomId, TrackId), u32>,
     lost: Vec<((RoomId, TrackId), LostStrip)>,
     /// Picture tracks that are on.
     pictures: Vec<(RoomId, TrackId)>,
@@ -91,6 +97,16 @@ impl Guidance {
         (1..NARROW_BPS).contains(&max_bps).then(|| max_bps.saturating_mul(2))
     }
 
+    /// A frame of so many bytes became packets of so many: headers, tags and parity are paid from what pictures may take.
+    pub fn note_packets(&self, room: RoomId, track: TrackId, frame_bytes: usize, packets_bytes: usize) {
+        let more = packets_bytes.saturating_sub(frame_bytes).saturating_mul(1000);
+        let now = more.checked_div(frame_bytes).map_or(0, |permille| permille.min(OVERHEAD_MAX as usize) as u32);
+        self.with(|state| {
+            let overhead = state.overheads.entry((room, track)).or_insert(now);
+            *overhead = (*overhead * 7 + now).div_ceil(8);
+        });
+    }
+
     /// Somebody needs whole pictures of these sizes.
     pub fn ask_refresh(&self, room: RoomId, track: TrackId, layers: u8) {
         self.with(|state| state.demands.entry((room, track)).or_default().refresh |= layers);
@@ -116,6 +132,7 @@ impl Guidance {
     pub fn forget_room(&self, room: RoomId) {
         self.with(|state| {
             state.demands.retain(|(other, _), _| *other != room);
+            state.overheads.retain(|(other, _), _| *other != room);
             state.lost.retain(|((other, _), _)| *other != room);
         });
     }
@@ -136,16 +153,18 @@ impl Guidance {
     }
 
     /// What is wanted of a picture now, whole pictures asked for only once; and what it may take, if anything is known: an
-    /// equal share of all that are wanted.
+    /// equal share of all that are wanted. Both are of the picture's own bytes, without those of its packets.
     pub fn take(&self, room: RoomId, track: TrackId) -> (Demand, Option<u32>) {
         self.with(|state| {
             let is_wanted = |key: &&(RoomId, TrackId)| state.demands.get(key).is_none_or(|demand| demand.layers != 0);
             let wanted = state.pictures.iter().filter(is_wanted).count().max(1) as u32;
             let granted = state.uplink_bps.map(|bps| bps.saturating_sub(SOUND_BPS) / wanted);
+            let overhead = state.overheads.get(&(room, track)).copied().unwrap_or(0);
+            let own = |bps: u32| (u64::from(bps) * 1000 / u64::from(1000 + overhead)) as u32;
             let demand = state.demands.entry((room, track)).or_default();
-            let taken = *demand;
+            let taken = Demand { max_bps: own(demand.max_bps), ..*demand };
             demand.refresh = 0;
-            (taken, granted)
+            (taken, granted.map(own))
         })
     }
 
@@ -186,6 +205,22 @@ mod tests {
         assert_eq!(guidance.take(ROOM, TrackId::CAMERA).1, Some(2_000_000));
         guidance.set_uplink(Some(100_000));
         assert_eq!(guidance.take(ROOM, TrackId::CAMERA).1, Some(0));
+    }
+
+    #[test]
+    fn packets_are_paid_from_what_pictures_may_take() {
+        let guidance = Guidance::default();
+        guidance.set_uplink(Some(1_150_000));
+        guidance.set_wanted(ROOM, TrackId::CAMERA, 1, 500_000);
+        for _ in 0..100 {
+            guidance.note_packets(ROOM, TrackId::CAMERA, 4000, 5000);
+        }
+        let (demand, granted) = guidance.take(ROOM, TrackId::CAMERA);
+        assert_eq!((demand.max_bps, granted), (400_000, Some(800_000)));
+        (0..100).for_each(|_| guidance.note_packets(ROOM, TrackId::CAMERA, 10, 9000));
+        assert_eq!(guidance.take(ROOM, TrackId::CAMERA).0.max_bps, 500_000 * 1000 / 1600);
+        guidance.forget_room(ROOM);
+        assert_eq!(guidance.take(ROOM, TrackId::CAMERA).1, Some(1_000_000));
     }
 
     #[test]

@@ -1,0 +1,66 @@
+//! `hph-server`: `hph serve` and `hph config` alone, for machines that only serve.
+//!
+//! The same modules as `hph`, without codecs, cameras, sound and screens: half the memory, and no library of theirs to install.
+#![forbid(unsafe_code)]
+#![allow(dead_code, reason = "manners are shared with hph, which has more to say")]
+
+mod addresses;
+mod exit;
+mod lang;
+mod object;
+mod output;
+mod serve;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+use exit::{Exit, Failure};
+use output::Output;
+
+/// Serves self-hosted meetings.
+#[derive(Parser, Debug)]
+#[command(name = "hph-server", version, max_term_width = 100, after_help = Exit::table())]
+struct Cli {
+    /// Data as JSON, one object a line
+    #[arg(long, global = true)]
+    json: bool,
+    /// No talk on standard error but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// More talk
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run a server in the foreground
+    Serve(Box<serve::ConfigArgs>),
+    /// Check or show the server's configuration
+    #[command(subcommand)]
+    Config(serve::ConfigCommand),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let verbosity = if cli.quiet { -1 } else { i8::try_from(cli.verbose).unwrap_or(i8::MAX) };
+    let out = Output::new(cli.json, verbosity, false);
+    match run(&cli.command, &out) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            out.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(command: &Command, out: &Output) -> Result<Exit, Failure> {
+    match command {
+        Command::Serve(args) => serve::serve(args, out),
+        Command::Config(command) => serve::config(command, out),
+    }
+}
