@@ -1,6 +1,6 @@
 //! `hph gateway`, and the gateway of `hph serve --web`: the way in for browsers.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use hph_client::link::{Invitation, parse_hex};
@@ -8,6 +8,8 @@ use hph_client::pins::PinStore;
 use hph_client::tls::Trust;
 use hph_gateway::certificate::{self, CertificateError};
 use hph_gateway::{Config, FiguresHandle, Gateway, GatewayError, Origins, Page, PageError, Upstream};
+use hph_server::Server;
+use hph_server::config::ServerConfig;
 use serde_json::json;
 
 use crate::addresses::reachable;
@@ -16,6 +18,7 @@ use crate::identity::{parse_target, pin_failure, state_dir};
 use crate::lang;
 use crate::object::object;
 use crate::output::Output;
+use crate::serve::{self, ConfigArgs};
 use crate::signals;
 
 /// Connections at once, of everybody and of one address. A page takes some for its files, for a moment.
@@ -65,6 +68,18 @@ pub struct Args {
     browsers: BrowserArgs,
 }
 
+/// `hph serve`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Let browsers in too, at this address [if none is given: 0.0.0.0:7443]
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "0.0.0.0:7443")]
+    web: Option<SocketAddr>,
+    #[command(flatten)]
+    browsers: BrowserArgs,
+}
+
 /// A gateway that runs in a thread of its own, until this is dropped.
 pub struct Running {
     /// What it has done.
@@ -103,6 +118,32 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
         )
     });
     Ok(Exit::Ok)
+}
+
+/// Runs `hph serve`, with a gateway in the same process if one is wished for.
+///
+/// # Errors
+/// Either can't start.
+pub fn serve(args: &ServeArgs, out: &Output) -> Result<Exit, Failure> {
+    let Some(listen) = args.web else { return serve::serve(&args.config, out) };
+    serve::serve_beside(
+        &args.config,
+        out,
+        |server, config| beside(server, config, listen, &args.browsers),
+        |gateway| start(gateway, &args.browsers, out),
+    )
+}
+
+fn beside(server: &Server, config: &ServerConfig, listen: SocketAddr, args: &BrowserArgs) -> Result<Gateway, Failure> {
+    let at = server.address();
+    let host = match at.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let upstream =
+        Upstream { host: host.to_string(), port: at.port(), pin: server.pin(), key: Some(server.gateway_key()) };
+    bind(listen, upstream, &config.data_dir.join("web"), args)
 }
 
 /// Opens the port.

@@ -80,7 +80,7 @@ struct Manners {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Run a server in the foreground
-    Serve(Box<serve::ServeArgs>),
+    Serve(Box<gateway::ServeArgs>),
     /// Let browsers in to a server that runs elsewhere
     Gateway(Box<gateway::Args>),
     /// Check or show the server's configuration
@@ -151,7 +151,7 @@ fn main() -> ExitCode {
 fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure> {
     let has_lines = has_input && command.takes_lines() && terminal::has_lines();
     match command {
-        Command::Serve(args) => serve::serve(args, out),
+        Command::Serve(args) => gateway::serve(args, out),
         Command::Gateway(args) => gateway::run(args, out),
         Command::Config(command) => serve::config(command, out),
         Command::Join(args) => smol::block_on(join::run(args, has_lines, has_input, out)),

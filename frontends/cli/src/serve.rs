@@ -1,10 +1,9 @@
 //! `hph serve` and `hph config`: a server in the foreground, and what it would do.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use hph_client::link::parse_address;
-use hph_gateway::{Gateway, Upstream};
 use hph_server::config::{Access, ConfigError, Origins, ServerConfig, Sources};
 use hph_server::tls::{fingerprint, invitation_link};
 use hph_server::{Server, StartError};
@@ -12,7 +11,6 @@ use serde_json::{Map, Value, json};
 
 use crate::addresses::reachable;
 use crate::exit::{Exit, Failure};
-use crate::gateway;
 use crate::lang::{self, Lang};
 use crate::object::object;
 use crate::output::Output;
@@ -45,18 +43,6 @@ pub struct ConfigArgs {
     /// Any key of the configuration; see hph config default
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-}
-
-/// `hph serve`.
-#[derive(clap::Args, Clone, Debug)]
-pub struct ServeArgs {
-    #[command(flatten)]
-    config: ConfigArgs,
-    /// Let browsers in too, at this address [if none is given: 0.0.0.0:7443]
-    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = "0.0.0.0:7443")]
-    web: Option<SocketAddr>,
-    #[command(flatten)]
-    browsers: gateway::BrowserArgs,
 }
 
 /// What `hph config` does.
@@ -130,14 +116,27 @@ fn without_origin(line: &str) -> &str {
 ///
 /// # Errors
 /// The server can't start.
-pub fn serve(args: &ServeArgs, out: &Output) -> Result<Exit, Failure> {
-    let (config, _) = args.config.load()?;
+pub fn serve(args: &ConfigArgs, out: &Output) -> Result<Exit, Failure> {
+    serve_beside(args, out, |_, _| Ok(()), |()| Ok(()))
+}
+
+/// The same with something beside it in the same process: `bind` opens what it needs before anybody is told of the server,
+/// `start` begins, and it ends when what that gives is dropped, with the server.
+///
+/// # Errors
+/// Either can't start.
+pub fn serve_beside<Bound, Running>(
+    args: &ConfigArgs,
+    out: &Output,
+    bind: impl FnOnce(&Server, &ServerConfig) -> Result<Bound, Failure>,
+    start: impl FnOnce(Bound) -> Result<Running, Failure>,
+) -> Result<Exit, Failure> {
+    let (config, _) = args.load()?;
     let stops = signals::stop_requests().map_err(|error| Failure::new(Exit::Failed, "E-SYS-01", error))?;
     let server = Server::bind(config.clone()).map_err(|error| start_failure(&error))?;
-    let browsers = args.web.map(|listen| web(&server, &config, listen, &args.browsers)).transpose()?;
+    let bound = bind(&server, &config)?;
     announce(&server, &config, out);
-    // Its sender's end is dropped, and with it the gateway stopped, when this function ends.
-    let _browsers = browsers.map(|gateway| gateway::start(gateway, &args.browsers, out)).transpose()?;
+    let _beside = start(bound)?;
     let figures = server.figures();
     let (stop, stopping) = async_channel::bounded(1);
     let waiting = std::thread::Builder::new().name("stop".to_owned()).spawn(move || {
@@ -167,24 +166,6 @@ pub fn serve(args: &ServeArgs, out: &Output) -> Result<Exit, Failure> {
     });
     out.talk(&out.lang.fill(&lang::STOPPED, &[&figures.forwarded, &figures.repair.resent]));
     Ok(Exit::Ok)
-}
-
-/// A gateway beside the server, in the same process.
-fn web(
-    server: &Server,
-    config: &ServerConfig,
-    listen: SocketAddr,
-    args: &gateway::BrowserArgs,
-) -> Result<Gateway, Failure> {
-    let at = server.address();
-    let host = match at.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    let upstream =
-        Upstream { host: host.to_string(), port: at.port(), pin: server.pin(), key: Some(server.gateway_key()) };
-    gateway::bind(listen, upstream, &config.data_dir.join("web"), args)
 }
 
 /// Says who the server is, where it is, and who may come in.

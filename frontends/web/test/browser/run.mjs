@@ -1,11 +1,14 @@
 // Runs the tests in a browser, one after another, and closes with how many passed.
 import * as access from './access.mjs';
 import { stories, tidy } from './lab.mjs';
+import * as latency from './latency.mjs';
 import * as meeting from './meeting.mjs';
 import * as security from './security.mjs';
 
 const only = process.argv[2];
-const tests = Object.entries({ ...meeting, ...security, ...access }).filter(([name]) => !only || name.includes(only));
+const tests = Object.entries({ ...meeting, ...security, ...access, ...latency }).filter(
+  ([name]) => !only || name.includes(only),
+);
 let failed = 0;
 for (const [name, test] of tests) {
   const start = Date.now();
