@@ -75,5 +75,14 @@ export function spotlight(count: number, width: number, height: number): Spotlig
   const large = isBeside
     ? { width: Math.floor(width - small.width - GAP), height: Math.floor(height) }
     : { width: Math.floor(width), height: Math.floor(height - small.height - GAP) };
-  return { large, small, isBeside };
+  // As in the grid: a picture is not cut to a shape that it never had.
+  const shape = Math.min(Math.max(large.width / large.height, NARROWEST), WIDEST);
+  return {
+    large: {
+      width: Math.floor(Math.min(large.width, large.height * shape)),
+      height: Math.floor(Math.min(large.height, large.width / shape)),
+    },
+    small,
+    isBeside,
+  };
 }

@@ -27,6 +27,9 @@ const SOUND_BPS: u32 = 150_000;
 /// The clock of captured sound may differ so much from the page's before the stream begins anew. **Units:** samples.
 const DRIFT_MAX: u32 = 960;
 
+/// It is looked so often whether pictures have holes.
+const HOLES_INTERVAL: Duration = Duration::from_millis(250);
+
 /// How to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Account {
@@ -88,6 +91,8 @@ pub struct Client<H> {
     copies: RedundancyPolicy,
     /// Where the next frame of our voice begins on the media clock; none after a silence.
     voice_at: Option<u32>,
+    /// When it is looked next whether pictures have holes.
+    holes_at: Instant,
     /// Origin of our media clocks.
     origin: Instant,
 }
@@ -110,6 +115,7 @@ impl<H: Host> Client<H> {
             red: RedSender::new(),
             copies: RedundancyPolicy::new(),
             voice_at: None,
+            holes_at: now,
             origin: now,
         }
     }
@@ -207,6 +213,13 @@ impl<H: Host> Client<H> {
             if let Some(loss) = self.machine.loss_stats() {
                 let lost = f32::from(loss.up.loss) + f32::from(loss.downstream.loss);
                 self.copies.update(now, lost / 65536.0, f32::from(loss.up.burst) / 16.0);
+            }
+            if now >= self.holes_at {
+                self.holes_at = now + HOLES_INTERVAL;
+                for (slot, track) in self.pictures.take_holes(now) {
+                    let (room, slot, track) = (self.room, Slot(slot), TrackId(track));
+                    say(&mut self.host, &ClientMessage::RequestRefresh { room, slot, track });
+                }
             }
         }
         self.machine.poll_timeout().since(now).as_micros().min(20_000)
@@ -460,7 +473,7 @@ impl<H: Host> Client<H> {
 }
 
 fn say(host: &mut impl Host, message: &ClientMessage<'_>) {
-    let mut frame = [0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES];
+    let mut frame = vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES];
     if let Ok(len) = emit_client(message, &mut frame) {
         host.control(&frame[..len]);
     }
