@@ -75,6 +75,10 @@ const OUTGROWN: u64 = 1300;
 /// Without a report for this long what is granted is halved.
 const REPORT_SILENCE_MAX: Duration = Duration::from_millis(500);
 
+/// What was sent is answered for within the usual time and this much; if not, a queue has filled so fast that its reports wait in
+/// it, or behind another one, or the way is gone: nothing but the reserve helps then.
+const STALL: Duration = Duration::from_millis(200);
+
 /// Packets that wait less than this in a hop's queue disturb no voice: they may leave in bursts ...
 const BURST_HARMLESS: Duration = Duration::from_millis(5);
 /// ... and with more than this they are spread.
@@ -192,6 +196,10 @@ pub struct RateController {
     halved_at: Instant,
     /// When media was last sent.
     sent_at: Instant,
+    /// Since when something is on its way that was not answered for in time; never if nothing is.
+    waiting_since: Instant,
+    /// How old the newest packet of a report usually is: at once less, slowly more. Zero before the first.
+    base_age: Duration,
 }
 
 impl RateController {
@@ -224,6 +232,8 @@ impl RateController {
             heard_at: None,
             halved_at: zero,
             sent_at: zero,
+            waiting_since: Instant::NEVER,
+            base_age: Duration::ZERO,
         }
     }
 
@@ -237,6 +247,7 @@ impl RateController {
         let elapsed_us = now.since(self.heard_at.unwrap_or(now)).as_micros();
         self.heard_at = Some(now);
         self.halved_at = now;
+        self.note_age(now.since(report.newest_sent));
         if let Some(delay_us) = report.least_delay_us {
             self.queue = self.base.queue(now, delay_us);
             self.hasten(self.queue.as_micros().saturating_add(report.spread_us));
@@ -262,7 +273,24 @@ impl RateController {
             self.halved_at = self.halved_at.max(now);
         }
         self.sent_at = now;
+        self.waiting_since = self.waiting_since.min(now);
         self.handle_timeout(now);
+    }
+
+    /// Takes the age of what a report is about. An old one does not say that the way is free again.
+    fn note_age(&mut self, age: Duration) {
+        let base_us = if self.base_age > Duration::ZERO { self.base_age } else { age }.as_micros();
+        let beyond_us = age.as_micros().saturating_sub(base_us);
+        if beyond_us < STALL.as_micros() {
+            self.waiting_since = Instant::NEVER;
+        }
+        self.base_age = age.min(Duration::from_micros(base_us.saturating_add(beyond_us / 64)));
+    }
+
+    /// Whether what was sent is not answered for. Where others keep the queue full, or ours is known to be, that is no news.
+    pub fn is_stalled(&self, now: Instant) -> bool {
+        let late_at = self.waiting_since.add(self.base_age).add(STALL);
+        self.state == RateState::Growing && now >= late_at
     }
 
     /// When [`Self::handle_timeout`] is due, if media is being sent.
@@ -278,9 +306,11 @@ impl RateController {
         self.target_bps
     }
 
-    /// What may be sent, once anything was reported: until then nothing is known, and nothing should be held back.
-    pub const fn bound_bps(&self) -> Option<u32> {
-        if self.heard_at.is_some() { Some(self.target_bps) } else { None }
+    /// What may be sent, once anything was reported: until then nothing is known, and nothing should be held back. Only the
+    /// reserve while [`Self::is_stalled`].
+    pub fn bound_bps(&self, now: Instant) -> Option<u32> {
+        let bound_bps = if self.is_stalled(now) { self.limits.reserve_bps } else { self.target_bps };
+        self.heard_at.map(|_| bound_bps)
     }
 
     /// Whether a queue of ours is to run empty: then what is not needed is not sent.

@@ -420,8 +420,8 @@ impl<'a> ClientMachine<'a> {
     }
 
     /// What our way to the server carries, while signed in; the bound is none until the server has reported anything.
-    pub fn uplink(&self) -> Option<(Option<u32>, RateFigures)> {
-        self.link.as_ref().map(|link| (link.rate.bound_bps(), link.rate.figures()))
+    pub fn uplink(&self, now: Instant) -> Option<(Option<u32>, RateFigures)> {
+        self.link.as_ref().map(|link| (link.rate.bound_bps(now), link.rate.figures()))
     }
 
     /// This device's public keys.

@@ -183,7 +183,7 @@ fn allot_for(
     let sound_bps = VOICE_BPS.saturating_mul(room.voices_for(receiver).clamp(1, VOICES_MAX));
     let budget_bps = most_bps.saturating_sub(sound_bps);
     let beside_bps = session.sent.measure(now).saturating_sub(pictures_bps).max(sound_bps);
-    let hop_bps = session.rate.bound_bps().map_or(u32::MAX, |bps| bps.saturating_sub(beside_bps));
+    let hop_bps = session.rate.bound_bps(now).map_or(u32::MAX, |bps| bps.saturating_sub(beside_bps));
     let taken = allocate(budget_bps.min(hop_bps), session.may_pictures_rise(now), sources, shares);
     let mut left = budget_bps.saturating_sub(taken);
     for ((source, share), (sender, index)) in sources.iter().zip(shares.iter_mut()).zip(whose) {

@@ -433,3 +433,34 @@ fn no_report_makes_the_rate_leave_its_bounds() {
 fn a_controller_costs_less_than_a_kilobyte() {
     assert!(core::mem::size_of::<RateController>() < 1024);
 }
+
+#[test]
+fn what_is_not_answered_for_stops_pictures_until_a_fresh_report_comes() {
+    let mut rate = RateController::new(LIMITS);
+    let at = Instant::from_micros;
+    let report = |now: u64, age_us: u64| {
+        let mut report = RateReport::default();
+        let sent_us = now - age_us;
+        for packet in 0..5 {
+            let (sent_at, arrived_us) = (at(sent_us - packet), Some(sent_us - packet + 10_000));
+            report.add(&PacketReport { sent_at, size_bytes: 1200, arrived_us });
+        }
+        report
+    };
+    for now in (1_000_000..2_000_000).step_by(50_000) {
+        rate.handle_sending(at(now));
+        rate.handle_report(at(now), &report(now, 20_000));
+    }
+    let granted = rate.bound_bps(at(2_000_000)).unwrap();
+    assert!(granted >= LIMITS.start_bps);
+    // A pause of the sender is no stall.
+    assert!(!rate.is_stalled(at(2_900_000)));
+    rate.handle_sending(at(3_000_000));
+    assert_eq!(rate.bound_bps(at(3_200_000)), Some(granted));
+    assert_eq!(rate.bound_bps(at(3_300_000)), Some(LIMITS.reserve_bps));
+    // It comes late, and tells of a time when the way was free.
+    rate.handle_report(at(3_350_000), &report(3_350_000, 320_000));
+    assert_eq!(rate.bound_bps(at(3_350_000)), Some(LIMITS.reserve_bps));
+    rate.handle_report(at(3_400_000), &report(3_400_000, 30_000));
+    assert!(rate.bound_bps(at(3_400_000)).unwrap() >= granted * 9 / 10);
+}

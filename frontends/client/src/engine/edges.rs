@@ -126,7 +126,7 @@ fn seal_picture(
 ) {
     let now = Clock::now();
     let of = (frame.room, frame.track, frame.layer);
-    let uplink_bps = machine.uplink().map_or(0, |(_, figures)| figures.pace_bps);
+    let uplink_bps = machine.uplink(now).map_or(0, |(_, figures)| figures.pace_bps);
     let pace_bps = out.guidance.pace_bps(frame.room, frame.track).map_or(uplink_bps, |bps| bps.min(uplink_bps));
     let mut packets_bytes = 0;
     let sealed = |payload: &[u8], clear_len_bytes| {

@@ -103,7 +103,7 @@ impl Shared<'_, '_> {
         let frames = tracks.iter().fold((0, 0), |sum, (_, (whole, lost))| (sum.0 + whole, sum.1 + lost));
         let link = machine.link_stats();
         let drops = machine.drops().iter().map(|(reason, count)| (reason.name(), count)).collect();
-        let uplink = machine.uplink().map(|(_, figures)| figures);
+        let uplink = machine.uplink(Clock::now()).map(|(_, figures)| figures);
         state.figures.uplink = uplink;
         state.figures.tunnel_dropped = state.tunnel.dropped();
         (state.figures.repair, state.figures.loss, state.figures.resent) = (repair, loss, resent);

@@ -434,7 +434,7 @@ impl Shared<'_, '_> {
             }
             let (end, due) = {
                 let mut state = self.state.borrow_mut();
-                let uplink = state.lasting.machine.uplink();
+                let uplink = state.lasting.machine.uplink(now);
                 self.ends.guidance.set_uplink(uplink.and_then(|(bound, _)| bound));
                 if let Some(loss) = state.lasting.machine.loss_stats() {
                     let lost = u32::from(loss.up.loss) + u32::from(loss.downstream.loss);
