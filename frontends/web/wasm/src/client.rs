@@ -328,7 +328,7 @@ impl<H: Host> Client<H> {
             return;
         }
         let pictures = self.publishers.len().max(1) as u32;
-        let granted = self.machine.uplink().and_then(|(bound, _)| bound);
+        let granted = self.machine.uplink(now).and_then(|(bound, _)| bound);
         let granted = granted.map(|bps| bps.saturating_sub(SOUND_BPS) / pictures);
         let timestamp = (at.since(self.origin).as_micros() * 9 / 100) as u32;
         let mut publishers = std::mem::take(&mut self.publishers);
