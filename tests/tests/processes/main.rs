@@ -8,6 +8,7 @@ mod capture;
 mod chat;
 mod defects;
 mod files;
+mod gateway;
 mod lan;
 mod media_path;
 mod moderation;
