@@ -19,26 +19,40 @@
 //! - [`video`]: pictures to strips and back.
 //! - [`wav`]: recording of sound.
 //!
+//! Built for a browser, which has devices and codecs of its own, only [`jpeg`]'s gate, [`level`], [`picture`] and [`video`]
+//! are left.
+//!
 //! Layer: above `hph-core`, below server and clients, of which it must not know.
 
+#[cfg(not(target_family = "wasm"))]
 pub mod audio;
+#[cfg(not(target_family = "wasm"))]
 pub mod camera;
+#[cfg(not(target_family = "wasm"))]
 pub mod clock;
 #[cfg(unix)]
 pub mod doorbell;
+#[cfg(not(target_family = "wasm"))]
 pub mod entropy;
 pub mod jpeg;
+#[cfg(not(target_family = "wasm"))]
 pub mod lan;
 pub mod level;
+#[cfg(not(target_family = "wasm"))]
 pub mod microphone;
+#[cfg(not(target_family = "wasm"))]
 pub mod pacer;
 pub mod picture;
+#[cfg(not(target_family = "wasm"))]
 pub mod screen;
 #[cfg(unix)]
 pub mod tunnel;
+#[cfg(not(target_family = "wasm"))]
 pub mod udp;
 pub mod video;
+#[cfg(not(target_family = "wasm"))]
 pub mod voice;
+#[cfg(not(target_family = "wasm"))]
 pub mod wav;
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use hph_core::wire::control::{ClientMessage, FrameReader, Parsed, SignOutReason,
 use hph_platform::clock::Clock;
 use hph_platform::tunnel::keep_short;
 
+use crate::gateway;
 use crate::hub::Hub;
 use crate::meeting::Queue;
 use crate::signin;
@@ -69,11 +70,20 @@ pub(crate) async fn serve(hub: Rc<Hub>, acceptor: TlsAcceptor, stream: TcpStream
 
 /// TLS and sign-in, each within its time; none if either fails.
 async fn sign_in(hub: &Rc<Hub>, acceptor: &TlsAcceptor, stream: TcpStream, peer: IpAddr) -> Option<SignedIn> {
-    let _guard = hub.strangers.admit(peer)?;
+    let mut guard = hub.strangers.admit(peer)?;
+    let mut peer = peer;
     let _ = stream.set_nodelay(true);
     keep_short(&stream);
-    let stream = within(HANDSHAKE_MAX, async { acceptor.accept(stream).await }).await.ok()?;
+    let mut stream = within(HANDSHAKE_MAX, async { acceptor.accept(stream).await }).await.ok()?;
     let exported = export(&stream).ok()?;
+    if stream.get_ref().1.alpn_protocol() == Some(gateway::ALPN) {
+        let reading = gateway::read_foreword(&hub.gateway_key, &exported.binding, &mut stream);
+        peer = within(HANDSHAKE_MAX, reading).await.ok()?;
+        // From here on it counts as where the browser is.
+        drop(guard);
+        guard = hub.strangers.admit(peer)?;
+    }
+    let _guard = guard;
     let (mut reader, mut writer) = split(stream);
     let mut memory = vec![0; CONTROL_FRAME_ANONYMOUS_MAX_BYTES + CONTROL_LENGTH_BYTES];
     let mut frames = FrameReader::new(&mut memory, CONTROL_FRAME_ANONYMOUS_MAX_BYTES);

@@ -26,6 +26,8 @@ pub(crate) struct Hub {
     pub config: ServerConfig,
     pub store: StoreHandle,
     pub secret: [u8; 32],
+    /// Gateways that know it say where browsers are.
+    pub gateway_key: [u8; 32],
     pub logins: RefCell<LoginThrottle>,
     pub strangers: ConnectionLimits,
     pub is_stopping: Cell<bool>,
@@ -45,6 +47,7 @@ impl Hub {
     pub fn new(
         config: ServerConfig,
         store: StoreHandle,
+        gateway_key: [u8; 32],
         meeting: Meeting,
         executor: Rc<LocalExecutor<'static>>,
     ) -> Rc<Self> {
@@ -53,6 +56,7 @@ impl Hub {
         Rc::new(Self {
             secret: store.server_secret(),
             shelf: Shelf::new(Blobs::new(&config.data_dir)),
+            gateway_key,
             config,
             store,
             logins: RefCell::new(LoginThrottle::new(Clock::now())),

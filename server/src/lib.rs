@@ -13,6 +13,7 @@ pub mod tls;
 
 mod blobs;
 mod connection;
+mod gateway;
 mod history;
 mod hub;
 mod jobs;

@@ -23,6 +23,7 @@ use smol::LocalExecutor;
 
 use crate::config::ServerConfig;
 use crate::connection;
+use crate::gateway::load_or_create_key;
 use crate::hub::Hub;
 use crate::meeting::Meeting;
 use crate::memory::MemoryBill;
@@ -51,6 +52,8 @@ pub enum StartError {
     Tls(TlsError),
     /// The database.
     Store(StoreError),
+    /// The key of gateways.
+    GatewayKey(io::Error),
     /// A thread.
     Thread(io::Error),
 }
@@ -61,6 +64,7 @@ impl fmt::Display for StartError {
             Self::Listen { address, error } => write!(f, "can't listen at {address}: {error}"),
             Self::Tls(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
+            Self::GatewayKey(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "can't start a thread: {error}"),
         }
     }
@@ -91,6 +95,7 @@ pub struct Server {
     listener: std::net::TcpListener,
     sockets: Sockets,
     identity: Identity,
+    gateway_key: [u8; 32],
     store: Store,
     figures: FiguresHandle,
     announcer: Result<Option<Announcer>, LanError>,
@@ -115,10 +120,20 @@ impl Server {
         };
         let store = Store::open(&config.data_dir, limits).map_err(StartError::Store)?;
         let identity = Identity::load_or_create(&config.data_dir).map_err(StartError::Tls)?;
+        let gateway_key = load_or_create_key(&config.data_dir).map_err(StartError::GatewayKey)?;
         let listen_error = |error| StartError::Listen { address: config.listen, error };
         let (listener, sockets) = listen(&config).map_err(listen_error)?;
         let announcer = announce(&config, listener.local_addr().unwrap_or(config.listen), &identity);
-        Ok(Self { config, listener, sockets, identity, store, figures: FiguresHandle::default(), announcer })
+        Ok(Self {
+            config,
+            listener,
+            sockets,
+            identity,
+            gateway_key,
+            store,
+            figures: FiguresHandle::default(),
+            announcer,
+        })
     }
 
     /// Where it listens.
@@ -147,6 +162,11 @@ impl Server {
     /// What clients compare the server's key with.
     pub fn pin(&self) -> Pin {
         self.identity.pin()
+    }
+
+    /// What a gateway needs to say where browsers are.
+    pub const fn gateway_key(&self) -> [u8; 32] {
+        self.gateway_key
     }
 
     /// Where the figures will be.
@@ -194,7 +214,7 @@ impl Server {
             meeting.machine.set_staff(RoomId(room.id), &room.created_by, hosts, banned);
             meeting.machine.set_rules(RoomId(room.id), staff.rules);
         }
-        let hub = Hub::new(self.config, store.clone(), meeting, Rc::clone(&executor));
+        let hub = Hub::new(self.config, store.clone(), self.gateway_key, meeting, Rc::clone(&executor));
         let serving = async {
             accept(&hub, &acceptor, &listener).await;
             Ok(())

@@ -17,7 +17,7 @@ use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::server::NoServerSessionStorage;
 use sha2::{Digest, Sha256};
 
-use crate::files;
+use crate::{files, gateway};
 
 /// What client and server agree to speak inside TLS (RFC 7301).
 pub const ALPN: &[u8] = b"hph/1";
@@ -122,7 +122,7 @@ impl Identity {
             .with_no_client_auth()
             .with_single_cert(vec![self.certificate.clone()], key.into())
             .map_err(TlsError::Certificate)?;
-        config.alpn_protocols = vec![ALPN.to_vec()];
+        config.alpn_protocols = vec![ALPN.to_vec(), gateway::ALPN.to_vec()];
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.max_early_data_size = 0;

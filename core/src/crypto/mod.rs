@@ -7,6 +7,7 @@
 mod aead;
 pub mod drbg;
 pub mod file;
+pub mod gateway;
 mod gmac;
 pub mod hop;
 mod kdf;

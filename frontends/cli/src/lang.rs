@@ -190,6 +190,11 @@ phrases! {
     TOO_LONG: "not sent: a message has 1 to 4000 bytes and no control characters", "chưa gửi: một tin có 1 đến 4000 byte và không có ký tự điều khiển";
     FORGOT: "forgot {} key(s) of {}", "đã quên {} khoá của {}";
     FORGOT_NONE: "no key of {} is remembered", "không nhớ khoá nào của {}";
+    BROWSERS: "browsers: {}", "trình duyệt: {}";
+    BROWSERS_OWN_KEY: "their warning about the certificate comes once for each browser: the key is this gateway's own; compare nothing, use it in a network that you trust, or give --certificate",
+        "mỗi trình duyệt sẽ cảnh báo về chứng chỉ một lần: khoá là của chính cổng này; hãy dùng trong mạng mà bạn tin cậy, hoặc chỉ định --certificate";
+    BROWSERS_PLAIN: "plain HTTP: away from this machine browsers give no camera and no microphone to such a page, unless a reverse proxy with HTTPS stands in front",
+        "HTTP không mã hoá: trừ khi có proxy HTTPS đứng trước, trình duyệt ở máy khác sẽ không cho trang này dùng camera và micro";
     SERVING: "“{}” listens at {}, TCP and UDP", "“{}” đang nghe tại {}, TCP và UDP";
     FINGERPRINT: "fingerprint of its key: {}", "vân tay khoá: {}";
     REGISTRATION: "new accounts from: {}   guests from: {}", "mở tài khoản mới từ: {}   khách từ: {}";

@@ -20,6 +20,7 @@ mod devices;
 mod exit;
 mod files;
 mod find;
+mod gateway;
 mod history;
 mod identity;
 mod join;
@@ -80,7 +81,9 @@ struct Manners {
 #[derive(Subcommand, Debug)]
 enum Command {
     /// Run a server in the foreground
-    Serve(Box<serve::ConfigArgs>),
+    Serve(Box<gateway::ServeArgs>),
+    /// Let browsers in to a server that runs elsewhere
+    Gateway(Box<gateway::Args>),
     /// Check or show the server's configuration
     #[command(subcommand)]
     Config(serve::ConfigCommand),
@@ -155,7 +158,8 @@ fn main() -> ExitCode {
 fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure> {
     let has_lines = has_input && command.takes_lines() && terminal::has_lines();
     match command {
-        Command::Serve(args) => serve::serve(args, out),
+        Command::Serve(args) => gateway::serve(args, out),
+        Command::Gateway(args) => gateway::run(args, out),
         Command::Config(command) => serve::config(command, out),
         Command::Join(args) => smol::block_on(join::run(args, has_lines, has_input, out)),
         Command::Find(args) => smol::block_on(find::run(args, out)),

@@ -117,10 +117,26 @@ fn without_origin(line: &str) -> &str {
 /// # Errors
 /// The server can't start.
 pub fn serve(args: &ConfigArgs, out: &Output) -> Result<Exit, Failure> {
+    serve_beside(args, out, |_, _| Ok(()), |()| Ok(()))
+}
+
+/// The same with something beside it in the same process: `bind` opens what it needs before anybody is told of the server,
+/// `start` begins, and it ends when what that gives is dropped, with the server.
+///
+/// # Errors
+/// Either can't start.
+pub fn serve_beside<Bound, Running>(
+    args: &ConfigArgs,
+    out: &Output,
+    bind: impl FnOnce(&Server, &ServerConfig) -> Result<Bound, Failure>,
+    start: impl FnOnce(Bound) -> Result<Running, Failure>,
+) -> Result<Exit, Failure> {
     let (config, _) = args.load()?;
     let stops = signals::stop_requests().map_err(|error| Failure::new(Exit::Failed, "E-SYS-01", error))?;
     let server = Server::bind(config.clone()).map_err(|error| start_failure(&error))?;
+    let bound = bind(&server, &config)?;
     announce(&server, &config, out);
+    let _beside = start(bound)?;
     let figures = server.figures();
     let (stop, stopping) = async_channel::bounded(1);
     let waiting = std::thread::Builder::new().name("stop".to_owned()).spawn(move || {
@@ -218,7 +234,9 @@ fn start_failure(error: &StartError) -> Failure {
     match error {
         StartError::Listen { .. } => Failure::new(Exit::Failed, "E-SRV-01", error)
             .advise("Another server may be running there. Choose another place: --listen ADDRESS:PORT"),
-        StartError::Tls(_) | StartError::Store(_) => Failure::new(Exit::Config, "E-SRV-02", error),
+        StartError::Tls(_) | StartError::Store(_) | StartError::GatewayKey(_) => {
+            Failure::new(Exit::Config, "E-SRV-02", error)
+        }
         StartError::Thread(_) => Failure::new(Exit::Failed, "E-SYS-01", error),
     }
 }

@@ -3,6 +3,7 @@
 use hph_core::limits::{FRAME_MAX_BYTES, PICTURE_HEIGHT_MAX, PICTURE_WIDTH_MAX};
 
 use super::*;
+use crate::picture::Picture;
 
 const EOI: [u8; 2] = [0xFF, 0xD9];
 

@@ -3,6 +3,7 @@
 use hph_core::limits::FRAME_MAX_BYTES;
 
 use super::*;
+use crate::picture::Picture;
 
 /// Soft colours with some detail.
 fn scene(width: u16, height: u16) -> Picture {

@@ -1,6 +1,8 @@
 //! A TLS connection without an engine, for those who do not keep to the rules.
 
 use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_io::{Async, Timer};
@@ -9,6 +11,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 use futures_rustls::TlsConnector;
 use futures_rustls::client::TlsStream;
 use hph_client::tls::{client_config, server_name};
+use hph_core::crypto::gateway::foreword;
 use hph_core::crypto::scram::salted_password;
 use hph_core::crypto::senderkey::DeviceSecret;
 use hph_core::endpoint::signin::client::{ClientSignIn, Credentials, SignInError, SignInStep};
@@ -38,6 +41,22 @@ impl RawClient {
     /// # Errors
     /// What the network or TLS says.
     pub fn connect(target: &Target, receive_buffer_bytes: Option<usize>) -> io::Result<Self> {
+        Self::connect_for(target, receive_buffer_bytes, None)
+    }
+
+    /// Connects as a gateway does for a browser at that address.
+    ///
+    /// # Errors
+    /// What the network or TLS says.
+    pub fn connect_as_gateway(target: &Target, key: &[u8; 32], browser: IpAddr) -> io::Result<Self> {
+        Self::connect_for(target, None, Some((key, browser)))
+    }
+
+    fn connect_for(
+        target: &Target,
+        receive_buffer_bytes: Option<usize>,
+        browser: Option<(&[u8; 32], IpAddr)>,
+    ) -> io::Result<Self> {
         smol::block_on(within(ANSWER_LIMIT, async {
             let socket = Socket::new(Domain::for_address(target.address), Type::STREAM, None)?;
             if let Some(bytes) = receive_buffer_bytes {
@@ -46,12 +65,18 @@ impl RawClient {
             socket.connect(&target.address.into())?;
             let stream = TcpStream::from(Async::new(std::net::TcpStream::from(socket))?);
             stream.set_nodelay(true)?;
-            let config = client_config(target.trust()).map_err(io::Error::other)?;
-            let stream = TlsConnector::from(config).connect(server_name(), stream).await?;
+            let mut config = (*client_config(target.trust()).map_err(io::Error::other)?).clone();
+            if browser.is_some() {
+                config.alpn_protocols = vec![b"hph-gateway/1".to_vec()];
+            }
+            let mut stream = TlsConnector::from(Arc::new(config)).connect(server_name(), stream).await?;
             let (_, connection) = stream.get_ref();
             let export = |label: &[u8]| connection.export_keying_material([0; 32], label, Some(b""));
             let media = export(b"EXPORTER-hph media v1").map_err(io::Error::other)?;
             let binding = export(b"EXPORTER-Channel-Binding").map_err(io::Error::other)?;
+            if let Some((key, browser)) = browser {
+                stream.write_all(&foreword(key, &binding, browser)).await?;
+            }
             // A test has few of these.
             let memory = Box::leak(vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES].into_boxed_slice());
             let frames = FrameReader::new(memory, CONTROL_FRAME_MAX_BYTES);

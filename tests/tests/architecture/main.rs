@@ -20,11 +20,13 @@ const EDGES: &[(&str, &[&str])] = &[
     // The command line embeds the server, for `hph serve` and `hph demo`.
     ("hph-load", &["hph-core", "hph-platform", "hph-server", "hph-client"]),
     // And the load, for `hph bench`.
-    ("hph", &["hph-client", "hph-server", "hph-load"]),
     ("hph-presenters", &["hph-client"]),
     ("hph-desktop", &["hph-client", "hph-presenters"]),
+    ("hph", &["hph-client", "hph-gateway", "hph-server", "hph-load"]),
     ("hph-kiosk", &["hph-client"]),
     ("hph-gateway", &["hph-client"]),
+    // The core for browsers: no engine, so no hph-client either.
+    ("hph-web", &["hph-core", "hph-platform"]),
     ("hph-no-heap", &["hph-core"]),
     ("hph-no-panic", &["hph-core"]),
     ("hph-bare-metal", &["hph-core"]),
@@ -33,7 +35,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("hph-fuzz", MAY_USE_ALL),
     ("hph-benches", MAY_USE_ALL),
 ];
-const MAY_USE_ALL: &[&str] = &["hph-core", "hph-platform", "hph-server", "hph-client", "hph-load", "hph"];
+const MAY_USE_ALL: &[&str] =
+    &["hph-core", "hph-platform", "hph-server", "hph-client", "hph-gateway", "hph-web", "hph-load", "hph"];
 
 /// Longest source file, tests included.
 const FILE_LINES_MAX: usize = 600;

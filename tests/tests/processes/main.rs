@@ -9,6 +9,7 @@ mod chat;
 mod defects;
 mod door;
 mod files;
+mod gateway;
 mod lan;
 mod media_path;
 mod moderation;

@@ -387,6 +387,7 @@ impl ClientMachine<'_> {
             link.is_silent = true;
             out.event(ClientEvent::ServerSilent);
         }
+        link.ways.handle_call(now, link.next_at);
         if let Some(is_on) = link.ways.choose(now) {
             link.next_at = now;
             out.control(&ClientMessage::Tunnel { is_on });

@@ -11,6 +11,8 @@ const SUSPICION: Duration = Duration::from_millis(500);
 const ASKING_INTERVAL: Duration = Duration::from_millis(25);
 /// Without an answer for this long datagrams take the tunnel.
 const FALLBACK: Duration = Duration::from_millis(800);
+/// Whoever is called later than was asked by more than this was held up himself.
+const LATE_MAX: Duration = Duration::from_millis(200);
 /// In the tunnel UDP is tried this often: at first, after [`TRYING_HARD`], and once it has answered.
 const TRY_INTERVAL_FIRST: Duration = Duration::from_millis(250);
 const TRY_INTERVAL_LATER: Duration = Duration::from_secs(1);
@@ -51,6 +53,15 @@ impl Ways {
         self.answers = if is_in_a_row { self.answers.saturating_add(1) } else { 1 };
         self.answered_at = now;
         self.try_at = self.try_at.min(now + TRY_INTERVAL_ANSWERED);
+    }
+
+    /// We are called, and wished to be at `due`. What did not come while nobody was there to hear it is not the network's
+    /// fault: a computer that slept, a browser's page that was held up.
+    pub fn handle_call(&mut self, now: Instant, due: Instant) {
+        let late = now.since(due);
+        if late > LATE_MAX {
+            self.answered_at = self.answered_at + late;
+        }
     }
 
     /// The server asks whether we are at this address: something comes through.
@@ -111,5 +122,41 @@ impl Ways {
     /// When [`Self::take_try`] says yes.
     pub const fn poll_timeout(&self) -> Instant {
         if self.is_tunnelled { self.try_at } else { Instant::NEVER }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_millis(250);
+
+    fn at(ms: u64) -> Instant {
+        Instant::from_micros(ms * 1000)
+    }
+
+    /// What becomes of a path without answers whose driver calls when it should, but sleeps from `from` to `to`.
+    fn tunnelled_at(from: u64, to: u64) -> Option<u64> {
+        let mut ways = Ways::new(at(0));
+        let mut due = at(0);
+        for ms in (0..2000).filter(|ms| !(from..to).contains(ms)) {
+            if at(ms) >= due {
+                ways.handle_call(at(ms), due);
+                due = ways.next_ping(at(ms), INTERVAL);
+            }
+            if ways.choose(at(ms)) == Some(true) {
+                return Some(ms);
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn a_silent_path_is_left_and_one_that_nobody_listened_to_is_asked_first() {
+        assert_eq!(tunnelled_at(0, 0), Some(801));
+        // It slept for a second: what it has heard before counts, and then it asks for as long as any other.
+        assert_eq!(tunnelled_at(100, 1100), Some(1651));
+        // A little late is what everybody is.
+        assert_eq!(tunnelled_at(600, 700), Some(801));
     }
 }

@@ -10,7 +10,8 @@ use crate::media::receive::Announcement;
 
 /// A picture is shown this long after the strip that came last, whatever is missing in it ...
 const PATIENCE: Duration = Duration::from_millis(40);
-/// ... and later if its strips come one by one, but not later than this: senders spread what a narrow way can't take at once.
+/// ... and later if its strips come one by one or pictures are far apart, but not later than this: senders spread what a
+/// narrow way can't take at once, and whoever sees five pictures a second would rather see them whole.
 const PATIENCE_MAX: Duration = Duration::from_millis(150);
 
 /// One strip, as it came.
@@ -47,13 +48,15 @@ impl From<&IncomingStrip<'_>> for ArrivedStrip {
 #[derive(Clone, Copy, Debug)]
 struct Open {
     first_at: Instant,
+    /// Time since the first strip of the frame before.
+    between: Duration,
     strips: Gathered,
 }
 
 impl Open {
     /// When it is shown whatever is missing.
     fn due_at(&self) -> Instant {
-        let patience_us = PATIENCE.as_micros() + 2 * self.strips.gathered.as_micros();
+        let patience_us = PATIENCE.as_micros().max(self.between.as_micros() / 3) + 2 * self.strips.gathered.as_micros();
         self.strips.last_at + Duration::from_micros(patience_us).min(PATIENCE_MAX)
     }
 }
@@ -93,13 +96,15 @@ pub(in crate::media) struct StripTrack {
     announced: Announcement,
     open: Option<Open>,
     shown: Option<u32>,
+    /// When the first strip of the newest frame came.
+    began_at: Option<Instant>,
 }
 
 impl StripTrack {
     /// A track of pictures that are at most as large as was announced.
     pub fn new(announced: Announcement) -> Self {
         let (width, height) = announced.size;
-        Self { decoder: StripDecoder::new(width, height), announced, open: None, shown: None }
+        Self { decoder: StripDecoder::new(width, height), announced, open: None, shown: None, began_at: None }
     }
 
     /// What was announced.
@@ -124,8 +129,10 @@ impl StripTrack {
         let mut overtaken = None;
         if is_newer {
             overtaken = self.close();
+            let between = self.began_at.replace(strip.at).map_or(Duration::ZERO, |before| strip.at.since(before));
             self.open = Some(Open {
                 first_at: strip.at,
+                between,
                 strips: Gathered {
                     frame: strip.frame,
                     timestamp: strip.timestamp,
@@ -229,6 +236,20 @@ mod tests {
 
     fn still() -> Instant {
         Instant::default()
+    }
+
+    #[test]
+    fn pictures_that_are_far_apart_wait_longer_for_their_strips() {
+        let (mut sender, mut track) = sender();
+        track.handle(&sender.next()[0], still).unwrap();
+        sender.frame += 2;
+        let strips = sender.next();
+        track.handle(&strips[0], still).unwrap();
+        assert_eq!(track.deadline(), Some(strips[0].at + Duration::from_millis(100)));
+        sender.frame += 20;
+        let strips = sender.next();
+        track.handle(&strips[0], still).unwrap();
+        assert_eq!(track.deadline(), Some(strips[0].at + PATIENCE_MAX));
     }
 
     #[test]

@@ -1,0 +1,280 @@
+// The core in WebAssembly: its functions, and the memory through which both sides pass bytes.
+
+/** What the core asks of the worker. Bytes are lent until the function returns. */
+export interface Host {
+  control(bytes: Uint8Array): void;
+  datagram(bytes: Uint8Array): void;
+  event(json: string): void;
+  voice(slot: number, track: number, begins: boolean, timestamp: number, samples: number, bytes: Uint8Array): void;
+  picture(slot: number, track: number): void;
+  jpeg(slot: number, track: number, bytes: Uint8Array): void;
+}
+
+interface Exports extends WebAssembly.Exports {
+  memory: WebAssembly.Memory;
+  input(): number;
+  create(now: number): void;
+  connected(kind: number, first: number, second: number, length: number): void;
+  disconnected(): void;
+  handle_control(now: number, length: number): void;
+  handle_datagram(now: number, length: number): void;
+  tick(now: number): number;
+  sign_out(): void;
+  watch_lobby(now: number, on: number): void;
+  join_named(request: number, mayCreate: number, length: number): number;
+  leave(now: number, room: number): void;
+  set_track(now: number, room: number, track: number, on: number, width: number, height: number): void;
+  want(room: number, slot: number, track: number, width: number): void;
+  chat(reference: bigint, room: number, length: number): number;
+  look_up(request: number, length: number): number;
+  send_direct(now: number, reference: bigint, name: number, length: number): number;
+  raise_hand(room: number, up: number): number;
+  moderate(request: number, room: number, act: number, length: number): number;
+  call(request: number, room: number, length: number): number;
+  answer_call(call: number, accept: number): number;
+  level(samples: number): number;
+  send_voice(now: number, room: number, captured: number, level: number, length: number): number;
+  end_voice(now: number, room: number, toc: number): void;
+  send_picture(now: number, room: number, track: number, captured: number, width: number, height: number): void;
+  decoded(
+    now: number,
+    slot: number,
+    track: number,
+    timestamp: number,
+    begins: number,
+    wanted: number,
+    samples: number,
+  ): void;
+  pull(now: number): number;
+  draw(slot: number, track: number, force: number): number;
+  safety_code(room: number): number;
+  figures(now: number): void;
+}
+
+const SAMPLES = 480;
+
+export class Core {
+  readonly #exports: Exports;
+  readonly #input: number;
+  readonly #encoder = new TextEncoder();
+
+  private constructor(exports: Exports) {
+    this.#exports = exports;
+    this.#input = exports.input();
+  }
+
+  /** Compiles and starts the core. `device` is the seed of this device's keys. */
+  static async load(module: Promise<Response>, host: Host, device: Uint8Array): Promise<Core> {
+    let memory: WebAssembly.Memory | undefined;
+    const bytes = (at: number, length: number) =>
+      new Uint8Array(memory?.buffer ?? new ArrayBuffer(0), at >>> 0, length);
+    const text = new TextDecoder();
+    const imports = {
+      host: {
+        host_control: (at: number, length: number) => host.control(bytes(at, length)),
+        host_datagram: (at: number, length: number) => host.datagram(bytes(at, length)),
+        host_event: (at: number, length: number) => host.event(text.decode(bytes(at, length))),
+        host_voice: (
+          slot: number,
+          track: number,
+          begins: number,
+          time: number,
+          count: number,
+          at: number,
+          length: number,
+        ) => host.voice(slot, track, begins !== 0, time >>> 0, count, bytes(at, length)),
+        host_picture: (slot: number, track: number) => host.picture(slot, track),
+        host_jpeg: (slot: number, track: number, at: number, length: number) =>
+          host.jpeg(slot, track, bytes(at, length)),
+      },
+    };
+    const { instance } = await WebAssembly.instantiateStreaming(module, imports);
+    const exports = instance.exports as Exports;
+    memory = exports.memory;
+    const core = new Core(exports);
+    core.#put(device, crypto.getRandomValues(new Uint8Array(32)));
+    exports.create(now());
+    return core;
+  }
+
+  /** A connection is open: what the gateway said of it, and how to sign in; nothing: only ask. */
+  connected(exported: Uint8Array, account: import('./protocol').Account | null): void {
+    const head = [exported, crypto.getRandomValues(new Uint8Array(34))];
+    if (account === null) {
+      this.#exports.connected(0, 0, 0, this.#put(...head));
+    } else if (account.kind === 'guest') {
+      this.#exports.connected(1, 0, 0, this.#put(...head, this.#utf8(account.name)));
+    } else if (account.kind === 'token') {
+      this.#exports.connected(4, 0, 0, this.#put(...head, fromHex(account.token), this.#utf8(account.username)));
+    } else {
+      const [username, password] = [this.#utf8(account.username), this.#utf8(account.password.normalize('NFKC'))];
+      const length = this.#put(...head, username, password, this.#utf8(account.name));
+      this.#exports.connected(account.register ? 3 : 2, username.length, password.length, length);
+    }
+  }
+
+  disconnected(): void {
+    this.#exports.disconnected();
+  }
+
+  handleControl(bytes: Uint8Array): void {
+    this.#exports.handle_control(now(), this.#put(bytes));
+  }
+
+  handleDatagram(bytes: Uint8Array): void {
+    this.#exports.handle_datagram(now(), this.#put(bytes));
+  }
+
+  /** Milliseconds until it wants to be called again. */
+  tick(): number {
+    return this.#exports.tick(now()) / 1000;
+  }
+
+  signOut(): void {
+    this.#exports.sign_out();
+  }
+
+  watchLobby(on: boolean): void {
+    this.#exports.watch_lobby(now(), Number(on));
+  }
+
+  joinNamed(request: number, name: string, mayCreate: boolean): boolean {
+    return this.#exports.join_named(request, Number(mayCreate), this.#put(this.#utf8(name))) !== 0;
+  }
+
+  leave(room: number): void {
+    this.#exports.leave(now(), room);
+  }
+
+  setTrack(room: number, track: number, on: boolean, width: number, height: number): void {
+    this.#exports.set_track(now(), room, track, Number(on), width, height);
+  }
+
+  want(room: number, slot: number, track: number, width: number): void {
+    this.#exports.want(room, slot, track, width);
+  }
+
+  chat(reference: bigint, room: number, text: string): boolean {
+    return this.#exports.chat(reference, room, this.#put(this.#utf8(text))) !== 0;
+  }
+
+  lookUp(request: number, username: string): boolean {
+    return this.#exports.look_up(request, this.#put(this.#utf8(username))) !== 0;
+  }
+
+  sendDirect(reference: bigint, to: string, keys: string, text: string): boolean {
+    const name = this.#utf8(to);
+    const length = this.#put(fromHex(keys), name, this.#utf8(text));
+    return this.#exports.send_direct(now(), reference, name.length, length) !== 0;
+  }
+
+  raiseHand(room: number, up: boolean): void {
+    this.#exports.raise_hand(room, Number(up));
+  }
+
+  moderate(request: number, room: number, act: number, whom: string): boolean {
+    return this.#exports.moderate(request, room, act, this.#put(this.#utf8(whom))) !== 0;
+  }
+
+  call(request: number, room: number, to: string): boolean {
+    return this.#exports.call(request, room, this.#put(this.#utf8(to))) !== 0;
+  }
+
+  answerCall(call: number, accept: boolean): void {
+    this.#exports.answer_call(call, Number(accept));
+  }
+
+  /** Level and voice bit of a block of sound, as RFC 6464 has them. */
+  level(samples: Float32Array): number {
+    this.#putSamples(samples);
+    return this.#exports.level(samples.length);
+  }
+
+  sendVoice(room: number, capturedUs: number, level: number, packet: Uint8Array): boolean {
+    return this.#exports.send_voice(now(), room, capturedUs, level, this.#put(packet)) !== 0;
+  }
+
+  endVoice(room: number, toc: number): void {
+    this.#exports.end_voice(now(), room, toc);
+  }
+
+  sendPicture(room: number, track: number, capturedUs: number, picture: ImageData): void {
+    this.#put(new Uint8Array(picture.data.buffer));
+    this.#exports.send_picture(now(), room, track, capturedUs, picture.width, picture.height);
+  }
+
+  decoded(
+    slot: number,
+    track: number,
+    timestamp: number,
+    begins: boolean,
+    wanted: number,
+    samples: Float32Array,
+  ): void {
+    this.#putSamples(samples);
+    this.#exports.decoded(now(), slot, track, timestamp, Number(begins), wanted, samples.length);
+  }
+
+  /** The next 10 ms of everybody's sound, a copy. */
+  pull(): Float32Array<ArrayBuffer> {
+    const at = this.#exports.pull(now());
+    return new Float32Array(this.#exports.memory.buffer, at >>> 0, SAMPLES).slice();
+  }
+
+  /** A picture as it is now; nothing if there is none, or nothing new in it and `force` is not set. Lent until the next call. */
+  draw(slot: number, track: number, force: boolean): ImageData | null {
+    if (this.#exports.draw(slot, track, Number(force)) === 0) {
+      return null;
+    }
+    const view = new DataView(this.#exports.memory.buffer, this.#input, 12);
+    const [width, height, at] = [view.getUint16(0, true), view.getUint16(2, true), view.getUint32(8, true)];
+    const rgba = new Uint8ClampedArray(this.#exports.memory.buffer as ArrayBuffer, at, width * height * 4);
+    return new ImageData(rgba, width, height);
+  }
+
+  safetyCode(room: number): Uint8Array | null {
+    const has = this.#exports.safety_code(room) !== 0;
+    return has ? new Uint8Array(this.#exports.memory.buffer, this.#input, 16).slice() : null;
+  }
+
+  figures(): Omit<import('./protocol').Figures, 'coding_ms' | 'unsent_bytes' | 'dropped'> {
+    this.#exports.figures(now());
+    const view = new DataView(this.#exports.memory.buffer, this.#input, 8);
+    const json = new Uint8Array(this.#exports.memory.buffer, view.getUint32(0, true), view.getUint32(4, true));
+    return JSON.parse(new TextDecoder().decode(json));
+  }
+
+  #utf8(text: string): Uint8Array {
+    return this.#encoder.encode(text);
+  }
+
+  /** Writes to the input, and gives the length. */
+  #put(...parts: Uint8Array[]): number {
+    let length = 0;
+    for (const part of parts) {
+      new Uint8Array(this.#exports.memory.buffer, this.#input + length, part.length).set(part);
+      length += part.length;
+    }
+    return length;
+  }
+
+  #putSamples(samples: Float32Array): void {
+    new Float32Array(this.#exports.memory.buffer, this.#input, samples.length).set(samples);
+  }
+}
+
+/** Microseconds on the worker's monotonic clock, never 0. */
+export function now(): number {
+  return Math.floor(performance.now() * 1000) + 1_000_000;
+}
+
+/** Bytes of hexadecimal digits. */
+export function fromHex(text: string): Uint8Array {
+  const pairs = text.match(/../g) ?? [];
+  return Uint8Array.from(pairs, (pair) => Number.parseInt(pair, 16));
+}
+
+/** Hexadecimal digits of bytes. */
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

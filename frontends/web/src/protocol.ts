@@ -1,0 +1,159 @@
+// What the page and its worker say to each other. Events come from the core as JSON (frontends/web/wasm/src/events.rs); the
+// worker adds a few of its own.
+
+/** A track of somebody, as announced. */
+export interface Track {
+  is_on: boolean;
+  codec: 'pcm' | 'jpeg' | 'opus' | 'strips';
+  width: number;
+  height: number;
+}
+
+/** Tracks by their number. */
+export const MICROPHONE = 0;
+export const CAMERA = 1;
+export const SCREEN = 2;
+
+/** Who wants to sign in, and how. Passwords are kept for as long as it takes. */
+export type Account =
+  | { kind: 'guest'; name: string }
+  | { kind: 'password'; username: string; password: string; name: string; register: boolean }
+  | { kind: 'token'; username: string; token: string };
+
+export type Role = 'guest' | 'member' | 'host' | 'owner';
+
+export interface ParticipantEvent {
+  t: 'participant';
+  room: number;
+  slot: number;
+  member: number;
+  username: string;
+  display_name: string;
+  seal: string;
+  sign: string;
+  tracks: [Track, Track, Track, Track];
+  role: Role;
+  hand: number;
+  is_new: boolean;
+  is_me: boolean;
+}
+
+/** What happened at the server. */
+export type CoreEvent =
+  | { t: 'hello'; name: string; password: boolean; register: boolean; guest: boolean }
+  | { t: 'welcome'; username: string; display_name: string; server: string; token?: string }
+  | { t: 'sign_in_failed'; why: string; retry_after_s: number }
+  | { t: 'broken'; why: string }
+  | { t: 'joined'; request: number; room: number; name: string; slot: number }
+  | { t: 'left'; room: number; reason: 'asked' | 'room_closed' | 'removed' }
+  | ParticipantEvent
+  | { t: 'participant_gone'; room: number; slot: number; username: string }
+  | { t: 'chat'; room: number; id: number; author: string; display_name: string; time_ms: number; text: string }
+  | {
+      t: 'chat_changed';
+      room: number;
+      id: number;
+      target: number;
+      author: string;
+      time_ms: number;
+      text: string | null;
+    }
+  | { t: 'chat_stored'; reference: string; room: number; id: number; time_ms: number }
+  | { t: 'direct'; id: number; from: string; seal: string; sign: string; time_ms: number; text: string | null }
+  | { t: 'direct_stored'; reference: string; id: number; time_ms: number }
+  | { t: 'keys'; request: number; username: string; seal: string; sign: string }
+  | { t: 'muted'; room: number; tracks: number; by: string }
+  | { t: 'unmute_asked'; room: number; by: string }
+  | { t: 'room_locked'; room: number; is_locked: boolean }
+  | { t: 'datagrams'; is_up: boolean }
+  | { t: 'tunnelled'; is_on: boolean }
+  | { t: 'refused'; request: string; reason: string; retry_after_s: number }
+  | { t: 'signed_out'; reason: string }
+  | { t: 'lobby_room'; place: number; room: number; name: string; people: number }
+  | { t: 'lobby_room_gone'; place: number }
+  | { t: 'lobby_person'; place: number; username: string; display_name: string }
+  | { t: 'lobby_person_gone'; place: number }
+  | { t: 'lobby_complete' }
+  | { t: 'room_created'; request: number; room: number }
+  | { t: 'ringing'; call: number; from: string; display_name: string; room: number; name: string; seconds: number }
+  | { t: 'call_state'; request: number; call: number; outcome: string }
+  | { t: 'speaker'; room: number; slot: number | null }
+  | { t: 'moderated'; request: number };
+
+/** The connection, as the worker sees it. */
+export type Connection = 'off' | 'asking' | 'connecting' | 'up' | 'lost';
+
+export interface Figures {
+  is_up: boolean;
+  is_tunnelled: boolean;
+  rtt_us: number;
+  loss_up: number;
+  loss_down: number;
+  levels: [slot: number, level: number, voice: number][];
+  voices: [slot: number, track: number, delay_us: number, played: number, concealed: number][];
+  pictures: [slot: number, track: number, seen: number, comes: number, strips: number, age_ms: number][];
+  drops: Record<string, number>;
+  /** What the worker adds: the time that coding a picture took last, and what the browser has not sent yet. */
+  coding_ms: number;
+  unsent_bytes: number;
+  /** What the gateway dropped for us: frames of pictures, packets of pictures, packets of voices. */
+  dropped: [number, number, number];
+}
+
+/** What the worker adds. */
+export type WorkerEvent =
+  | { t: 'ready' }
+  | { t: 'connection'; state: Connection; why: string }
+  | { t: 'figures'; figures: Figures }
+  | { t: 'sent'; kind: 'chat' | 'direct'; reference: string; to: string; text: string }
+  | { t: 'not_sent'; reference: string; reason: string }
+  | { t: 'key_changed'; username: string }
+  | { t: 'trusted'; people: Record<string, string[]> }
+  | { t: 'picture_taken'; track: number }
+  | { t: 'failed'; what: string };
+
+export type AppEvent = CoreEvent | WorkerEvent;
+
+/** What the page asks of its worker. */
+export type Command =
+  | { do: 'start'; device: Uint8Array; people: Record<string, string[]>; socket: string; wasm: string }
+  | { do: 'probe' }
+  | { do: 'sign_in'; account: Account }
+  | { do: 'sign_out' }
+  | { do: 'watch_lobby'; on: boolean }
+  | { do: 'join'; name: string; may_create: boolean }
+  | { do: 'leave' }
+  | { do: 'chat'; text: string }
+  | { do: 'direct'; to: string; text: string }
+  | { do: 'accept_key'; username: string }
+  | { do: 'track'; track: number; on: boolean; width: number; height: number }
+  | { do: 'want'; slot: number; track: number; width: number }
+  | { do: 'hand'; up: boolean }
+  | { do: 'moderate'; act: Act; whom: string }
+  | { do: 'call'; to: string }
+  | { do: 'answer'; call: number; accept: boolean }
+  | { do: 'canvas'; slot: number; track: number; canvas: OffscreenCanvas }
+  | { do: 'no_canvas'; slot: number; track: number }
+  | { do: 'pictures'; track: number; width: number; height: number; rate: number; frames: ReadableStream<VideoFrame> }
+  | { do: 'picture'; track: number; width: number; height: number; bitmap: ImageBitmap }
+  | { do: 'speaker'; port: MessagePort }
+  | { do: 'microphone'; port: MessagePort }
+  | { do: 'safety_code' };
+
+/** What a host may do, by its number in the protocol. */
+export const ACTS = [
+  'mute',
+  'stop_video',
+  'ask_unmute',
+  'lower_hand',
+  'remove',
+  'ban',
+  'unban',
+  'make_host',
+  'unmake_host',
+  'lock',
+  'unlock',
+  'mute_all',
+  'end',
+] as const;
+export type Act = (typeof ACTS)[number];

@@ -1,0 +1,320 @@
+// The page's end of the worker: events into the state, wishes into commands, and what is kept between visits.
+
+import { signal } from '@preact/signals';
+import wasmUrl from '../../../target/web/hph_web.wasm?url';
+import { canSend, chooseSpeaker, closeMicrophone, listen, openMicrophone } from './audio';
+import { openCamera, openScreen, type Source } from './camera';
+import { fromHex, toHex } from './core';
+import { choose, type Kind, look, wished } from './devices';
+import { lang } from './i18n';
+import { type Account, type AppEvent, CAMERA, type Command, MICROPHONE, SCREEN } from './protocol';
+import { bars, FULL, type Quality, steady } from './quality';
+import { initial, reduce, type State, toast } from './state';
+import workerUrl from './worker.ts?worker&url';
+
+export const state = signal<State>(initial);
+/** What is on here, or wished to be. */
+export const devices = signal({ microphone: false, camera: false, screen: false });
+export const preview = signal<{ camera: MediaStream | null }>({ camera: null });
+export const safetyCode = signal('');
+/** The room in front of whose door we stand: devices are tried before going in. */
+export const door = signal<{ name: string; mayCreate: boolean } | null>(null);
+/** How good our way to the server is. */
+export const quality = signal<Quality>(FULL);
+/** A room of the link that was opened. */
+export const wantedRoom = signal(decodeURIComponent(location.hash.replace(/^#\/?/, '')));
+
+interface Visit {
+  /** Seed of the keys of this device: 32 bytes in hexadecimal. */
+  device: string;
+  account: Account | null;
+}
+
+let worker: Worker | null = null;
+const sources = new Map<number, Source>();
+
+/** A guest is whoever has this tab: a second tab is somebody else. Somebody with an account has one device for all tabs. */
+function load(): Visit {
+  const tab = sessionStorage.getItem('visit');
+  if (tab) {
+    return JSON.parse(tab);
+  }
+  const account: Account | null = JSON.parse(localStorage.getItem('account') ?? 'null');
+  const device = localStorage.getItem('device') ?? toHex(crypto.getRandomValues(new Uint8Array(32)));
+  return { device: account ? device : toHex(crypto.getRandomValues(new Uint8Array(32))), account };
+}
+
+const visit = load();
+
+export function ask(command: Command, transfer: Transferable[] = []): void {
+  worker?.postMessage(command, transfer);
+}
+
+export function begin(): void {
+  document.documentElement.lang = lang.value;
+  const policy = globalThis.trustedTypes?.createPolicy('hph', {
+    createScriptURL: (url: string) => {
+      if (url !== workerUrl) {
+        throw new TypeError('only the worker of this page');
+      }
+      return url;
+    },
+  });
+  const url = policy ? (policy.createScriptURL(workerUrl) as unknown as string) : workerUrl;
+  worker = new Worker(url, { type: 'module' });
+  worker.onmessage = ({ data }: MessageEvent<AppEvent | { t: 'safety_code'; code: string }>) => {
+    if (data.t === 'safety_code') {
+      safetyCode.value = data.code;
+    } else {
+      handle(data);
+    }
+  };
+  const people = JSON.parse(localStorage.getItem('people') ?? '{}');
+  const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+  const socket = `${scheme}://${location.host}/session`;
+  ask({ do: 'start', device: fromHex(visit.device), people, socket, wasm: new URL(wasmUrl, location.href).href });
+}
+
+function handle(event: AppEvent): void {
+  const before = state.value;
+  state.value = reduce(before, event);
+  switch (event.t) {
+    case 'ready':
+      if (visit.account) {
+        ask({ do: 'sign_in', account: visit.account });
+      } else {
+        ask({ do: 'probe' });
+      }
+      break;
+    case 'welcome':
+      keep(event.username, event.token ?? '');
+      ask({ do: 'watch_lobby', on: true });
+      if (wantedRoom.value && !before.room) {
+        approach(wantedRoom.value, true);
+      }
+      break;
+    case 'sign_in_failed':
+      forget();
+      break;
+    case 'connection':
+      if (event.state === 'off' && !before.server) {
+        setTimeout(() => state.value.connection === 'off' && ask({ do: 'probe' }), 2000);
+      }
+      break;
+    case 'joined':
+      wantedRoom.value = event.name;
+      history.replaceState(null, '', `#/${encodeURIComponent(event.name)}`);
+      if (door.value) {
+        door.value = null;
+        void carryIn();
+      }
+      break;
+    case 'figures':
+      quality.value = steady(quality.value, bars(event.figures), Date.now());
+      break;
+    case 'left':
+      leaveDevices();
+      history.replaceState(null, '', ' ');
+      wantedRoom.value = '';
+      break;
+    case 'muted':
+      if ((event.tracks & 1) !== 0) {
+        closeMicrophone();
+        devices.value = { ...devices.value, microphone: false };
+      }
+      if ((event.tracks & 0b110) !== 0) {
+        stopSource(CAMERA);
+        stopSource(SCREEN);
+        devices.value = { ...devices.value, camera: false, screen: false };
+      }
+      break;
+    case 'picture_taken':
+      sources.get(event.track)?.taken();
+      break;
+    case 'trusted':
+      localStorage.setItem('people', JSON.stringify(event.people));
+      break;
+  }
+}
+
+/** Remembers who we are: a guest in this tab, an account by its token (never the password) in this browser. */
+function keep(username: string, token: string): void {
+  if (token) {
+    visit.account = { kind: 'token', username, token };
+    localStorage.setItem('account', JSON.stringify(visit.account));
+    localStorage.setItem('device', visit.device);
+  }
+  sessionStorage.setItem('visit', JSON.stringify(visit));
+}
+
+function forget(): void {
+  visit.account = null;
+  sessionStorage.removeItem('visit');
+  localStorage.removeItem('account');
+}
+
+export function signIn(account: Account): void {
+  visit.account = account.kind === 'password' ? null : account;
+  state.value = { ...state.value, failure: null };
+  ask({ do: 'sign_in', account });
+  void listen(ask);
+}
+
+export function signOut(): void {
+  leaveDevices();
+  forget();
+  ask({ do: 'sign_out' });
+}
+
+/** Goes to the door of a room; straight in, where there is no device to try. */
+export function approach(name: string, mayCreate: boolean): void {
+  if (canSend) {
+    door.value = { name: name.normalize('NFC').trim(), mayCreate };
+  } else {
+    join(name, mayCreate);
+  }
+}
+
+export function turnBack(): void {
+  door.value = null;
+  wantedRoom.value = '';
+  history.replaceState(null, '', ' ');
+}
+
+/** Switches on what was wished for at the door. */
+async function carryIn(): Promise<void> {
+  const { microphone, camera } = wished.value;
+  if (microphone) {
+    await setMicrophone(true);
+  }
+  if (camera) {
+    await setCamera(true);
+  }
+}
+
+/** Another device: what is on goes on with it. */
+export async function change(kind: Kind, id: string): Promise<void> {
+  choose(kind, id);
+  const { microphone, camera } = devices.value;
+  if (kind === 'microphone' && microphone) {
+    await setMicrophone(true);
+  } else if (kind === 'camera' && camera) {
+    stopSource(CAMERA);
+    await setCamera(true);
+  } else if (kind === 'speaker') {
+    await chooseSpeaker().catch((error: unknown) => fail('no_speaker', error));
+  }
+}
+
+export function join(name: string, mayCreate: boolean): void {
+  ask({ do: 'join', name: name.normalize('NFC').trim(), may_create: mayCreate });
+  void listen(ask);
+}
+
+export function leave(): void {
+  leaveDevices();
+  ask({ do: 'leave' });
+}
+
+function leaveDevices(): void {
+  closeMicrophone();
+  stopSource(CAMERA);
+  stopSource(SCREEN);
+  devices.value = { microphone: false, camera: false, screen: false };
+}
+
+function stopSource(track: number): void {
+  sources.get(track)?.stop();
+  sources.delete(track);
+  if (track === CAMERA) {
+    preview.value = { camera: null };
+  }
+}
+
+function fail(code: string, error: unknown): void {
+  state.value = toast(state.value, code, error instanceof Error ? error.message || error.name : String(error));
+}
+
+export async function setMicrophone(on: boolean): Promise<void> {
+  if (on && canSend) {
+    try {
+      await openMicrophone(ask);
+    } catch (error) {
+      fail('no_microphone', error);
+      return;
+    }
+  } else {
+    closeMicrophone();
+  }
+  devices.value = { ...devices.value, microphone: on };
+  void look();
+  ask({ do: 'track', track: MICROPHONE, on, width: 0, height: 0 });
+}
+
+export async function setCamera(on: boolean): Promise<void> {
+  if (on) {
+    try {
+      const source = await openCamera(ask);
+      sources.set(CAMERA, source);
+      preview.value = { camera: source.stream };
+      ask({ do: 'track', track: CAMERA, on: true, width: source.width, height: source.height });
+      void look();
+    } catch (error) {
+      fail('no_camera', error);
+      return;
+    }
+  } else {
+    stopSource(CAMERA);
+    ask({ do: 'track', track: CAMERA, on: false, width: 0, height: 0 });
+  }
+  devices.value = { ...devices.value, camera: on };
+}
+
+export async function setScreen(on: boolean): Promise<void> {
+  if (on) {
+    try {
+      const source = await openScreen(ask, () => void setScreen(false));
+      sources.set(SCREEN, source);
+      ask({ do: 'track', track: SCREEN, on: true, width: source.width, height: source.height });
+    } catch (error) {
+      if (!(error instanceof DOMException && error.name === 'NotAllowedError')) {
+        fail('no_screen', error);
+      }
+      return;
+    }
+  } else {
+    stopSource(SCREEN);
+    ask({ do: 'track', track: SCREEN, on: false, width: 0, height: 0 });
+  }
+  devices.value = { ...devices.value, screen: on };
+}
+
+export function dismiss(id: number): void {
+  state.value = { ...state.value, toasts: state.value.toasts.filter((other) => other.id !== id) };
+}
+
+export function read(): void {
+  state.value = { ...state.value, unread: 0 };
+}
+
+export function acceptKey(username: string): void {
+  ask({ do: 'accept_key', username });
+  const changedKeys = new Set(state.value.changedKeys);
+  changedKeys.delete(username);
+  state.value = { ...state.value, changedKeys };
+}
+
+export function answer(accept: boolean): void {
+  const { call, room } = state.value;
+  if (!call) {
+    return;
+  }
+  ask({ do: 'answer', call: call.call, accept });
+  state.value = { ...state.value, call: null };
+  if (accept) {
+    if (room) {
+      leave();
+    }
+    join(call.roomName, false);
+  }
+}

@@ -1,0 +1,297 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { canSend } from '../audio';
+import { tr } from '../i18n';
+import { watchKeys } from '../keys';
+import { CAMERA, SCREEN } from '../protocol';
+import { type Participant, people } from '../state';
+import { ask, devices, leave, quality, read, setCamera, setMicrophone, setScreen, state } from '../store';
+import { arrange, GAP, spotlight } from '../tiles';
+import { Limits } from './App';
+import { Chat } from './Chat';
+import { Bars, Diagnostics } from './Diagnostics';
+import { Icon, type IconName } from './icons';
+import { People } from './People';
+import { Tile } from './Tile';
+
+type Panel = 'none' | 'chat' | 'people' | 'diagnostics';
+
+export function Room() {
+  const { room, isDatagramUp, unread, connection } = state.value;
+  const [panel, setPanel] = useState<Panel>('none');
+  const [to, setTo] = useState('');
+  if (!room) {
+    return null;
+  }
+  const here = people(room);
+  const me = here.find((person) => person.isMe);
+  const on = devices.value;
+  // What others see of us is what the server has confirmed, not what we wish.
+  const isHeard = me?.tracks[0].is_on === true;
+  const [isSpotlight, setSpotlight] = useState(localStorage.getItem('layout') === 'spotlight');
+  const open = (wanted: Exclude<Panel, 'none'>) => {
+    const next = panel === wanted ? 'none' : wanted;
+    setPanel(next);
+    setTo('');
+    if (next === 'chat') {
+      read();
+    }
+  };
+  const layOut = () => {
+    setSpotlight(!isSpotlight);
+    localStorage.setItem('layout', isSpotlight ? 'grid' : 'spotlight');
+  };
+  const acts = {
+    microphone: (wanted = !devices.value.microphone) => void (canSend && setMicrophone(wanted)),
+    camera: () => void (canSend && setCamera(!devices.value.camera)),
+    share: () => void (canSend && setScreen(!devices.value.screen)),
+    hand: () => ask({ do: 'hand', up: !me?.hand }),
+    chat: () => open('chat'),
+    people: () => open('people'),
+    layout: layOut,
+    diagnostics: () => open('diagnostics'),
+  };
+  // Keys are listened to once; what they do is that of the last time it was drawn.
+  const latest = useRef(acts);
+  latest.current = acts;
+  useEffect(() => {
+    const through = Object.fromEntries(
+      Object.keys(acts).map((name) => [
+        name,
+        (on?: boolean) => (latest.current[name as keyof typeof acts] as (on?: boolean) => void)(on),
+      ]),
+    ) as typeof acts;
+    return watchKeys(through, () => devices.value.microphone);
+  }, []);
+  return (
+    <div class="room" data-test="room">
+      <header class="bar top">
+        <h1>{room.name}</h1>
+        {room.isLocked ? <Icon name="lock" /> : null}
+        <span class="quiet grow" data-test="path">
+          {!isDatagramUp && connection === 'up' ? tr('media_blocked') : ''}
+        </span>
+        <Latency />
+        <button
+          type="button"
+          class="plain row"
+          aria-label={`${tr('settings')}, ${tr('quality', quality.value.shown)}`}
+          aria-expanded={panel === 'diagnostics'}
+          data-test="settings"
+          onClick={() => open('diagnostics')}
+        >
+          <Bars />
+          <Icon name="settings" />
+        </button>
+      </header>
+      <div class="body">
+        <main class="stage-area">
+          <Limits />
+          <Stage here={here} speaker={room.speaker} isSpotlight={isSpotlight} />
+          {here.length === 1 ? <Alone name={room.name} /> : null}
+        </main>
+        {panel === 'chat' ? <Chat to={to} setTo={setTo} close={() => open('chat')} /> : null}
+        {panel === 'diagnostics' ? <Diagnostics close={() => open('diagnostics')} /> : null}
+        {panel === 'people' ? (
+          <People
+            here={here}
+            close={() => open('people')}
+            write={(username) => {
+              setPanel('chat');
+              setTo(username);
+              read();
+            }}
+          />
+        ) : null}
+      </div>
+      <nav class="bar bottom" aria-label={room.name}>
+        <Toggle
+          icon={isHeard ? 'microphone' : 'microphone_off'}
+          label={tr(on.microphone ? 'mute' : 'unmute')}
+          on={isHeard}
+          test="microphone"
+          disabled={!canSend}
+          act={() => acts.microphone()}
+        />
+        <Toggle
+          icon={on.camera ? 'camera' : 'camera_off'}
+          label={tr(on.camera ? 'camera_off' : 'camera_on')}
+          on={on.camera}
+          test="camera"
+          disabled={!canSend}
+          act={acts.camera}
+        />
+        <Toggle
+          icon="screen"
+          label={tr(on.screen ? 'stop_sharing' : 'share')}
+          on={on.screen}
+          test="share"
+          disabled={!canSend}
+          act={acts.share}
+        />
+        <Toggle
+          icon="hand"
+          label={tr(me?.hand ? 'lower_hand' : 'raise_hand')}
+          on={!!me?.hand}
+          test="hand"
+          act={acts.hand}
+        />
+        <Toggle icon="layout" label={tr('spotlight')} on={isSpotlight} test="layout" act={layOut} />
+        <Toggle
+          icon="chat"
+          label={unread > 0 && panel !== 'chat' ? tr('chat_unread', unread) : tr('chat')}
+          on={panel === 'chat'}
+          test="chat"
+          badge={panel === 'chat' ? 0 : unread}
+          act={() => open('chat')}
+        />
+        <Toggle
+          icon="people"
+          label={tr('people', here.length)}
+          on={panel === 'people'}
+          test="people"
+          act={() => open('people')}
+        />
+        <button type="button" class="leave" data-test="leave" onClick={leave}>
+          <Icon name="leave" />
+          <span class="label">{tr('leave')}</span>
+        </button>
+      </nav>
+    </div>
+  );
+}
+
+interface ToggleProps {
+  icon: IconName;
+  label: string;
+  on: boolean;
+  test: string;
+  disabled?: boolean;
+  badge?: number;
+  act: () => void;
+}
+
+function Toggle({ icon, label, on, test, disabled = false, badge = 0, act }: ToggleProps) {
+  return (
+    <button
+      type="button"
+      class="toggle"
+      aria-pressed={on}
+      data-test={test}
+      disabled={disabled}
+      title={label}
+      onClick={act}
+    >
+      <Icon name={icon} />
+      <span class="label">{label}</span>
+      {badge > 0 ? (
+        <span class="badge" aria-hidden="true">
+          {badge > 9 ? '9+' : badge}
+        </span>
+      ) : null}
+    </button>
+  );
+}
+
+function Latency() {
+  const { figures } = state.value;
+  return figures?.is_up ? <span class="quiet">{`${Math.round(figures.rtt_us / 1000)} ms`}</span> : null;
+}
+
+interface Shown {
+  key: string;
+  person: Participant;
+  track: number;
+}
+
+interface StageProps {
+  here: Participant[];
+  speaker: number | null;
+  isSpotlight: boolean;
+}
+
+/**
+ * Tiles keep their order: people in that in which they came, shared screens first. In the spotlight one of them is large: the
+ * one that was clicked, else a screen, else whoever of the others spoke last.
+ */
+function Stage({ here, speaker, isSpotlight }: StageProps) {
+  const stage = useRef<HTMLDivElement>(null);
+  const [size, setSize] = useState({ width: 0, height: 0 });
+  const [pinned, setPinned] = useState('');
+  const columns = useRef(0);
+  const spoke = useRef<number | null>(null);
+  useEffect(() => {
+    const element = stage.current;
+    if (!element) {
+      return;
+    }
+    const watch = new ResizeObserver(() => setSize({ width: element.clientWidth, height: element.clientHeight }));
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, []);
+  const screens = here.filter((person) => person.tracks[SCREEN].is_on && !person.isMe);
+  const shown: Shown[] = [
+    ...screens.map((person) => ({ key: `s${person.member}${person.username}`, person, track: SCREEN })),
+    ...here.map((person) => ({ key: `c${person.member}${person.username}`, person, track: CAMERA })),
+  ];
+  if (speaker !== null && here.some((person) => person.slot === speaker && !person.isMe)) {
+    spoke.current = speaker;
+  }
+  const isFound = shown.some((tile) => tile.key === pinned);
+  const large =
+    shown.find((tile) => tile.key === pinned) ??
+    shown.find((tile) => tile.track === SCREEN) ??
+    shown.find((tile) => tile.person.slot === spoke.current && !tile.person.isMe) ??
+    shown.find((tile) => !tile.person.isMe) ??
+    shown[0];
+  const isLarge = (isSpotlight || isFound || screens.length > 0) && shown.length > 1;
+  const grid = arrange(shown.length, size.width, size.height, columns.current);
+  columns.current = grid.columns;
+  let strip = 0;
+  const spot = spotlight(shown.length, size.width, size.height);
+  return (
+    <div
+      class={`stage${isLarge ? ' spotlight' : ''}`}
+      ref={stage}
+      data-test="stage"
+      data-layout={isLarge ? 'spotlight' : 'grid'}
+    >
+      {shown.map((tile) => {
+        const { key, person, track } = tile;
+        const { width, height } = isLarge ? (tile === large ? spot.large : spot.small) : grid;
+        // The strip begins behind the large one.
+        const step = spot.isBeside ? spot.small.height : spot.small.width;
+        const along = tile === large ? 0 : strip++ * (step + GAP);
+        const across = tile === large ? 0 : (spot.isBeside ? spot.large.width : spot.large.height) + GAP;
+        const place = isLarge ? (spot.isBeside ? { left: across, top: along } : { left: along, top: across }) : null;
+        return (
+          <Tile
+            key={key}
+            person={person}
+            track={track}
+            width={width}
+            height={height}
+            place={place}
+            isPinned={key === pinned}
+            pin={() => setPinned(key === pinned ? '' : key)}
+            isSpeaking={speaker === person.slot && track === CAMERA}
+          />
+        );
+      })}
+    </div>
+  );
+}
+
+function Alone({ name }: { name: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const link = `${location.origin}/#/${encodeURIComponent(name)}`;
+  return (
+    <p class="alone">
+      {tr('alone')} <code>{link}</code>{' '}
+      {navigator.clipboard ? (
+        <button type="button" onClick={() => navigator.clipboard.writeText(link).then(() => setCopied(true))}>
+          {tr(isCopied ? 'copied' : 'copy')}
+        </button>
+      ) : null}
+    </p>
+  );
+}

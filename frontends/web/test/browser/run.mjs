@@ -1,0 +1,26 @@
+// Runs the tests in a browser, one after another, and closes with how many passed.
+import * as access from './access.mjs';
+import { stories, tidy } from './lab.mjs';
+import * as latency from './latency.mjs';
+import * as meeting from './meeting.mjs';
+import * as security from './security.mjs';
+
+const only = process.argv[2];
+const tests = Object.entries({ ...meeting, ...security, ...access, ...latency }).filter(
+  ([name]) => !only || name.includes(only),
+);
+let failed = 0;
+for (const [name, test] of tests) {
+  const start = Date.now();
+  try {
+    await test();
+    console.log(`ok   ${name} (${((Date.now() - start) / 1000).toFixed(1)} s)`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAIL ${name} (${((Date.now() - start) / 1000).toFixed(1)} s)\n${error.stack}\n${await stories()}`);
+  } finally {
+    await tidy();
+  }
+}
+console.log(`${tests.length - failed} passed, ${failed} failed`);
+process.exit(failed === 0 && tests.length > 0 ? 0 : 1);

@@ -1,0 +1,35 @@
+//! What the page does for the machine.
+
+/// Where everything goes that follows from an input. Called while the input is handled: an implementation must not call
+/// back.
+pub trait Host {
+    /// Bytes for the control connection, in order.
+    fn control(&mut self, bytes: &[u8]);
+    /// One datagram.
+    fn datagram(&mut self, bytes: &[u8]);
+    /// An event, a JSON object (see `events`).
+    fn event(&mut self, json: &str);
+    /// An Opus packet of somebody, to be decoded and given back by [`crate::Client::decoded`].
+    fn voice(&mut self, packet: &VoicePacket<'_>);
+    /// Something new is to be seen of a picture.
+    fn picture(&mut self, slot: u16, track: u8);
+    /// A whole JPEG of somebody, that has passed the gate and is not larger than announced.
+    fn jpeg(&mut self, slot: u16, track: u8, bytes: &[u8]);
+}
+
+/// An Opus packet of somebody.
+#[derive(Clone, Copy, Debug)]
+pub struct VoicePacket<'a> {
+    /// Whose: place in the room.
+    pub slot: u16,
+    /// Which track.
+    pub track: u8,
+    /// Whether silence was before it.
+    pub begins: bool,
+    /// Media clock of its first sample, 48 kHz.
+    pub timestamp: u32,
+    /// Samples that it holds, at 48 kHz.
+    pub samples: u32,
+    /// The packet.
+    pub bytes: &'a [u8],
+}
