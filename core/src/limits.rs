@@ -88,6 +88,10 @@ pub const FILE_CHUNK_MAX_BYTES: usize = 8192;
 pub const FILE_RANGE_MAX_BYTES: u32 = 256 * 1024;
 /// Bytes of a file that are sealed together, if only one person may read it.
 pub const FILE_PIECE_BYTES: usize = 32 * 1024;
+/// Rounds of PBKDF2 for a room's password, which the client does: a secret that many people know, tried a few times a session.
+pub const ROOM_PASSWORD_ITERATIONS: u32 = 100_000;
+/// Passwords of rooms that one session may have wrong; it is told no more after that.
+pub const WRONG_PASSWORDS_MAX: u8 = 10;
 /// Longest sealed direct message: text, signature, key encapsulation and tag.
 pub const DIRECT_SEALED_MAX_BYTES: usize = CHAT_TEXT_MAX_BYTES + 256;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_io::Timer;
 use hph_core::endpoint::server::{HistoryPage, OpenRoom, ServerEvent, StoredChange, StoredChat};
 use hph_core::id::{RoomId, SessionId};
+use hph_core::room::roles::RoomPassword;
 use hph_core::wire::control::{Act, DevicePublic, Refusal, ServerMessage};
 use hph_platform::clock::Clock;
 
@@ -33,6 +34,7 @@ pub(crate) enum Job {
     MarkRead { username: String, room: RoomId, id: u64 },
     AskUnread { session: SessionId, request: u32 },
     Moderated { session: SessionId, request: u32, room: RoomId, by: String, act: Act, whom: String },
+    PasswordSet { session: SessionId, request: u32, room: RoomId, by: String, password: RoomPassword },
     ReadAudit { session: SessionId, page: HistoryPage },
     StoreDirect { session: SessionId, reference: u64, to: String, sealed: Vec<u8> },
     SyncDirect { session: SessionId, after: u64 },
@@ -64,6 +66,9 @@ impl From<ServerEvent<'_>> for Job {
             E::AskUnread { session, request } => Self::AskUnread { session, request },
             E::Moderated { session, request, room, by, act, whom } => {
                 Self::Moderated { session, request, room, by: by.to_owned(), act, whom: whom.to_owned() }
+            }
+            E::PasswordSet { session, request, room, by, password } => {
+                Self::PasswordSet { session, request, room, by: by.to_owned(), password: password.clone() }
             }
             E::ReadAudit { session, page } => Self::ReadAudit { session, page },
             E::StoreDirect { session, reference, to, sealed } => {
@@ -129,11 +134,11 @@ impl Hub {
             Job::SearchChat { session, page, words } => self.look_up(session, page, Some(words)).await,
             Job::MarkRead { username, room, id } => self.mark_read(username, room, id),
             Job::Moderated { session, request, room, by, act, whom } => {
-                let (id, time_ms, act) = (0, Clock::unix_time_ms(), act.code().to_owned());
-                match self.store.moderate(room.0, AuditEntry { id, time_ms, by, act, whom }).await {
-                    Ok(()) => self.act(|machine, out| machine.moderation_stored(session, request, out)),
-                    Err(_) => self.refuse(session, u64::from(request), Refusal::Storage),
-                }
+                self.store_act((session, request), room, act, (by, whom), None).await;
+            }
+            Job::PasswordSet { session, request, room, by, password } => {
+                let names = (by, String::new());
+                self.store_act((session, request), room, Act::Password, names, Some(password)).await;
             }
             Job::ReadAudit { session, page } => self.send_audit(session, page).await,
             Job::AskUnread { session, request } => self.tell_unread(session, request).await,
@@ -149,6 +154,22 @@ impl Hub {
                     None => self.refuse(session, u64::from(request), Refusal::NoSuchPerson),
                 }
             }
+        }
+    }
+
+    /// Notes what was done to keep order.
+    async fn store_act(
+        self: &Rc<Self>,
+        (session, request): (SessionId, u32),
+        room: RoomId,
+        act: Act,
+        (by, whom): (String, String),
+        password: Option<RoomPassword>,
+    ) {
+        let (id, time_ms, act) = (0, Clock::unix_time_ms(), act.code().to_owned());
+        match self.store.moderate(room.0, AuditEntry { id, time_ms, by, act, whom }, password).await {
+            Ok(()) => self.act(|machine, out| machine.moderation_stored(session, request, out)),
+            Err(_) => self.refuse(session, u64::from(request), Refusal::Storage),
         }
     }
 

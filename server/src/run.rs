@@ -212,6 +212,7 @@ impl Server {
             let (hosts, banned) = (staff.hosts.iter(), staff.banned.iter());
             let (hosts, banned) = (hosts.map(String::as_str), banned.map(String::as_str));
             meeting.machine.set_staff(RoomId(room.id), &room.created_by, hosts, banned);
+            meeting.machine.set_rules(RoomId(room.id), staff.rules);
         }
         let hub = Hub::new(self.config, store.clone(), self.gateway_key, meeting, Rc::clone(&executor));
         let serving = async {

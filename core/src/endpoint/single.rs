@@ -15,6 +15,7 @@ use crate::id::{RoomId, SessionId};
 use crate::limits::{DATAGRAM_MAX_BYTES, HOP_PREFIX_BYTES};
 use crate::media::cache::PacketCache;
 use crate::media::feedback::Downstream;
+use crate::room::roles::Rules;
 use crate::stats::DropCounters;
 use crate::time::Instant;
 use crate::wire::control::{ClientMessage, Refusal, ServerMessage, SignOutReason};
@@ -264,6 +265,11 @@ impl<'a> SingleServer<'a> {
         banned: impl Iterator<Item = &'n str>,
     ) {
         self.control.set_staff(room, owner, hosts, banned);
+    }
+
+    /// [`ServerMachine::set_rules`].
+    pub fn set_rules(&mut self, room: RoomId, rules: Rules) {
+        self.control.set_rules(room, rules);
     }
 
     /// [`ServerMachine::moderation_stored`].

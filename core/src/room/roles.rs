@@ -5,6 +5,8 @@
 
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
 use crate::limits::{ROOM_BANNED_MAX, ROOM_HOSTS_MAX, ROOM_PARTICIPANTS_MAX, USERNAME_MAX_BYTES};
 
@@ -59,9 +61,59 @@ pub struct Staff {
     owner: Name,
     hosts: Vec<Name, ROOM_HOSTS_MAX>,
     banned: Vec<Name, ROOM_BANNED_MAX>,
-    /// While the room is locked: who may come back, because they were there.
+    /// Who may come back, because they were there, or may come because they were let in.
     admitted: Vec<Name, ROOM_PARTICIPANTS_MAX>,
     is_locked: bool,
+    /// What holds for those who come.
+    pub rules: Rules,
+}
+
+/// What holds for those who come into a room, and outlives a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Whoever comes waits until a host lets them in.
+    pub has_waiting_room: bool,
+    /// Only hosts may share their screens.
+    pub hosts_share: bool,
+    /// Whoever comes needs this.
+    pub password: Option<RoomPassword>,
+}
+
+/// A room's password, as the server knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomPassword {
+    /// What the client derives its key with.
+    pub salt: [u8; 16],
+    /// SHA-256 of that key.
+    pub verifier: [u8; 32],
+}
+
+impl RoomPassword {
+    /// Of a key that a host's client derived.
+    pub fn new(salt: [u8; 16], key: &[u8; 32]) -> Self {
+        Self { salt, verifier: Sha256::digest(key).into() }
+    }
+
+    /// Whether it is that key, in the same time for all.
+    pub fn is(&self, key: &[u8; 32]) -> bool {
+        let verifier: [u8; 32] = Sha256::digest(key).into();
+        bool::from(verifier.ct_eq(&self.verifier))
+    }
+}
+
+/// What a room says to somebody at its door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// Come in.
+    Open,
+    /// Nobody new.
+    Locked,
+    /// Not you.
+    Banned,
+    /// Say the password.
+    Password([u8; 16]),
+    /// Wait for a host.
+    Wait,
 }
 
 impl Staff {
@@ -72,6 +124,11 @@ impl Staff {
             self.owner = Name::try_from(owner).unwrap_or_default();
         }
         is_new
+    }
+
+    /// Who made the room, if that is known.
+    pub fn owner(&self) -> Option<&str> {
+        Some(self.owner.as_str()).filter(|owner| !owner.is_empty())
     }
 
     /// What somebody is.
@@ -114,18 +171,39 @@ impl Staff {
     /// Lets nobody new in but hosts and those who are `here`, or everybody again.
     pub fn set_locked<'n>(&mut self, is_locked: bool, here: impl Iterator<Item = &'n str>) {
         self.is_locked = is_locked;
+        self.set_admitted(here);
+    }
+
+    /// Those who are here may come back, and nobody else.
+    pub fn set_admitted<'n>(&mut self, here: impl Iterator<Item = &'n str>) {
         self.admitted.clear();
-        for name in here.take(if is_locked { ROOM_PARTICIPANTS_MAX } else { 0 }) {
+        for name in here.take(ROOM_PARTICIPANTS_MAX) {
             put(&mut self.admitted, name, true);
         }
     }
 
-    /// Whether a lock lets somebody in.
-    pub fn is_admitted(&self, username: &str) -> bool {
-        !self.is_locked || self.role_of(username).is_host() || has(&self.admitted, username)
+    /// Somebody may come, and come back. False if there is no place to note it.
+    pub fn admit(&mut self, username: &str) -> bool {
+        put(&mut self.admitted, username, true)
     }
 
-    /// Somebody went by themselves, or was put out: a lock keeps them out now.
+    /// What the room says to somebody who comes, with the right password or without.
+    pub fn door(&self, username: &str, has_password: bool) -> Door {
+        if self.is_banned(username) {
+            return Door::Banned;
+        }
+        if self.role_of(username).is_host() || has(&self.admitted, username) {
+            return Door::Open;
+        }
+        match &self.rules.password {
+            _ if self.is_locked => Door::Locked,
+            Some(password) if !has_password => Door::Password(password.salt),
+            _ if self.rules.has_waiting_room => Door::Wait,
+            _ => Door::Open,
+        }
+    }
+
+    /// Somebody went by themselves, or was put out: they come as anybody does now.
     pub fn forget(&mut self, username: &str) {
         put(&mut self.admitted, username, false);
     }
@@ -196,11 +274,27 @@ mod tests {
         let mut staff = of_an();
         staff.set_host("binh", true);
         staff.set_locked(true, ["chi"].into_iter());
-        assert_eq!(["an.", "binh", "chi", "dung"].map(|name| staff.is_admitted(name)), [true, true, true, false]);
+        let doors = ["an.", "binh", "chi", "dung"].map(|name| staff.door(name, true));
+        assert_eq!(doors, [Door::Open, Door::Open, Door::Open, Door::Locked]);
         staff.forget("chi");
-        assert!(!staff.is_admitted("chi"));
+        assert_eq!(staff.door("chi", true), Door::Locked);
         staff.set_locked(false, core::iter::empty());
-        assert!(staff.is_admitted("dung"));
+        assert_eq!(staff.door("dung", false), Door::Open);
+    }
+
+    #[test]
+    fn a_password_comes_before_the_wait_and_hosts_need_neither() {
+        let mut staff = of_an();
+        let password = RoomPassword::new([3; 16], &[7; 32]);
+        assert!(password.is(&[7; 32]) && !password.is(&[8; 32]));
+        staff.rules = Rules { has_waiting_room: true, hosts_share: false, password: Some(password) };
+        assert_eq!(staff.door("an.", false), Door::Open);
+        assert_eq!(staff.door("dung", false), Door::Password([3; 16]));
+        assert_eq!(staff.door("dung", true), Door::Wait);
+        assert!(staff.admit("dung"));
+        assert_eq!(staff.door("dung", false), Door::Open, "also after a lost connection");
+        staff.set_banned("dung", true);
+        assert_eq!(staff.door("dung", true), Door::Banned);
     }
 
     extern crate std;

@@ -22,6 +22,8 @@ use crate::terminal;
 
 /// Variable that holds the password, for scripts.
 const PASSWORD_VARIABLE: &str = "HPH_PASSWORD";
+/// Variable that holds the password of rooms.
+const ROOM_PASSWORD_VARIABLE: &str = "HPH_ROOM_PASSWORD";
 /// What a guest is called who does not say, and whose login name is none that can be shown.
 const GUEST_NAME: &str = "Guest";
 
@@ -44,9 +46,18 @@ pub struct Who {
     /// File that holds the password
     #[arg(long, value_name = "FILE", requires = "user")]
     pub password_file: Option<PathBuf>,
+    /// File that holds the room's password, if it wants one; else $HPH_ROOM_PASSWORD or a prompt
+    #[arg(long, value_name = "FILE")]
+    pub room_password_file: Option<PathBuf>,
     /// Where the device's key and those of servers and people are kept [default: $XDG_STATE_HOME/hph]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+}
+
+fn read_password(path: &std::path::Path) -> Result<String, Failure> {
+    let text = fs::read_to_string(path);
+    let text = text.map_err(|error| Failure::new(Exit::Config, "E-CFG-02", format!("{}: {error}", path.display())))?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 /// A server, and perhaps a room: a link, or a host with or without a port.
@@ -129,12 +140,26 @@ impl Who {
         Ok(Account::Password { username, password, email, display_name, may_register: self.register })
     }
 
+    /// The password of a room that wants one; none if there is none and nobody to ask.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn room_password(&self, may_ask: bool, out: &Output) -> Result<Option<String>, Failure> {
+        if let Some(path) = &self.room_password_file {
+            return read_password(path).map(Some);
+        }
+        if let Ok(password) = env::var(ROOM_PASSWORD_VARIABLE) {
+            return Ok(Some(password));
+        }
+        Ok(may_ask
+            .then(|| terminal::ask_password(out.lang.text(&lang::PASSWORD_OF_ROOM)))
+            .and_then(Result::ok)
+            .flatten())
+    }
+
     fn password(&self, username: &str, may_ask: bool, out: &Output) -> Result<String, Failure> {
         if let Some(path) = &self.password_file {
-            let text = fs::read_to_string(path);
-            let text =
-                text.map_err(|error| Failure::new(Exit::Config, "E-CFG-02", format!("{}: {error}", path.display())))?;
-            return Ok(text.trim_end_matches(['\n', '\r']).to_owned());
+            return read_password(path);
         }
         if let Ok(password) = env::var(PASSWORD_VARIABLE) {
             return Ok(password);

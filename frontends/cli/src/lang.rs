@@ -284,6 +284,16 @@ phrases! {
     R_FILE_TOO_LARGE: "the file is larger than this server takes", "tệp lớn hơn mức máy chủ cho phép";
     R_NO_SPACE: "there is no space left for files here", "ở đây không còn chỗ cho tệp";
     R_NO_SUCH_FILE: "there is no such file", "không có tệp này";
+    R_WRONG_PASSWORD: "that is not the room's password", "đó không phải mật khẩu của phòng";
+    R_TURNED_AWAY: "the host did not let you in", "người điều hành không cho bạn vào";
+    R_PASSWORD_WANTED: "the room wants a password: --room-password-file, $HPH_ROOM_PASSWORD or a prompt", "phòng cần mật khẩu: --room-password-file, $HPH_ROOM_PASSWORD hoặc gõ vào";
+    PASSWORD_OF_ROOM: "password of the room: ", "mật khẩu của phòng: ";
+    WAITING: "* you wait before {} until a host lets you in", "* bạn đang chờ người điều hành cho vào {}";
+    KNOCKS: "* {} waits to come into {}: /admit {}, or /turnaway", "* {} đang chờ vào {}: /admit {}, hoặc /turnaway";
+    KNOCKS_NO_MORE: "* {} waits no longer before {} ({})", "* {} không còn chờ trước {} ({})";
+    RULES: "* {}: waiting room {}, password {}, only hosts share {}", "* {}: phòng chờ {}, mật khẩu {}, chỉ người điều hành chia sẻ {}";
+    YES: "yes", "có";
+    NO: "no", "không";
     R_LOCKED: "the room is locked", "phòng đang khoá";
     REMOVED: "* you were put out of {}", "* bạn đã bị đưa ra khỏi {}";
     DONE: "* done", "* đã xong";

@@ -73,7 +73,17 @@ pub async fn moderate(args: &ModerateArgs, may_ask: bool, out: &Output) -> Resul
     if args.act.has_target() != args.whom.is_some() {
         return Err(Failure::usage(if args.act.has_target() { "whom? USER" } else { "that is done to nobody" }));
     }
+    let password = match args.act {
+        Act::Password => args.place.who.room_password(may_ask, out)?.filter(|password| !password.is_empty()),
+        _ => None,
+    };
+    if args.act == Act::Password && password.is_none() {
+        return Err(Failure::usage("which password? --room-password-file, $HPH_ROOM_PASSWORD or a prompt"));
+    }
     run(&args.place, may_ask, out, |session, room, request| {
+        if let Some(password) = password.clone() {
+            return session.send(Command::SetPassword { request, room, password });
+        }
         let whom = args.whom.as_deref().unwrap_or_default();
         let whom = find_person(&session.view, whom).unwrap_or_else(|| whom.to_owned());
         session.send(Command::Moderate { request, room, act: args.act, whom });

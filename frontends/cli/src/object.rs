@@ -121,6 +121,10 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         | Event::Muted { .. }
         | Event::UnmuteAsked { .. }
         | Event::RoomLocked { .. }
+        | Event::PasswordWanted { .. }
+        | Event::Waiting { .. }
+        | Event::Knock { .. }
+        | Event::Rules { .. }
         | Event::Audit { .. }
         | Event::AuditAll { .. } => return of_order(event, view),
         Event::ChatFound { .. } | Event::ChatFoundAll { .. } | Event::Unread { .. } | Event::UnreadAll { .. } => {
@@ -212,6 +216,18 @@ fn of_order(event: &Event, view: &MeetingView) -> Option<Value> {
         Event::RoomLocked { room, is_locked } => {
             ("room_locked", json!({"room": room.0, "room_name": room_name(room), "is_locked": is_locked}))
         }
+        Event::PasswordWanted { room, .. } => ("password_wanted", json!({"room": room.0})),
+        Event::Waiting { room, name, .. } => ("waiting", json!({"room": room.0, "room_name": name})),
+        Event::Knock { room, username, display_name, is_waiting } => (
+            "knock",
+            json!({"room": room.0, "room_name": room_name(room), "user": username, "display_name": display_name,
+                "is_waiting": is_waiting}),
+        ),
+        Event::Rules { room, has_waiting_room, has_password, hosts_share } => (
+            "rules",
+            json!({"room": room.0, "room_name": room_name(room), "has_waiting_room": has_waiting_room,
+                "has_password": has_password, "hosts_share": hosts_share}),
+        ),
         Event::Audit { id, time_ms, by, act, whom, .. } => {
             ("audit", json!({"id": id, "time_ms": time_ms, "by": by, "act": act.code(), "whom": whom}))
         }

@@ -36,6 +36,8 @@ pub const fn phrase(reason: Refusal) -> &'static Phrase {
         Refusal::FileTooLarge => &lang::R_FILE_TOO_LARGE,
         Refusal::NoSpace => &lang::R_NO_SPACE,
         Refusal::NoSuchFile => &lang::R_NO_SUCH_FILE,
+        Refusal::WrongPassword => &lang::R_WRONG_PASSWORD,
+        Refusal::TurnedAway => &lang::R_TURNED_AWAY,
     }
 }
 

@@ -97,6 +97,8 @@ pub struct Session<'a> {
     pub out: &'a Output,
     target: &'a Invitation,
     pins: PinStore,
+    /// Has the password of rooms that want one.
+    who: Who,
     is_first_use: bool,
     rows: Rows,
     wishes: Wishes,
@@ -133,6 +135,7 @@ impl<'a> Session<'a> {
             out,
             target,
             pins,
+            who: who.clone(),
             is_first_use,
             rows: Rows::default(),
             wishes,
@@ -255,6 +258,13 @@ impl<'a> Session<'a> {
                 out.talk(&lang.fill(&lang::LOST, &[&crate::refusal::loss(why, lang), &seconds]));
             }
             Event::PersonKey { username, device, key } => self.talk_of_key(username, device, *key),
+            Event::PasswordWanted { request, room } => {
+                let password = self.who.room_password(self.wishes.may_ask, out)?;
+                let password = password
+                    .ok_or_else(|| Failure::new(Exit::Rejected, "E-REF-04", lang.text(&lang::R_PASSWORD_WANTED)))?;
+                self.send(Command::Enter { request: *request, room: *room, password });
+            }
+            Event::Waiting { name, .. } => out.talk(&lang.fill(&lang::WAITING, &[&one_row(name)])),
             Event::KeysUnusable { why } => out.warn(&lang.fill(&lang::KEYS_UNUSABLE, &[why])),
             Event::Datagrams { is_up: true } => out.detail(lang.text(&lang::MEDIA_UP)),
             Event::Datagrams { is_up: false } => out.talk(lang.text(&lang::MEDIA_DOWN)),

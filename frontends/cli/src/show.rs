@@ -72,6 +72,10 @@ impl Rows {
             | Event::Muted { .. }
             | Event::UnmuteAsked { .. }
             | Event::RoomLocked { .. }
+            | Event::PasswordWanted { .. }
+            | Event::Waiting { .. }
+            | Event::Knock { .. }
+            | Event::Rules { .. }
             | Event::Audit { .. }
             | Event::AuditAll { .. } => return of_order(event, &room_name, out),
             Event::DirectStored { .. } => lang.text(&lang::DIRECT_STORED).to_owned(),
@@ -184,6 +188,20 @@ fn of_order(event: &Event, room_name: &dyn Fn(&RoomId) -> String, out: &Output) 
         Event::RoomLocked { room, is_locked } => {
             let phrase = if *is_locked { &lang::ROOM_LOCKED } else { &lang::ROOM_OPEN };
             lang.fill(phrase, &[&room_name(room)])
+        }
+        // The session talks about them.
+        Event::PasswordWanted { .. } | Event::Waiting { .. } => return None,
+        Event::Knock { room, username, display_name, is_waiting } => {
+            let who = out.bold(&person(display_name, username));
+            let phrase = if *is_waiting { &lang::KNOCKS } else { &lang::KNOCKS_NO_MORE };
+            lang.fill(phrase, &[&who, &room_name(room), &one_row(username)])
+        }
+        Event::Rules { room, has_waiting_room, has_password, hosts_share } => {
+            let yes = |is_so: bool| lang.text(if is_so { &lang::YES } else { &lang::NO });
+            lang.fill(
+                &lang::RULES,
+                &[&room_name(room), &yes(*has_waiting_room), &yes(*has_password), &yes(*hosts_share)],
+            )
         }
         Event::Audit { id, time_ms, by, act, whom, .. } => {
             format!("#{id} {} {}: {} {}", local_time(*time_ms), one_row(by), act.code(), one_row(whom))

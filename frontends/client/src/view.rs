@@ -219,6 +219,10 @@ impl MeetingView {
             | Event::Moderated { .. }
             | Event::Muted { .. }
             | Event::UnmuteAsked { .. }
+            | Event::PasswordWanted { .. }
+            | Event::Waiting { .. }
+            | Event::Knock { .. }
+            | Event::Rules { .. }
             | Event::Audit { .. }
             | Event::AuditAll { .. }
             | Event::Direct { .. }

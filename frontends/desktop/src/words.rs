@@ -101,6 +101,14 @@ fn done(act: Act, whom: &str, lang: Lang) -> Told {
         Act::Unlock => ("Phòng đã mở.", "The room is open."),
         Act::MuteAll => ("Đã tắt micro của mọi người.", "Everybody else is muted."),
         Act::End => ("Cuộc họp đã kết thúc.", "The meeting has ended."),
+        Act::Admit => ("Đã cho {} vào.", "{} was let in."),
+        Act::TurnAway => ("Không cho {} vào.", "{} was not let in."),
+        Act::WaitingRoom => ("Người mới phải chờ cho vào.", "Whoever comes waits to be let in."),
+        Act::NoWaitingRoom => ("Người mới vào ngay.", "Whoever comes is in."),
+        Act::HostsShare => ("Chỉ người điều hành được chia sẻ.", "Only hosts may share."),
+        Act::AllShare => ("Mọi người được chia sẻ.", "Everybody may share."),
+        Act::Password => ("Phòng có mật khẩu mới.", "The room has a new password."),
+        Act::NoPassword => ("Phòng không cần mật khẩu.", "The room needs no password."),
     };
     told(lang.pick(vi, en).replace("{}", whom))
 }

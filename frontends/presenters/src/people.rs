@@ -215,7 +215,7 @@ fn acts(view: &RoomView, who: &Participant) -> Vec<Act> {
         Act::MakeHost => who.role < Role::Host,
         Act::UnmakeHost => who.role == Role::Host,
         // Whoever is here is not kept out.
-        Act::Unban => false,
+        Act::Unban | Act::Admit | Act::TurnAway => false,
         _ => act.has_target(),
     };
     Act::ALL.into_iter().filter(|act| changes(act) && may(view, *act, &who.username)).collect()
@@ -228,6 +228,8 @@ pub fn may(view: &RoomView, act: Act, whom: &str) -> bool {
     let is_useful = match act {
         Act::Lock => !view.is_locked,
         Act::Unlock => view.is_locked,
+        // Words must be typed for it, and there is no place for them yet.
+        Act::Password => false,
         _ => true,
     };
     me >= act.least_role() && (!act.has_target() || me.is_above(theirs)) && is_useful
@@ -248,7 +250,20 @@ pub const fn inverse(act: Act) -> Option<Act> {
         Act::UnmakeHost => Some(Act::MakeHost),
         Act::Lock => Some(Act::Unlock),
         Act::Unlock => Some(Act::Lock),
-        Act::StopVideo | Act::AskUnmute | Act::LowerHand | Act::Remove | Act::MuteAll | Act::End => None,
+        Act::WaitingRoom => Some(Act::NoWaitingRoom),
+        Act::NoWaitingRoom => Some(Act::WaitingRoom),
+        Act::HostsShare => Some(Act::AllShare),
+        Act::AllShare => Some(Act::HostsShare),
+        Act::Password => Some(Act::NoPassword),
+        Act::StopVideo
+        | Act::AskUnmute
+        | Act::LowerHand
+        | Act::Remove
+        | Act::MuteAll
+        | Act::End
+        | Act::Admit
+        | Act::TurnAway
+        | Act::NoPassword => None,
     }
 }
 

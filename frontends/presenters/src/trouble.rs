@@ -58,6 +58,10 @@ pub enum Trouble {
     FileTooLarge,
     /// The server keeps no more files here.
     NoSpace,
+    /// A room wants a password, or another one.
+    RoomPassword,
+    /// A host did not let us in.
+    TurnedAway,
     /// A call is over.
     NoSuchCall,
     /// A host has put us out of the room.
@@ -101,7 +105,7 @@ mod words;
 
 impl Trouble {
     /// Every trouble.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::Unreachable,
         Self::ConnectionLost,
         Self::NoDatagrams,
@@ -127,6 +131,8 @@ impl Trouble {
         Self::NoSuchFile,
         Self::FileTooLarge,
         Self::NoSpace,
+        Self::RoomPassword,
+        Self::TurnedAway,
         Self::NoSuchCall,
         Self::Removed,
         Self::RoomClosed,
@@ -178,6 +184,8 @@ impl Trouble {
             Refusal::NoSuchFile => Self::NoSuchFile,
             Refusal::FileTooLarge => Self::FileTooLarge,
             Refusal::NoSpace => Self::NoSpace,
+            Refusal::WrongPassword => Self::RoomPassword,
+            Refusal::TurnedAway => Self::TurnedAway,
             Refusal::Forbidden => Self::Forbidden,
             Refusal::Locked => Self::Locked,
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::thread;
 
 use async_channel::{Receiver, Sender, bounded};
+use hph_core::room::roles::RoomPassword;
 
 use super::reader::ReaderHandle;
 use super::{
@@ -242,8 +243,13 @@ impl StoreHandle {
     ///
     /// # Errors
     /// As there.
-    pub async fn moderate(&self, room: u32, entry: AuditEntry) -> Result<(), StoreError> {
-        self.run(move |store| store.moderate(room, &entry)).await
+    pub async fn moderate(
+        &self,
+        room: u32,
+        entry: AuditEntry,
+        password: Option<RoomPassword>,
+    ) -> Result<(), StoreError> {
+        self.run(move |store| store.moderate(room, &entry, password.as_ref())).await
     }
 
     /// See [`super::StoreReader::audit`].

@@ -1,5 +1,7 @@
 //! The promises about what was said: changed, taken back, paged, found, read, forgotten in time.
 
+use hph_core::room::roles::{RoomPassword, Rules};
+
 use tempfile::{TempDir, tempdir};
 
 use super::*;
@@ -260,24 +262,42 @@ fn hosts_and_bans_outlive_a_restart_and_a_ban_ends_an_office() {
     for (act, whom) in
         [("make_host", "minh"), ("make_host", "nam"), ("make_host", "nam"), ("ban", "nam"), ("mute", "x")]
     {
-        store.moderate(room, &entry(act, whom, 1)).expect("noted");
+        store.moderate(room, &entry(act, whom, 1), None).expect("noted");
     }
-    assert_eq!(store.moderate(room + 1, &entry("ban", "x", 1)), Err(StoreError::UnknownRoom));
+    assert_eq!(store.moderate(room + 1, &entry("ban", "x", 1), None), Err(StoreError::UnknownRoom));
     drop(store);
     let mut store = Store::open(directory.path(), StoreLimits::default()).expect("opens");
     let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let staff = RoomStaff { hosts: names(&["minh"]), banned: names(&["nam"]) };
+    let staff = RoomStaff { hosts: names(&["minh"]), banned: names(&["nam"]), ..RoomStaff::default() };
     assert_eq!(store.room_staff(room), Ok(staff));
-    store.moderate(room, &entry("unmake_host", "minh", 1)).expect("noted");
-    store.moderate(room, &entry("unban", "nam", 1)).expect("noted");
+    store.moderate(room, &entry("unmake_host", "minh", 1), None).expect("noted");
+    store.moderate(room, &entry("unban", "nam", 1), None).expect("noted");
     assert_eq!(store.room_staff(room), Ok(RoomStaff::default()));
+}
+
+#[test]
+fn what_holds_at_the_door_outlives_a_restart() {
+    let (directory, mut store, room) = store();
+    let password = RoomPassword { salt: [1; 16], verifier: [2; 32] };
+    for act in ["waiting_room", "hosts_share"] {
+        store.moderate(room, &entry(act, "", 1), None).expect("noted");
+    }
+    store.moderate(room, &entry("password", "", 1), Some(&password)).expect("noted");
+    drop(store);
+    let mut store = Store::open(directory.path(), StoreLimits::default()).expect("opens");
+    let rules = Rules { has_waiting_room: true, hosts_share: true, password: Some(password) };
+    assert_eq!(store.room_staff(room).expect("read").rules, rules);
+    for act in ["no_waiting_room", "all_share", "no_password"] {
+        store.moderate(room, &entry(act, "", 1), None).expect("noted");
+    }
+    assert_eq!(store.room_staff(room).expect("read").rules, Rules::default());
 }
 
 #[test]
 fn a_host_may_take_back_what_others_said_but_not_change_it() {
     let (_directory, mut store, room) = store();
     let id = say(&mut store, room, "minh", "một");
-    store.moderate(room, &entry("make_host", "nam", 1)).expect("noted");
+    store.moderate(room, &entry("make_host", "nam", 1), None).expect("noted");
     assert_eq!(store.append_change(change(room, "nam", 1, id, Some("x"))), Err(StoreError::NotYours));
     assert!(store.append_change(change(room, "nam", 2, id, None)).is_ok());
 }
@@ -287,8 +307,8 @@ fn what_was_done_is_read_page_by_page_and_has_an_end() {
     let (_directory, mut store, room) = store();
     let other = store.create_room("b", "lan", 0).expect("made").id;
     for n in 1..=7 {
-        store.moderate(room, &entry("mute", &format!("user{n}"), n)).expect("noted");
-        store.moderate(other, &entry("lock", "", n)).expect("noted");
+        store.moderate(room, &entry("mute", &format!("user{n}"), n), None).expect("noted");
+        store.moderate(other, &entry("lock", "", n), None).expect("noted");
     }
     let reader = store.reader().expect("opens");
     let (first, before) = reader.audit(room, 0, 5).expect("read");

@@ -1,5 +1,8 @@
 //! Who keeps order in a room, who may not come in, and what was done.
 
+use hph_core::room::roles::{RoomPassword, Rules};
+use rusqlite::OptionalExtension;
+
 use super::messages::number;
 use super::{Store, StoreError, StoreReader};
 
@@ -28,10 +31,12 @@ pub struct RoomStaff {
     pub hosts: Vec<String>,
     /// Login names of those who may not come in.
     pub banned: Vec<String>,
+    /// What holds for those who come.
+    pub rules: Rules,
 }
 
 impl Store {
-    /// Hosts and banned people of a room.
+    /// Hosts and banned people of a room, and what holds for those who come.
     ///
     /// # Errors
     /// Only if the database fails.
@@ -39,17 +44,29 @@ impl Store {
         let names = |query| -> rusqlite::Result<Vec<String>> {
             self.connection.prepare_cached(query)?.query_map([room], |row| row.get(0))?.collect()
         };
+        let query = "SELECT has_waiting_room, hosts_share, password_salt, password_verifier FROM rooms WHERE id = ?1";
+        let rules = self.connection.prepare_cached(query)?.query_row([room], |row| {
+            let (salt, verifier): (Option<[u8; 16]>, Option<[u8; 32]>) = (row.get(2)?, row.get(3)?);
+            let password = salt.zip(verifier).map(|(salt, verifier)| RoomPassword { salt, verifier });
+            Ok(Rules { has_waiting_room: row.get(0)?, hosts_share: row.get(1)?, password })
+        });
         Ok(RoomStaff {
+            rules: rules.optional()?.unwrap_or_default(),
             hosts: names("SELECT username FROM room_hosts WHERE room_id = ?1 ORDER BY username")?,
             banned: names("SELECT username FROM room_bans WHERE room_id = ?1 ORDER BY username")?,
         })
     }
 
-    /// Notes that something was done, and keeps what must outlive a restart; both or neither.
+    /// Notes that something was done, and keeps what must outlive a restart, a new password too; all or nothing.
     ///
     /// # Errors
     /// [`StoreError::UnknownRoom`], or the database fails.
-    pub fn moderate(&mut self, room: u32, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub fn moderate(
+        &mut self,
+        room: u32,
+        entry: &AuditEntry,
+        password: Option<&RoomPassword>,
+    ) -> Result<(), StoreError> {
         let AuditEntry { time_ms, by, act, whom, .. } = entry;
         let transaction = self.write()?;
         if !transaction.prepare_cached("SELECT 1 FROM rooms WHERE id = ?1")?.exists([room])? {
@@ -63,10 +80,21 @@ impl Store {
             "unban" => &["DELETE FROM room_bans WHERE room_id = ?1 AND username = ?2"],
             "make_host" => &["INSERT OR IGNORE INTO room_hosts (room_id, username) VALUES (?1, ?2)"],
             "unmake_host" => &["DELETE FROM room_hosts WHERE room_id = ?1 AND username = ?2"],
+            "waiting_room" => &["UPDATE rooms SET has_waiting_room = 1 WHERE id = ?1 AND ?2 = ''"],
+            "no_waiting_room" => &["UPDATE rooms SET has_waiting_room = 0 WHERE id = ?1 AND ?2 = ''"],
+            "hosts_share" => &["UPDATE rooms SET hosts_share = 1 WHERE id = ?1 AND ?2 = ''"],
+            "all_share" => &["UPDATE rooms SET hosts_share = 0 WHERE id = ?1 AND ?2 = ''"],
+            "no_password" => {
+                &["UPDATE rooms SET password_salt = NULL, password_verifier = NULL WHERE id = ?1 AND ?2 = ''"]
+            }
             _ => &[],
         };
         for effect in effects {
             transaction.execute(effect, (room, whom))?;
+        }
+        if let Some(RoomPassword { salt, verifier }) = password {
+            let query = "UPDATE rooms SET password_salt = ?2, password_verifier = ?3 WHERE id = ?1";
+            transaction.execute(query, (room, salt, verifier))?;
         }
         transaction.execute(
             "INSERT INTO audit (room_id, time_ms, by, act, whom) VALUES (?1, ?2, ?3, ?4, ?5)",

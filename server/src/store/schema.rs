@@ -8,7 +8,7 @@ use super::StoreError;
 pub(super) const APPLICATION_ID: i32 = 0x4850_4831;
 
 /// Step n leads from schema version n to n + 1.
-pub(super) const MIGRATIONS: &[&str] = &[ACCOUNTS, ROOMS, DIRECTS, HISTORY, MODERATION, FILES];
+pub(super) const MIGRATIONS: &[&str] = &[ACCOUNTS, ROOMS, DIRECTS, HISTORY, MODERATION, FILES, RULES];
 
 const ACCOUNTS: &str = "
     CREATE TABLE server_secret (
@@ -136,6 +136,14 @@ const FILES: &str = "
         CHECK ((room_id IS NULL) <> (recipient IS NULL))
     ) STRICT;
     CREATE INDEX files_by_room ON files (room_id, id);
+";
+
+/// What holds for those who come into a room. Its password is the hash of a key that clients derive from it.
+const RULES: &str = "
+    ALTER TABLE rooms ADD COLUMN has_waiting_room INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rooms ADD COLUMN hosts_share INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rooms ADD COLUMN password_salt BLOB CHECK (length(password_salt) = 16);
+    ALTER TABLE rooms ADD COLUMN password_verifier BLOB CHECK (length(password_verifier) = 32);
 ";
 
 /// Brings the database to the version that `migrations` leads to, each step with its version number in one

@@ -240,7 +240,10 @@ impl World<'_> {
             8 => {
                 let act = *self.random.pick(&Act::ALL).expect("there are acts");
                 let whom = if act.has_target() { "user-00" } else { "" };
-                ClientMessage::Moderate { request: 5, room, act, whom }
+                match act {
+                    Act::Password => ClientMessage::SetPassword { request: 5, room, salt: [0; 16], key: [0; 32] },
+                    _ => ClientMessage::Moderate { request: 5, room, act, whom },
+                }
             }
             9 => ClientMessage::RaiseHand { room, is_up: true },
             7 => ClientMessage::MarkRead { room, id: self.random.next_u64() },

@@ -115,7 +115,9 @@ impl SingleOutput for ServerDeeds {
             ServerEvent::ReadHistory { session, page } | ServerEvent::SearchChat { session, page, .. } => {
                 asked(session, u64::from(page.request), Wanted::ReadHistory { page })
             }
-            ServerEvent::Moderated { session, request, .. } => asked(session, u64::from(request), Wanted::Moderated),
+            ServerEvent::Moderated { session, request, .. } | ServerEvent::PasswordSet { session, request, .. } => {
+                asked(session, u64::from(request), Wanted::Moderated)
+            }
             ServerEvent::ReadAudit { session, page } => asked(session, u64::from(page.request), Wanted::MarkRead),
             // Their driver is tested by itself: nobody sends files here, but for Mallory.
             ServerEvent::OfferFile { session, offer } => asked(session, offer.reference, Wanted::MarkRead),

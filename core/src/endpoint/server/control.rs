@@ -57,10 +57,12 @@ impl ServerMachine<'_> {
                 let how = if may_create { OpenRoom::JoinOrCreate } else { OpenRoom::Join };
                 out.event(ServerEvent::OpenRoom { session: from, request, name, how });
             }
-            M::JoinRoom { request, room } => self.join(from, request, room, out)?,
+            M::JoinRoom { request, room } => self.join(from, request, room, false, out)?,
+            M::Enter { request, room, key } => self.enter(from, request, room, &key, out)?,
             M::LeaveRoom { room } => self.leave(from, room, out)?,
             M::SetTrack { room, track, info } => {
                 let membership = self.membership(from, room)?;
+                self.check_share(from, (membership.room_index, room), (track, info.is_on), out)?;
                 let Membership { room_index, slot, .. } = membership;
                 let room = self.room_at_mut(room_index).ok_or(Refusal::NoSuchRoom)?;
                 room.set_track(slot, track, info);
@@ -102,6 +104,7 @@ impl ServerMachine<'_> {
             | M::MarkRead { .. }
             | M::AskUnread { .. } => self.obey_chat(from, message, out)?,
             M::Moderate { request, room, act, whom } => self.moderate(from, (request, room), act, whom, out)?,
+            M::SetPassword { request, room, salt, key } => self.set_password(from, (request, room), salt, &key, out)?,
             M::RaiseHand { room, is_up } => self.raise_hand(from, room, is_up)?,
             M::ReadAudit { request, room, before, count } => {
                 self.check_owner(from, room)?;
@@ -145,7 +148,7 @@ impl ServerMachine<'_> {
                 out.control(session, &ServerMessage::RoomCreated { request, room: id });
                 Ok(())
             }
-            Ok(()) => self.join(session, request, id, out),
+            Ok(()) => self.join(session, request, id, false, out),
         };
         if let Err(reason) = result {
             self.refuse(session, u64::from(request), reason, out);
@@ -167,14 +170,25 @@ impl ServerMachine<'_> {
         }
     }
 
-    fn join(&mut self, from: SessionId, request: u32, id: RoomId, out: &mut impl ServerOutput) -> Result<(), Refusal> {
+    /// Lets somebody in, or tells them what the room wants first.
+    pub(super) fn join(
+        &mut self,
+        from: SessionId,
+        request: u32,
+        id: RoomId,
+        has_password: bool,
+        out: &mut impl ServerOutput,
+    ) -> Result<(), Refusal> {
         let session = self.session(from).ok_or(Refusal::OutOfOrder)?;
         if session.membership(id).is_some() {
             return Err(Refusal::OutOfOrder);
         }
         let free = session.memberships.iter().position(Option::is_none).ok_or(Refusal::TooManyRooms)?;
         let room_index = self.room_index(id).ok_or(Refusal::NoSuchRoom)?;
-        self.check_entry(room_index, from)?;
+        if !self.is_let_in((from, request), (room_index, id), has_password, out)? {
+            return Ok(());
+        }
+        self.knock_no_more(from, out);
         let room = self.room_at_mut(room_index).ok_or(Refusal::NoSuchRoom)?;
         let (slot, member) = room.join(from.index() as u16).map_err(|_| Refusal::RoomFull)?;
         let (joined, chat_latest) = (room.version(), room.chat_latest);
@@ -194,10 +208,15 @@ impl ServerMachine<'_> {
                 out.control(from, &ServerMessage::RoomLocked { room: id, is_locked: true });
             }
         }
+        self.tell_at_the_door(from, (room_index, id), out);
         Ok(())
     }
 
     fn leave(&mut self, from: SessionId, id: RoomId, out: &mut impl ServerOutput) -> Result<(), Refusal> {
+        if self.session(from).is_some_and(|session| session.knocking.is_some_and(|knocking| knocking.room == id)) {
+            self.knock_no_more(from, out);
+            return Ok(());
+        }
         self.end_membership(from, id, LeaveReason::Asked, out)
     }
 
@@ -271,6 +290,8 @@ const fn costs_the_store(message: &ClientMessage<'_>) -> bool {
             | M::DeleteChat { .. }
             | M::SearchChat { .. }
             | M::Moderate { .. }
+            | M::SetPassword { .. }
+            | M::Enter { .. }
             | M::OfferFile { .. }
             | M::DeleteFile { .. }
     )
@@ -297,6 +318,8 @@ fn request_number(message: &ClientMessage<'_>) -> u64 {
         | M::SearchChat { request, .. }
         | M::AskUnread { request }
         | M::Moderate { request, .. }
+        | M::SetPassword { request, .. }
+        | M::Enter { request, .. }
         | M::ReadAudit { request, .. }
         | M::FetchFile { request, .. }
         | M::DeleteFile { request, .. }

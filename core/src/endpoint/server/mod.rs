@@ -9,6 +9,7 @@
 mod call;
 mod chat;
 mod control;
+mod door;
 mod files;
 mod lobby;
 mod media;
@@ -28,6 +29,7 @@ use crate::error::Full;
 use crate::id::{RoomId, SessionId};
 use crate::limits::ROOM_NAME_MAX_BYTES;
 use crate::room::Room;
+use crate::room::roles::RoomPassword;
 use crate::time::{Duration, Instant};
 use crate::wire::control::{Act, Refusal, ServerMessage, SignOutReason};
 use session::{Membership, Session};
@@ -145,6 +147,19 @@ pub enum ServerEvent<'a> {
         act: Act,
         /// To whom, or nothing.
         whom: &'a str,
+    },
+    /// The room has another password: note it, keep it, then call [`ServerMachine::moderation_stored`].
+    PasswordSet {
+        /// By whose session.
+        session: SessionId,
+        /// The request's number.
+        request: u32,
+        /// Where.
+        room: RoomId,
+        /// Login name of whoever did it.
+        by: &'a str,
+        /// The password, as it is to be kept.
+        password: &'a RoomPassword,
     },
     /// Send what was done to keep order in the room to its owner, newest first.
     ReadAudit {
@@ -380,6 +395,7 @@ impl<'a> ServerMachine<'a> {
 
     /// Ends a session: leaves its rooms, ends its calls, tells the driver. The one way out, whatever the cause.
     pub fn close_session(&mut self, id: SessionId, reason: SignOutReason, out: &mut impl ServerOutput) {
+        self.knock_no_more(id, out);
         let version = self.next_lobby_version();
         let Some(session) = self.take_session(id, version) else { return };
         for membership in session.memberships.iter().flatten() {

@@ -11,10 +11,10 @@ use crate::wire::control::{Act, LeaveReason, Refusal, ServerMessage, TrackInfo};
 const PICTURES: [TrackId; 3] = [TrackId::CAMERA, TrackId::SCREEN, TrackId::SCREEN_SOUND];
 
 /// Somebody in a room to whom something is done.
-struct Target {
-    session: SessionId,
+pub(super) struct Target {
+    pub session: SessionId,
     slot: Slot,
-    role: Role,
+    pub role: Role,
 }
 
 impl ServerMachine<'_> {
@@ -86,19 +86,6 @@ impl ServerMachine<'_> {
         if self.role_in(index, &name) == Role::Owner { Ok(()) } else { Err(Refusal::Forbidden) }
     }
 
-    /// Whether the room lets somebody in.
-    pub(super) fn check_entry(&self, room_index: u16, from: SessionId) -> Result<(), Refusal> {
-        let name = self.identity(from).map(|identity| identity.username.as_str()).ok_or(Refusal::OutOfOrder)?;
-        let staff = &self.room_at(room_index).ok_or(Refusal::NoSuchRoom)?.staff;
-        if staff.is_banned(name) {
-            Err(Refusal::Forbidden)
-        } else if staff.is_admitted(name) {
-            Ok(())
-        } else {
-            Err(Refusal::Locked)
-        }
-    }
-
     /// Something to one person who is there.
     fn do_to(
         &mut self,
@@ -148,6 +135,13 @@ impl ServerMachine<'_> {
                     return Err(Refusal::ServerFull);
                 }
                 slot.into_iter().for_each(|slot| room.tell_again(slot));
+                if let Some(target) = self.target(room_index, whom).filter(|target| target.role.is_host()) {
+                    self.tell_who_knocks(target.session, id, out);
+                }
+            }
+            Act::Admit | Act::TurnAway => self.answer_knock((room_index, id), whom, act == Act::Admit, out)?,
+            Act::WaitingRoom | Act::NoWaitingRoom | Act::HostsShare | Act::AllShare | Act::NoPassword => {
+                self.set_rule((room_index, id), act, by, out);
             }
             Act::Lock | Act::Unlock => self.set_locked(room_index, id, act == Act::Lock, out),
             Act::MuteAll => self.for_all(room_index, |machine, target| {
@@ -163,7 +157,7 @@ impl ServerMachine<'_> {
         Ok(())
     }
 
-    fn for_all(&mut self, room_index: u16, mut does: impl FnMut(&mut Self, Target)) {
+    pub(super) fn for_all(&mut self, room_index: u16, mut does: impl FnMut(&mut Self, Target)) {
         for slot in (0..crate::limits::ROOM_PARTICIPANTS_MAX).map(|slot| Slot(slot as u16)) {
             if let Some(target) = self.target_at(room_index, slot) {
                 does(self, target);
@@ -189,7 +183,7 @@ impl ServerMachine<'_> {
     }
 
     /// Switches tracks of somebody off. What comes of them after this is not passed on.
-    fn silence(
+    pub(super) fn silence(
         &mut self,
         (room_index, id): (u16, RoomId),
         target: &Target,
@@ -218,11 +212,11 @@ impl ServerMachine<'_> {
         let _ = self.end_membership(session, id, reason, out);
     }
 
-    fn role_in(&self, room_index: u16, username: &str) -> Role {
+    pub(super) fn role_in(&self, room_index: u16, username: &str) -> Role {
         self.room_at(room_index).map_or(Role::Guest, |room| room.staff.role_of(username))
     }
 
-    fn name_of(&self, session: SessionId) -> Option<Name> {
+    pub(super) fn name_of(&self, session: SessionId) -> Option<Name> {
         self.identity(session).map(|identity| identity.username.clone())
     }
 

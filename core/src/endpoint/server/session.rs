@@ -65,11 +65,24 @@ impl Membership {
     }
 }
 
+/// Where a session waits to be let in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Knocking {
+    pub room: RoomId,
+    pub room_index: u16,
+    /// Of the message that asked to come in.
+    pub request: u32,
+}
+
 /// A signed-in connection.
 pub(super) struct Session {
     pub id: SessionId,
     pub identity: Identity,
     pub memberships: [Option<Membership>; SESSION_ROOMS_MAX],
+    /// Before one door at a time.
+    pub knocking: Option<Knocking>,
+    /// Passwords of rooms that it had wrong.
+    pub wrong_passwords: u8,
     pub is_watching_lobby: bool,
     /// Version of the lobby that this session was told.
     pub lobby_seen: u32,
@@ -86,6 +99,8 @@ impl Session {
             id,
             identity,
             memberships: Default::default(),
+            knocking: None,
+            wrong_passwords: 0,
             is_watching_lobby: false,
             lobby_seen: 0,
             is_lobby_complete: false,

@@ -381,6 +381,26 @@ pub enum ClientMessage<'a> {
         /// So many at most: 1 to [`CHAT_PAGE_MAX`].
         count: u8,
     },
+    /// Whoever comes into a room needs its password from now on.
+    SetPassword {
+        /// Echoed in the answer.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Random, for this password alone.
+        salt: [u8; 16],
+        /// PBKDF2-HMAC-SHA256 of the password: `ROOM_PASSWORD_ITERATIONS` rounds.
+        key: [u8; 32],
+    },
+    /// Let me into a room that wants a password.
+    Enter {
+        /// Echoed in the answer.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// As in [`Self::SetPassword`], with the salt that the server said.
+        key: [u8; 32],
+    },
 }
 
 impl ClientMessage<'_> {
@@ -425,7 +445,9 @@ impl ClientMessage<'_> {
                 is_page(count)
             }
             Self::Moderate { act, whom, .. } => {
-                if act.has_target() {
+                if act == Act::Password {
+                    false
+                } else if act.has_target() {
                     text::is_username(whom)
                 } else {
                     whom.is_empty()
@@ -453,6 +475,8 @@ impl ClientMessage<'_> {
             | Self::CancelCall { .. }
             | Self::Tunnel { .. }
             | Self::DeleteFile { .. }
+            | Self::SetPassword { .. }
+            | Self::Enter { .. }
             | Self::KeepAlive => true,
         }
     }

@@ -99,11 +99,27 @@ pub enum Act {
     MuteAll,
     /// Put everybody out of the room.
     End,
+    /// Let in somebody who waits.
+    Admit,
+    /// Do not let in somebody who waits; they may knock again.
+    TurnAway,
+    /// Whoever comes waits until a host lets them in.
+    WaitingRoom,
+    /// Whoever comes is in.
+    NoWaitingRoom,
+    /// Only hosts may share their screens.
+    HostsShare,
+    /// Everybody may share their screen.
+    AllShare,
+    /// Whoever comes needs the room's password. Not said but by [`super::ClientMessage::SetPassword`], which has it.
+    Password,
+    /// Nobody needs a password.
+    NoPassword,
 }
 
 impl Act {
     /// Every act.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 21] = [
         Self::Mute,
         Self::StopVideo,
         Self::AskUnmute,
@@ -117,6 +133,14 @@ impl Act {
         Self::Unlock,
         Self::MuteAll,
         Self::End,
+        Self::Admit,
+        Self::TurnAway,
+        Self::WaitingRoom,
+        Self::NoWaitingRoom,
+        Self::HostsShare,
+        Self::AllShare,
+        Self::Password,
+        Self::NoPassword,
     ];
 
     /// A short stable name for scripts and the list of what was done.
@@ -135,6 +159,14 @@ impl Act {
             Self::Unlock => "unlock",
             Self::MuteAll => "mute_all",
             Self::End => "end",
+            Self::Admit => "admit",
+            Self::TurnAway => "turn_away",
+            Self::WaitingRoom => "waiting_room",
+            Self::NoWaitingRoom => "no_waiting_room",
+            Self::HostsShare => "hosts_share",
+            Self::AllShare => "all_share",
+            Self::Password => "password",
+            Self::NoPassword => "no_password",
         }
     }
 
@@ -148,7 +180,29 @@ impl Act {
 
     /// Whether it is done to somebody, who must be below whoever does it.
     pub const fn has_target(self) -> bool {
-        !matches!(self, Self::Lock | Self::Unlock | Self::MuteAll | Self::End)
+        match self {
+            Self::Mute
+            | Self::StopVideo
+            | Self::AskUnmute
+            | Self::LowerHand
+            | Self::Remove
+            | Self::Ban
+            | Self::Unban
+            | Self::MakeHost
+            | Self::UnmakeHost
+            | Self::Admit
+            | Self::TurnAway => true,
+            Self::Lock
+            | Self::Unlock
+            | Self::MuteAll
+            | Self::End
+            | Self::WaitingRoom
+            | Self::NoWaitingRoom
+            | Self::HostsShare
+            | Self::AllShare
+            | Self::Password
+            | Self::NoPassword => false,
+        }
     }
 
     /// Whether that somebody must be in the room.
@@ -219,11 +273,15 @@ pub enum Refusal {
     NoSpace,
     /// There is no such file, or it is no longer kept.
     NoSuchFile,
+    /// The room's password is another one.
+    WrongPassword,
+    /// A host did not let them in.
+    TurnedAway,
 }
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::Version,
         Self::Invalid,
         Self::OutOfOrder,
@@ -248,6 +306,8 @@ impl Refusal {
         Self::FileTooLarge,
         Self::NoSpace,
         Self::NoSuchFile,
+        Self::WrongPassword,
+        Self::TurnedAway,
     ];
 
     /// A short stable code for scripts and logs.
@@ -277,6 +337,8 @@ impl Refusal {
             Self::FileTooLarge => "file_too_large",
             Self::NoSpace => "no_space",
             Self::NoSuchFile => "no_such_file",
+            Self::WrongPassword => "wrong_password",
+            Self::TurnedAway => "turned_away",
         }
     }
 }

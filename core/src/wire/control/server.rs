@@ -468,6 +468,46 @@ pub enum ServerMessage<'a> {
         /// Its number.
         file: u64,
     },
+    /// The room wants a password: say [`super::ClientMessage::Enter`].
+    PasswordWanted {
+        /// Echo.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// To derive the key with.
+        salt: [u8; 16],
+    },
+    /// You wait until a host of the room lets you in: then comes `Joined`, or else a refusal.
+    Waiting {
+        /// Echo.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Its name.
+        name: &'a str,
+    },
+    /// Somebody waits to be let into a room where you keep order, or waits no longer.
+    Knock {
+        /// Which room.
+        room: RoomId,
+        /// Login name.
+        username: &'a str,
+        /// Name to show.
+        display_name: &'a str,
+        /// Whether they wait.
+        is_waiting: bool,
+    },
+    /// What holds in the room from now on; also said to whoever comes, if anything of it does.
+    Rules {
+        /// Which room.
+        room: RoomId,
+        /// Whoever comes waits until a host lets them in.
+        has_waiting_room: bool,
+        /// Whoever comes needs a password.
+        has_password: bool,
+        /// Only hosts may share their screens.
+        hosts_share: bool,
+    },
 }
 
 impl ServerMessage<'_> {
@@ -507,6 +547,10 @@ impl ServerMessage<'_> {
             }
             Self::Muted { tracks, by, .. } => tracks < 1 << TRACKS_MAX && text::is_username(by),
             Self::UnmuteAsked { by, .. } => text::is_username(by),
+            Self::Waiting { name, .. } => text::is_room_name(name),
+            Self::Knock { username, display_name, .. } => {
+                text::is_username(username) && text::is_display_name(display_name)
+            }
             Self::Audit { by, whom, .. } => text::is_username(by) && (whom.is_empty() || text::is_username(whom)),
             Self::File { author, display_name, name, .. } => {
                 text::is_username(author) && text::is_display_name(display_name) && text::is_file_name(name)
@@ -532,6 +576,8 @@ impl ServerMessage<'_> {
             | Self::UnreadAll { .. }
             | Self::Moderated { .. }
             | Self::RoomLocked { .. }
+            | Self::PasswordWanted { .. }
+            | Self::Rules { .. }
             | Self::AuditAll { .. }
             | Self::FileWanted { .. }
             | Self::FileStored { .. }

@@ -39,6 +39,7 @@ impl Meeting<'_> {
             Line::History(count) => self.look_up(None, count),
             Line::Search(words) => self.look_up(Some(words), HITS),
             Line::Moderate(act, whom) => self.moderate(act, &whom),
+            Line::SetPassword(password) => self.set_password(password),
             Line::Hand(is_up) => {
                 if let Some(room) = self.current_or_say() {
                     self.session.send(Command::RaiseHand { room, is_up });
@@ -143,6 +144,13 @@ impl Meeting<'_> {
             self.pending.add(reference, is_message);
         } else {
             self.tell(&lang::BUSY);
+        }
+    }
+
+    fn set_password(&mut self, password: String) {
+        if let Some(room) = self.current_or_say() {
+            let request = self.session.engine.request();
+            self.session.send(Command::SetPassword { request, room, password });
         }
     }
 

@@ -37,6 +37,8 @@ pub enum Line {
     Delete(Option<u64>),
     /// Keep order: what to do, and to whom (login name or name to show), if it is done to somebody.
     Moderate(Act, String),
+    /// Give the current room a password.
+    SetPassword(String),
     /// Raise one's hand, or lower it.
     Hand(bool),
     /// Show so many entries of what was done to keep order.
@@ -98,7 +100,7 @@ pub enum Line {
 }
 
 /// Every command with its arguments.
-pub const COMMANDS: [&str; 44] = [
+pub const COMMANDS: [&str; 52] = [
     "/mic on|off",
     "/cam on|off",
     "/ptt on|off",
@@ -127,6 +129,14 @@ pub const COMMANDS: [&str; 44] = [
     "/unlock",
     "/muteall",
     "/end",
+    "/admit USER",
+    "/turnaway USER",
+    "/waitingroom",
+    "/nowaitingroom",
+    "/password WORDS",
+    "/nopassword",
+    "/hostsshare",
+    "/allshare",
     "/audit [COUNT]",
     "/msg USER TEXT",
     "/call USER",
@@ -178,6 +188,7 @@ impl Line {
             "files" => Self::Files,
             "fetch" => file_id(rest).map_or(Self::Incomplete("/fetch #ID"), Self::Fetch),
             "unread" => Self::Unread,
+            "password" => named(rest, Self::SetPassword, "/password WORDS"),
             "hand" => switch(rest).map_or(Self::Incomplete("/hand on|off"), Self::Hand),
             "audit" => count(rest).map_or(Self::Incomplete("/audit [COUNT]"), Self::Audit),
             "msg" | "dm" => direct(rest).unwrap_or(Self::Incomplete("/msg USER TEXT")),
@@ -209,7 +220,7 @@ fn switch(text: &str) -> Option<bool> {
 }
 
 /// What keeps order, and how it is used.
-const ACTS: [(&str, Act, &str); 13] = [
+const ACTS: [(&str, Act, &str); 20] = [
     ("mute", Act::Mute, "/mute USER"),
     ("stopvideo", Act::StopVideo, "/stopvideo USER"),
     ("ask", Act::AskUnmute, "/ask USER"),
@@ -223,6 +234,13 @@ const ACTS: [(&str, Act, &str); 13] = [
     ("unlock", Act::Unlock, "/unlock"),
     ("muteall", Act::MuteAll, "/muteall"),
     ("end", Act::End, "/end"),
+    ("admit", Act::Admit, "/admit USER"),
+    ("turnaway", Act::TurnAway, "/turnaway USER"),
+    ("waitingroom", Act::WaitingRoom, "/waitingroom"),
+    ("nowaitingroom", Act::NoWaitingRoom, "/nowaitingroom"),
+    ("hostsshare", Act::HostsShare, "/hostsshare"),
+    ("allshare", Act::AllShare, "/allshare"),
+    ("nopassword", Act::NoPassword, "/nopassword"),
 ];
 
 /// Keeping order; none if the command is about something else.
@@ -355,7 +373,9 @@ mod tests {
         assert_eq!(Line::parse("/mute"), Some(Line::Incomplete("/mute USER")));
         assert_eq!(Line::parse("/end lan"), Some(Line::Incomplete("/end")), "not everybody's meeting by a slip");
         assert_eq!(Line::parse("/hand on"), Some(Line::Hand(true)));
-        assert_eq!(ACTS.map(|(_, act, _)| act).len(), Act::ALL.len());
+        // A password is set by a line of its own.
+        assert_eq!(ACTS.map(|(_, act, _)| act).len() + 1, Act::ALL.len());
+        assert_eq!(Line::parse("/password hoa sen 7"), Some(Line::SetPassword("hoa sen 7".to_owned())));
     }
 
     #[test]

@@ -320,6 +320,8 @@ impl Meeting<'_> {
                     devices.confirmed(&participant.tracks);
                 }
             }
+            // However long a host lets us wait.
+            Event::Waiting { .. } if !self.has_entered => self.session.set_deadline(None),
             // What a host has switched off is closed here too: no camera runs for nobody.
             Event::Muted { room, tracks, .. } => tracks.iter().for_each(|track| self.close(*room, *track)),
             Event::Chat { .. } => self.counts.chats_received += 1,

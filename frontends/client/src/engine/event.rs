@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hph_core::endpoint::client::ClientEvent;
 use hph_core::id::{CallId, RoomId, Slot, TrackId};
 use hph_core::limits::TRACKS_MAX;
 use hph_core::room::roles::Role;
@@ -418,6 +417,44 @@ pub enum Event {
         /// Whether it is locked.
         is_locked: bool,
     },
+    /// A room that we want to enter wants a password: [`super::Command::Enter`].
+    PasswordWanted {
+        /// The request.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+    },
+    /// We wait until a host lets us in: then comes [`Self::Joined`], or else [`Self::Refused`].
+    Waiting {
+        /// The request.
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// Its name.
+        name: String,
+    },
+    /// Somebody waits to be let into a room where we keep order, or waits no longer.
+    Knock {
+        /// Which room.
+        room: RoomId,
+        /// Login name.
+        username: String,
+        /// Name to show.
+        display_name: String,
+        /// Whether they wait.
+        is_waiting: bool,
+    },
+    /// What holds in a room from now on.
+    Rules {
+        /// Which room.
+        room: RoomId,
+        /// Whoever comes waits until a host lets them in.
+        has_waiting_room: bool,
+        /// Whoever comes needs a password.
+        has_password: bool,
+        /// Only hosts may share their screens.
+        hosts_share: bool,
+    },
     /// Something that was done to keep order in a room of ours.
     Audit {
         /// The request.
@@ -529,39 +566,4 @@ pub enum Event {
         /// What became of it.
         outcome: CallOutcome,
     },
-}
-
-/// What the machine says, as the frontend gets it; none if it is the driver's matter or goes another way.
-pub(crate) fn translate(event: ClientEvent<'_>) -> Option<Event> {
-    use ClientEvent as C;
-    Some(match event {
-        C::Joined { request, room, name, slot } => Event::Joined { request, room, name: name.to_owned(), slot },
-        C::Left { room, reason } => Event::Left { room, reason },
-        C::ParticipantGone { room, slot, username } => {
-            Event::ParticipantGone { room, slot, username: username.to_owned() }
-        }
-        C::Chat { room, id, author, display_name, time_ms, text } => Event::Chat {
-            room,
-            id,
-            author: author.to_owned(),
-            display_name: display_name.to_owned(),
-            time_ms,
-            text: text.to_owned(),
-        },
-        C::ChatChanged { room, id, target, author, time_ms, text } => {
-            let (author, text) = (author.to_owned(), text.map(ToOwned::to_owned));
-            Event::ChatChanged { room, id, target, author, time_ms, text }
-        }
-        C::Muted { room, tracks, by } => {
-            let is_off = |track: &TrackId| tracks.checked_shr(u32::from(track.0)).unwrap_or(0) & 1 != 0;
-            let tracks = (0..TRACKS_MAX as u8).map(TrackId).filter(is_off).collect();
-            Event::Muted { room, tracks, by: by.to_owned() }
-        }
-        C::Tunnelled { is_on } => Event::Tunnelled { is_on },
-        C::DatagramsUp => Event::Datagrams { is_up: true },
-        C::DatagramsLost => Event::Datagrams { is_up: false },
-        // These need what is known of people.
-        C::Participant { .. } | C::Direct { .. } => return None,
-        C::Frame(_) | C::Strip(_) | C::StripLost { .. } | C::ServerSilent | C::Said(_) => return None,
-    })
 }

@@ -1,6 +1,7 @@
 //! The engine: one thread that keeps a session alive. Commands go in, events come out, frames go both ways.
 
 mod connect;
+mod doors;
 mod edges;
 mod event;
 mod guidance;
@@ -10,6 +11,7 @@ mod outbox;
 mod run;
 mod session;
 mod transfers;
+mod translate;
 pub mod why;
 
 use std::io;
@@ -282,6 +284,24 @@ pub enum Command {
         act: Act,
         /// To whom: a login name; nothing if it is done to the room.
         whom: String,
+    },
+    /// Say the password of a room that wants one ([`Event::PasswordWanted`]). It is said again after a lost connection.
+    Enter {
+        /// As in the event: comes back in [`Event::Joined`], [`Event::Waiting`] or [`Event::Refused`].
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// The password.
+        password: String,
+    },
+    /// Give a room where we keep order a password.
+    SetPassword {
+        /// Comes back in [`Event::Moderated`] or [`Event::Refused`].
+        request: u32,
+        /// Which room.
+        room: RoomId,
+        /// The password.
+        password: String,
     },
     /// Raise our hand, or lower it.
     RaiseHand {

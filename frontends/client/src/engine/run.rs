@@ -22,6 +22,7 @@ use hph_platform::clock::Clock;
 use hph_platform::entropy;
 
 use super::connect::{self, ConnectError};
+use super::doors::Doors;
 use super::known::KnownPeople;
 use super::outbox::Outbox;
 use super::session::{self, SafetyCodes, SessionEnd};
@@ -59,6 +60,7 @@ pub(crate) struct Lasting<'a> {
     pub machine: ClientMachine<'a>,
     pub outbox: Outbox,
     pub transfers: Transfers,
+    pub doors: Doors,
     pub sink: FrameSink,
     pub people: KnownPeople,
     /// Safety codes that the frontend was told.
@@ -96,6 +98,7 @@ pub(crate) async fn run(config: EngineConfig, ends: Ends, sink: FrameSink) {
         machine,
         outbox: Outbox::default(),
         transfers: Transfers::default(),
+        doors: Doors::default(),
         sink,
         people: KnownPeople::new(config.people.clone(), server),
         safety: SafetyCodes::default(),

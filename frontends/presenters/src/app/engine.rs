@@ -1,6 +1,7 @@
 //! What the engine says.
 
 use hph_client::core::id::TrackId;
+use hph_client::core::wire::control::Refusal;
 use hph_client::engine::{EndReason, MicrophoneRemark};
 
 use super::*;
@@ -30,6 +31,8 @@ impl App {
                 self.gone(*room, left.unwrap_or_default(), Trouble::of_leave(*reason), now, effects);
             }
             ClientEvent::Refused { request, reason } => self.refused(*request, *reason, now),
+            // Nobody can type one here yet.
+            ClientEvent::PasswordWanted { request, .. } => self.refused(*request, Refusal::WrongPassword, now),
             ClientEvent::Moderated { request } => self.moderated(*request, now),
             ClientEvent::Muted { room, tracks, by } => self.muted(*room, tracks, by, now, effects),
             ClientEvent::UnmuteAsked { room, by } => {

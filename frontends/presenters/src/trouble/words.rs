@@ -270,6 +270,22 @@ const TABLE: [(T, Entry); T::ALL.len()] = [
         ),
     ),
     (
+        T::RoomPassword,
+        (
+            "E-ROOM-11",
+            words("Phòng cần mật khẩu đúng.", "", "Hỏi người mời bạn; vào bằng hph join."),
+            words("The room wants the right password.", "", "Ask whoever invited you; come in with hph join."),
+        ),
+    ),
+    (
+        T::TurnedAway,
+        (
+            "E-ROOM-12",
+            words("Người điều hành không cho vào phòng.", "", "Hỏi họ, rồi thử lại."),
+            words("The host did not let you in.", "", "Ask them, then try again."),
+        ),
+    ),
+    (
         T::NoSuchCall,
         (
             "E-CALL-01",

@@ -110,6 +110,9 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
         (M::AskUnread { request: 1 }, always(Asks("AskUnread"))),
         (M::Moderate { request: 1, room, act: Act::MuteAll, whom: "" }, inside(Outcome::Refused(Refusal::Forbidden))),
         (M::Moderate { request: 1, room, act: Act::Mute, whom: "an." }, inside(Outcome::Refused(Refusal::Forbidden))),
+        (M::SetPassword { request: 1, room, salt, key }, inside(Outcome::Refused(Refusal::Forbidden))),
+        (M::Enter { request: 1, room, key }, [OUT_OF_ORDER, Answered, Answered]),
+        (M::Enter { request: 1, room: NO_ROOM, key }, always(Outcome::Refused(Refusal::NoSuchRoom))),
         (M::RaiseHand { room, is_up: true }, inside(Quiet)),
         (M::ReadAudit { request: 1, room, before: 0, count: 1 }, always(Outcome::Refused(Refusal::Forbidden))),
         (M::OfferFile { reference: 1, room, to: "", name: "a", size: 1, sha256: key }, inside(Asks("OfferFile"))),
@@ -136,7 +139,8 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
     ]
 }
 
-const EVENTS: [&str; 18] = [
+const EVENTS: [&str; 19] = [
+    "PasswordSet",
     "OpenRoom",
     "StoreChat",
     "SyncChat",
@@ -194,7 +198,8 @@ fn every_message_in_every_state_has_its_outcome_and_no_other() {
             bench.tell();
             let (message, expected) = table(an.member).swap_remove(row);
             assert_eq!(outcome(&mut bench, speaker, &message), expected[which], "{message:?} {state:?}");
-            let may_be_there = state == State::There || matches!(message, ClientMessage::JoinRoom { .. });
+            let asks = matches!(message, ClientMessage::JoinRoom { .. } | ClientMessage::Enter { .. });
+            let may_be_there = state == State::There || asks;
             assert!(may_be_there || !bench.machine.is_in_room(speaker, ROOM), "{message:?} let it in");
         }
     }

@@ -6,6 +6,7 @@ mod call;
 mod chat;
 mod control;
 mod datagram;
+mod door;
 mod lobby;
 mod matrix;
 mod media;

@@ -3,7 +3,7 @@
 use super::datagram::{header, media};
 use super::*;
 use crate::id::TrackId;
-use crate::room::roles::Role;
+use crate::room::roles::{Role, Rules};
 use crate::wire::control::{Act, Codec, LeaveReason, TrackInfo};
 
 const ON: TrackInfo = TrackInfo { is_on: true, codec: Codec::Opus, width: 0, height: 0 };
@@ -20,9 +20,13 @@ fn may(actor: Role, act: Act, other: Role) -> bool {
     match act {
         Act::MakeHost | Act::UnmakeHost => actor == Owner && other != Owner,
         Act::Lock | Act::Unlock | Act::MuteAll | Act::End => matches!(actor, Host | Owner),
+        Act::WaitingRoom | Act::NoWaitingRoom | Act::HostsShare | Act::AllShare => matches!(actor, Host | Owner),
+        Act::Password | Act::NoPassword => matches!(actor, Host | Owner),
         Act::Mute | Act::StopVideo | Act::AskUnmute | Act::LowerHand | Act::Remove | Act::Ban | Act::Unban => {
             matches!((actor, other), (Owner, Guest | Member | Host) | (Host, Guest | Member))
         }
+        // Hosts never wait, so nobody lets them in.
+        Act::Admit | Act::TurnAway => matches!(actor, Host | Owner) && matches!(other, Guest | Member),
     }
 }
 
@@ -38,7 +42,21 @@ fn room(names: &[&str]) -> (Bench, Vec<Raw>) {
 }
 
 fn moderate(act: Act, whom: &'static str) -> ClientMessage<'static> {
+    if act == Act::Password {
+        return ClientMessage::SetPassword { request: 9, room: ROOM, salt: [1; 16], key: [2; 32] };
+    }
     ClientMessage::Moderate { request: 9, room: ROOM, act, whom: if act.has_target() { whom } else { "" } }
+}
+
+/// Somebody waits to be let in; the room is left as it was found.
+fn wait_at_the_door(bench: &mut Bench, name: &str) {
+    let rules = Rules { has_waiting_room: true, ..Rules::default() };
+    bench.machine.set_rules(ROOM, rules);
+    let who = bench.sign_in(name).id;
+    bench.say(who, &ClientMessage::JoinRoom { request: 5, room: ROOM });
+    bench.machine.set_rules(ROOM, Rules::default());
+    bench.tell();
+    bench.deeds = Deeds::default();
 }
 
 #[test]
@@ -46,17 +64,25 @@ fn every_act_by_every_role_to_every_role_is_done_or_refused_as_the_rules_say() {
     for (actor, role) in ACTORS {
         for (other, other_role) in OTHERS {
             for act in Act::ALL {
-                let names = if actor == other { vec![actor] } else { vec![actor, other] };
+                let knocks = matches!(act, Act::Admit | Act::TurnAway);
+                let names = if actor == other || knocks { vec![actor] } else { vec![actor, other] };
                 let (mut bench, here) = room(&names);
+                if knocks && actor != other {
+                    wait_at_the_door(&mut bench, other);
+                }
                 bench.say(here[0].id, &moderate(act, other));
                 let what = format!("{act:?} by {role:?} to {other_role:?}");
                 if may(role, act, other_role) {
                     let events = bench.events();
-                    assert!(events.len() == 1 && events[0].starts_with("Moderated"), "{what}: {events:?}");
-                    let refused = |message: &(_, ServerMessage<'_>)| matches!(message.1, ServerMessage::Refused { .. });
+                    let name = if act == Act::Password { "PasswordSet" } else { "Moderated" };
+                    assert!(events.len() == 1 && events[0].starts_with(name), "{what}: {events:?}");
+                    let refused = |message: &(_, ServerMessage<'_>)| matches!(message.1, ServerMessage::Refused { reason, .. } if reason != Refusal::TurnedAway);
                     assert!(!bench.deeds.controls.iter().any(refused), "{what}");
                 } else {
-                    let refused = ServerMessage::Refused { request: 9, reason: Refusal::Forbidden, retry_after_s: 0 };
+                    // Hosts are in at once, and nobody finds them at the door.
+                    let is_missed = knocks && role > other_role && role >= Role::Host;
+                    let reason = if is_missed { Refusal::NoSuchPerson } else { Refusal::Forbidden };
+                    let refused = ServerMessage::Refused { request: 9, reason, retry_after_s: 0 };
                     assert_eq!(bench.heard(here[0].id), [refused], "{what}");
                     bench.tell();
                     assert!(bench.deeds.controls.is_empty() && bench.events().is_empty(), "{what} did something");
@@ -75,8 +101,10 @@ fn nothing_is_done_from_outside_or_to_somebody_who_is_not_there() {
     for act in Act::ALL {
         assert_eq!(bench.refusal(chi, &moderate(act, "binh")), Some(Refusal::NotInRoom), "{act:?}");
         let refusal = bench.refusal(here[0].id, &moderate(act, "nobody"));
-        assert_eq!(refusal, act.is_about_somebody_here().then_some(Refusal::NoSuchPerson), "{act:?}");
-        // The room may be empty now.
+        let needs_somebody = act.is_about_somebody_here() || matches!(act, Act::Admit | Act::TurnAway);
+        assert_eq!(refusal, needs_somebody.then_some(Refusal::NoSuchPerson), "{act:?}");
+        // The room may be empty now, and so much at once nobody may say.
+        bench.wait(Duration::from_secs(1));
         bench.say(here[0].id, &ClientMessage::JoinRoom { request: 1, room: ROOM });
     }
 }

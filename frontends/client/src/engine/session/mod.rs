@@ -22,10 +22,12 @@ use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES};
 use hph_core::time::Instant;
 use hph_core::wire::control::{ClientMessage, FrameReader, Parsed, ServerMessage, emit_client, parse_server};
 use hph_platform::clock::Clock;
+use hph_platform::entropy;
 use hph_platform::tunnel::TunnelQueue;
 use hph_platform::udp::Marking;
 
 use super::connect::{self, Secured, Welcome};
+use super::doors::room_key;
 use super::edges::FramesOut;
 use super::outbox::Target;
 use super::run::{Ends, Lasting};
@@ -86,6 +88,8 @@ pub(crate) fn keep(lasting: &mut Lasting<'_>, command: Command, now: Instant) {
         | Command::History { .. }
         | Command::MarkRead { .. }
         | Command::Moderate { .. }
+        | Command::Enter { .. }
+        | Command::SetPassword { .. }
         | Command::RaiseHand { .. }
         | Command::Audit { .. }
         | Command::Call { .. }
@@ -247,7 +251,7 @@ impl Shared<'_, '_> {
         events: &mut Vec<Event>,
     ) -> R {
         let state = &mut *self.state.borrow_mut();
-        let Lasting { machine, outbox, transfers, sink, people, safety, .. } = &mut *state.lasting;
+        let Lasting { machine, outbox, transfers, doors, sink, people, safety, .. } = &mut *state.lasting;
         let mut output = Output {
             bytes: &mut state.bytes,
             tunnel: &mut state.tunnel,
@@ -261,6 +265,7 @@ impl Shared<'_, '_> {
             events,
             outbox,
             transfers,
+            doors,
             people,
             safety,
             end: &mut state.end,
@@ -423,6 +428,21 @@ impl Shared<'_, '_> {
                 self.begin_file(request, is_taken).await;
             }
             Command::StopFile { request } => _ = self.state.borrow_mut().lasting.transfers.stop(request),
+            Command::Enter { request, room, password } => {
+                let salt = self.state.borrow().lasting.doors.salt(room);
+                let Some(salt) = salt else { return };
+                let key = smol::unblock(move || room_key(&password, &salt)).await;
+                self.act(|_, out| {
+                    out.doors.say(request, room, salt, key);
+                    out.control(&ClientMessage::Enter { request, room, key });
+                })
+                .await;
+            }
+            Command::SetPassword { request, room, password } => {
+                let salt = entropy::array();
+                let key = smol::unblock(move || room_key(&password, &salt)).await;
+                self.act(|_, out| out.control(&ClientMessage::SetPassword { request, room, salt, key })).await;
+            }
             Command::AllDirects => self.act(|machine, out| machine.want_all_directs(now, out)).await,
             Command::WatchLobby(is_on) => self.act(|machine, out| machine.watch_lobby(is_on, out)).await,
             Command::Leave(room) => {

@@ -12,10 +12,11 @@ use hph_platform::tunnel::TunnelQueue;
 use hph_platform::udp::{Class, Marking};
 
 use super::{SafetyCodes, SessionEnd};
-use crate::engine::event::translate;
+use crate::engine::doors::Doors;
 use crate::engine::known::KnownPeople;
 use crate::engine::outbox::{Outbox, Target};
 use crate::engine::transfers::Transfers;
+use crate::engine::translate::translate;
 use crate::engine::{
     Command, EngineFigures, Event, FailReason, FileFailure, FrameSink, Guidance, IncomingMedia, LostStrip, Participant,
     why,
@@ -38,6 +39,7 @@ pub(in crate::engine) struct Output<'a> {
     pub events: &'a mut Vec<Event>,
     pub outbox: &'a mut Outbox,
     pub transfers: &'a mut Transfers,
+    pub doors: &'a mut Doors,
     pub people: &'a mut KnownPeople,
     pub safety: &'a mut SafetyCodes,
     pub end: &'a mut Option<SessionEnd>,
@@ -183,6 +185,8 @@ impl Output<'_> {
             | Command::Chat { .. }
             | Command::Direct { .. }
             | Command::AcceptKey { .. }
+            | Command::Enter { .. }
+            | Command::SetPassword { .. }
             | Command::Quit => return,
         };
         // The server would end a session that says anything else.
@@ -202,6 +206,9 @@ impl Output<'_> {
         use ServerMessage as M;
         let event = match *message {
             M::Refused { request, reason, .. } => {
+                if reason == Refusal::WrongPassword {
+                    self.doors.handle_wrong(request);
+                }
                 if self.transfers.handle_refused(Clock::now(), request, reason, self.events) {
                     return;
                 }
@@ -245,13 +252,15 @@ impl Output<'_> {
                 Event::Unread { request, room, name: name.to_owned(), read, latest, unread }
             }
             M::UnreadAll { request } => Event::UnreadAll { request },
-            M::Moderated { request } => Event::Moderated { request },
-            M::UnmuteAsked { room, by } => Event::UnmuteAsked { room, by: by.to_owned() },
-            M::RoomLocked { room, is_locked } => Event::RoomLocked { room, is_locked },
-            M::Audit { request, id, time_ms, by, act, whom } => {
-                Event::Audit { request, id, time_ms, by: by.to_owned(), act, whom: whom.to_owned() }
-            }
-            M::AuditAll { request, before } => Event::AuditAll { request, before },
+            M::Moderated { .. }
+            | M::UnmuteAsked { .. }
+            | M::RoomLocked { .. }
+            | M::PasswordWanted { .. }
+            | M::Waiting { .. }
+            | M::Knock { .. }
+            | M::Rules { .. }
+            | M::Audit { .. }
+            | M::AuditAll { .. } => return self.hear_of_order(message),
             M::DirectStored { reference, id, .. } => {
                 self.outbox.acknowledge(reference);
                 if self.transfers.handle_told(reference, self.events) {
@@ -321,6 +330,35 @@ impl Output<'_> {
             },
             M::FilesAll { request, before } => Event::FilesAll { request, before },
             M::FileGone { request, room, file } => Event::FileGone { request, room, file },
+            _ => return,
+        };
+        self.events.push(event);
+    }
+
+    fn hear_of_order(&mut self, message: &ServerMessage<'_>) {
+        use ServerMessage as M;
+        let event = match *message {
+            M::Moderated { request } => Event::Moderated { request },
+            M::UnmuteAsked { room, by } => Event::UnmuteAsked { room, by: by.to_owned() },
+            M::RoomLocked { room, is_locked } => Event::RoomLocked { room, is_locked },
+            M::PasswordWanted { request, room, salt } => {
+                if let Some(key) = self.doors.handle_wanted(request, room, salt) {
+                    return self.control(&ClientMessage::Enter { request, room, key });
+                }
+                Event::PasswordWanted { request, room }
+            }
+            M::Waiting { request, room, name } => Event::Waiting { request, room, name: name.to_owned() },
+            M::Knock { room, username, display_name, is_waiting } => {
+                let (username, display_name) = (username.to_owned(), display_name.to_owned());
+                Event::Knock { room, username, display_name, is_waiting }
+            }
+            M::Rules { room, has_waiting_room, has_password, hosts_share } => {
+                Event::Rules { room, has_waiting_room, has_password, hosts_share }
+            }
+            M::Audit { request, id, time_ms, by, act, whom } => {
+                Event::Audit { request, id, time_ms, by: by.to_owned(), act, whom: whom.to_owned() }
+            }
+            M::AuditAll { request, before } => Event::AuditAll { request, before },
             _ => return,
         };
         self.events.push(event);
