@@ -12,7 +12,7 @@ use hph_platform::entropy;
 use crate::files;
 
 /// The key's file in the data directory.
-const KEY_FILE: &str = "gateway.key";
+pub(crate) const KEY_FILE: &str = "gateway.key";
 /// What a gateway speaks inside TLS (PROTOCOL.md section 3.1).
 pub(crate) const ALPN: &[u8] = b"hph-gateway/1";
 

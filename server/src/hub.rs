@@ -35,6 +35,8 @@ pub(crate) struct Hub {
     pub turns: Turns,
     /// What people look up, and how far they have read.
     pub readers: Readers,
+    /// Attempts to sign in by password.
+    pub sign_in_attempts: Cell<u64>,
     /// Files on their way.
     pub shelf: Shelf,
     meeting: RefCell<Meeting>,
@@ -62,6 +64,7 @@ impl Hub {
             logins: RefCell::new(LoginThrottle::new(Clock::now())),
             strangers,
             is_stopping: Cell::new(false),
+            sign_in_attempts: Cell::new(0),
             turns: Turns::default(),
             readers: Readers::default(),
             meeting: RefCell::new(meeting),
@@ -191,6 +194,23 @@ impl Hub {
         let meeting = self.meeting.borrow();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         (count(meeting.machine.rooms().count()), count(meeting.machine.sessions().count()))
+    }
+
+    /// Every room, and how many are in it.
+    pub fn people_in_rooms(&self) -> Vec<(RoomId, usize)> {
+        self.meeting.borrow().machine.rooms().map(|(id, _, people)| (id, people)).collect()
+    }
+
+    /// Names of the rooms that a session is in.
+    pub fn rooms_of(&self, session: SessionId) -> Vec<String> {
+        let meeting = self.meeting.borrow();
+        let rooms = meeting.machine.rooms().filter(|(id, ..)| meeting.machine.is_in_room(session, *id));
+        rooms.map(|(_, name, _)| name.to_owned()).collect()
+    }
+
+    /// The session of somebody.
+    pub fn session_of(&self, username: &str) -> Option<SessionId> {
+        self.meeting.borrow().machine.session_of(username)
     }
 
     /// Everybody who is signed in.

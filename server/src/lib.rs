@@ -4,6 +4,8 @@
 //! reads a clock by itself: the time comes in as an argument.
 #![forbid(unsafe_code)]
 
+pub mod admin;
+pub mod backup;
 pub mod config;
 pub mod files;
 pub mod names;
@@ -19,6 +21,7 @@ mod hub;
 mod jobs;
 mod meeting;
 mod memory;
+mod monitor;
 mod relay;
 mod run;
 mod shelf;

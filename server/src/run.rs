@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,12 +23,14 @@ use hph_platform::entropy;
 use hph_platform::lan::{Announcer, LanError, Notice};
 use smol::LocalExecutor;
 
+use crate::admin;
 use crate::config::ServerConfig;
 use crate::connection;
 use crate::gateway::load_or_create_key;
 use crate::hub::Hub;
 use crate::meeting::Meeting;
 use crate::memory::MemoryBill;
+use crate::monitor;
 use crate::relay::{self, RelayFigures, Relays, Sockets};
 use crate::store::{Store, StoreError, StoreHandle, StoreLimits};
 use crate::tls::{Identity, Pin, TlsError};
@@ -54,6 +58,8 @@ pub enum StartError {
     Store(StoreError),
     /// The key of gateways.
     GatewayKey(io::Error),
+    /// Another server runs on this data.
+    Taken(PathBuf),
     /// A thread.
     Thread(io::Error),
 }
@@ -65,6 +71,7 @@ impl fmt::Display for StartError {
             Self::Tls(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::GatewayKey(error) => error.fmt(f),
+            Self::Taken(data_dir) => write!(f, "another server runs on the data in {}", data_dir.display()),
             Self::Thread(error) => write!(f, "can't start a thread: {error}"),
         }
     }
@@ -99,6 +106,8 @@ pub struct Server {
     store: Store,
     figures: FiguresHandle,
     announcer: Result<Option<Announcer>, LanError>,
+    admin: io::Result<UnixListener>,
+    metrics: Option<std::net::TcpListener>,
 }
 
 impl Server {
@@ -118,22 +127,24 @@ impl Server {
             files_room_bytes: u64::from(config.files_per_room_mb) * 1_000_000,
             files_total_bytes: u64::from(config.files_total_mb) * 1_000_000,
         };
+        // Whoever runs on this data already is not disturbed.
+        let admin = admin::listen(&config.data_dir);
+        if let Err(error) = &admin
+            && error.kind() == io::ErrorKind::AddrInUse
+        {
+            return Err(StartError::Taken(config.data_dir));
+        }
         let store = Store::open(&config.data_dir, limits).map_err(StartError::Store)?;
         let identity = Identity::load_or_create(&config.data_dir).map_err(StartError::Tls)?;
         let gateway_key = load_or_create_key(&config.data_dir).map_err(StartError::GatewayKey)?;
         let listen_error = |error| StartError::Listen { address: config.listen, error };
         let (listener, sockets) = listen(&config).map_err(listen_error)?;
         let announcer = announce(&config, listener.local_addr().unwrap_or(config.listen), &identity);
-        Ok(Self {
-            config,
-            listener,
-            sockets,
-            identity,
-            gateway_key,
-            store,
-            figures: FiguresHandle::default(),
-            announcer,
-        })
+        let metrics = config
+            .metrics
+            .map(|address| std::net::TcpListener::bind(address).map_err(|error| StartError::Listen { address, error }));
+        let (metrics, figures) = (metrics.transpose()?, FiguresHandle::default());
+        Ok(Self { config, listener, sockets, identity, gateway_key, store, figures, announcer, admin, metrics })
     }
 
     /// Where it listens.
@@ -149,6 +160,19 @@ impl Server {
     /// What it holds from now on, however few people come.
     pub fn memory(&self) -> MemoryBill {
         MemoryBill::new(&self.config, &self.sockets)
+    }
+
+    /// Whether its owner can ask it things.
+    ///
+    /// # Errors
+    /// As the operating system reports them.
+    pub fn is_administrable(&self) -> Result<(), &io::Error> {
+        self.admin.as_ref().map(|_| ())
+    }
+
+    /// Where its figures are, if anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Whether it says in the local network that it is there.
@@ -224,7 +248,8 @@ impl Server {
             Ok(())
         });
         let announcer = self.announcer.ok().flatten();
-        let ticking = ticking.or(announce_changes(&hub, announcer));
+        let ticking =
+            ticking.or(announce_changes(&hub, announcer)).or(answer_owner(&hub, self.admin.ok(), self.metrics));
         let stopping = async {
             let _ = stop.recv().await;
             Ok(())
@@ -235,6 +260,7 @@ impl Server {
         hub.flush_marks().await;
         self.figures.set(hub.stop_relays());
         store.close().await;
+        let _ = std::fs::remove_file(admin::socket_path(&hub.config.data_dir));
         result
     }
 }
@@ -289,6 +315,28 @@ async fn announce_changes(hub: &Rc<Hub>, mut announcer: Option<Announcer>) -> Re
         }
         Timer::after(ANNOUNCE_INTERVAL).await;
     }
+}
+
+/// Answers whoever owns the machine, and whoever watches it.
+async fn answer_owner(
+    hub: &Rc<Hub>,
+    admin: Option<UnixListener>,
+    metrics: Option<std::net::TcpListener>,
+) -> Result<(), StartError> {
+    let answering = async {
+        match admin.and_then(|listener| Async::new(listener).ok()) {
+            Some(listener) => admin::serve(hub, listener).await,
+            None => std::future::pending().await,
+        }
+    };
+    let watched = async {
+        match metrics.and_then(|listener| Async::new(listener).ok()) {
+            Some(listener) => monitor::serve(hub, listener.into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    answering.or(watched).await;
+    Ok(())
 }
 
 /// Tells everybody that the server stops, and lets them hear it.

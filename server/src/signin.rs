@@ -167,6 +167,7 @@ fn begin_attempt(hub: &Rc<Hub>, peer: IpAddr, username: &str) -> Result<(), u32>
     let mut logins = hub.logins.borrow_mut();
     logins.check(now, peer, username).map_err(|wait| wait.seconds.max(1))?;
     logins.record_failure(now, peer, username);
+    hub.sign_in_attempts.set(hub.sign_in_attempts.get() + 1);
     Ok(())
 }
 

@@ -294,6 +294,11 @@ phrases! {
     RULES: "* {}: waiting room {}, password {}, only hosts share {}", "* {}: phòng chờ {}, mật khẩu {}, chỉ người điều hành chia sẻ {}";
     YES: "yes", "có";
     NO: "no", "không";
+    E_NO_SERVER: "no server answers at {}: {}", "không có máy chủ nào trả lời tại {}: {}";
+    A_NO_SERVER: "Is it running, is it its data directory (--data DIR), and are you its user?", "Máy chủ có đang chạy không, thư mục dữ liệu (--data DIR) và người dùng có đúng không?";
+    NO_ADMIN: "nobody can administer it: {}", "không quản trị được: {}";
+    METRICS_AT: "figures: http://{}/metrics", "số liệu: http://{}/metrics";
+    BACKUP_WHOLE: "whole: {} members, {} bytes", "nguyên vẹn: {} phần, {} byte";
     R_LOCKED: "the room is locked", "phòng đang khoá";
     REMOVED: "* you were put out of {}", "* bạn đã bị đưa ra khỏi {}";
     DONE: "* done", "* đã xong";

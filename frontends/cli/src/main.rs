@@ -30,6 +30,7 @@ mod lobby;
 mod moderate;
 mod object;
 mod output;
+mod owner;
 mod refusal;
 mod screen;
 mod serve;
@@ -87,6 +88,14 @@ enum Command {
     /// Check or show the server's configuration
     #[command(subcommand)]
     Config(serve::ConfigCommand),
+    /// Ask the server that runs on this machine, as its owner
+    Admin(Box<owner::AdminArgs>),
+    /// Write all that a server keeps to one file, while it runs or not
+    Backup(Box<owner::BackupArgs>),
+    /// Compare every byte of a backup with its sums
+    Verify(owner::VerifyArgs),
+    /// Put a backup back where no server's data is
+    Restore(Box<owner::RestoreArgs>),
     /// Take part in a meeting
     Join(Box<join::Args>),
     /// Look for servers in the local network
@@ -161,6 +170,10 @@ fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure
         Command::Serve(args) => gateway::serve(args, out),
         Command::Gateway(args) => gateway::run(args, out),
         Command::Config(command) => serve::config(command, out),
+        Command::Admin(args) => owner::admin(args, out),
+        Command::Backup(args) => owner::backup(args, out),
+        Command::Verify(args) => owner::verify(args, out),
+        Command::Restore(args) => owner::restore(args, out),
         Command::Join(args) => smol::block_on(join::run(args, has_lines, has_input, out)),
         Command::Find(args) => smol::block_on(find::run(args, out)),
         Command::Rooms(args) => smol::block_on(lobby::run(args, Subject::Rooms, has_input, out)),

@@ -63,7 +63,11 @@ pub enum ConfigCommand {
 }
 
 impl ConfigArgs {
-    fn load(&self) -> Result<(ServerConfig, Origins), Failure> {
+    /// The configuration, and where each value comes from.
+    ///
+    /// # Errors
+    /// It is wrong.
+    pub fn load(&self) -> Result<(ServerConfig, Origins), Failure> {
         let named = [
             ("--listen", &self.listen),
             ("--data-dir", &self.data),
@@ -181,6 +185,12 @@ fn announce(server: &Server, config: &ServerConfig, out: &Output) {
     out.talk(&lang.fill(&lang::MEMORY, &[&config.sessions_max, &config.rooms_max, &megabytes]));
     out.talk(&lang.fill(&lang::MEMORY_BILL, &[&memory]));
     out.talk(&lang.fill(&lang::RELAYING, &[&relay]));
+    if let Err(error) = server.is_administrable() {
+        out.warn(&lang.fill(&lang::NO_ADMIN, &[error]));
+    }
+    if let Some(address) = server.metrics_address() {
+        out.talk(&lang.fill(&lang::METRICS_AT, &[&address]));
+    }
     match server.is_announced() {
         Ok(true) => out.talk(lang.text(&lang::ANNOUNCED)),
         Ok(false) => {}
@@ -234,7 +244,7 @@ fn start_failure(error: &StartError) -> Failure {
     match error {
         StartError::Listen { .. } => Failure::new(Exit::Failed, "E-SRV-01", error)
             .advise("Another server may be running there. Choose another place: --listen ADDRESS:PORT"),
-        StartError::Tls(_) | StartError::Store(_) | StartError::GatewayKey(_) => {
+        StartError::Tls(_) | StartError::Store(_) | StartError::Taken(_) | StartError::GatewayKey(_) => {
             Failure::new(Exit::Config, "E-SRV-02", error)
         }
         StartError::Thread(_) => Failure::new(Exit::Failed, "E-SYS-01", error),

@@ -9,6 +9,7 @@ mod exit;
 mod lang;
 mod object;
 mod output;
+mod owner;
 mod serve;
 mod signals;
 
@@ -43,6 +44,14 @@ enum Command {
     /// Check or show the server's configuration
     #[command(subcommand)]
     Config(serve::ConfigCommand),
+    /// Ask the server that runs on this machine, as its owner
+    Admin(Box<owner::AdminArgs>),
+    /// Write all that a server keeps to one file, while it runs or not
+    Backup(Box<owner::BackupArgs>),
+    /// Compare every byte of a backup with its sums
+    Verify(owner::VerifyArgs),
+    /// Put a backup back where no server's data is
+    Restore(Box<owner::RestoreArgs>),
 }
 
 fn main() -> ExitCode {
@@ -62,5 +71,9 @@ fn run(command: &Command, out: &Output) -> Result<Exit, Failure> {
     match command {
         Command::Serve(args) => serve::serve(args, out),
         Command::Config(command) => serve::config(command, out),
+        Command::Admin(args) => owner::admin(args, out),
+        Command::Backup(args) => owner::backup(args, out),
+        Command::Verify(args) => owner::verify(args, out),
+        Command::Restore(args) => owner::restore(args, out),
     }
 }

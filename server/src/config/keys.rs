@@ -102,6 +102,12 @@ pub(super) const KEYS: &[Key] = &[
         |is_on: &bool| quoted(&if *is_on { "on" } else { "off" }),
         "Whether the server says in the local network that it is there (DNS-SD): \"on\" or \"off\"."
     ),
+    text!(
+        metrics,
+        parse_metrics,
+        |address: &Option<SocketAddr>| quoted(&address.map_or("off".to_owned(), |address| address.to_string())),
+        "Where /metrics, /healthz and /readyz are, on this machine: for example \"127.0.0.1:7401\", or \"off\"."
+    ),
     text!(name, parse_name, quoted, "What the server calls itself."),
     text!(data_dir, parse_data_dir, quoted_path, "Where accounts, messages and the TLS key are kept."),
     text!(
@@ -192,6 +198,15 @@ fn parse_switch(text: &str) -> Result<bool, String> {
         "off" => Ok(false),
         _ => Err("must be \"on\" or \"off\"".to_owned()),
     }
+}
+
+fn parse_metrics(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let address = text.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback());
+    let wrong = || "must be \"off\", or an address of this machine alone, for example \"127.0.0.1:7401\"".to_owned();
+    address.map(Some).ok_or_else(wrong)
 }
 
 fn parse_name(text: &str) -> Result<String, String> {

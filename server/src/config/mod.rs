@@ -35,6 +35,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Whether the server says in the local network that it is there.
     pub announce: bool,
+    /// Where figures can be read, if anywhere: on this machine alone.
+    pub metrics: Option<SocketAddr>,
     /// What the server calls itself in front of people.
     pub name: String,
     /// Where accounts, messages and the TLS key are kept.
@@ -90,6 +92,7 @@ impl Default for ServerConfig {
         Self {
             listen: SocketAddr::from(([0, 0, 0, 0], DEFAULT_PORT)),
             announce: true,
+            metrics: None,
             name: "HPH Meeting".to_owned(),
             data_dir: PathBuf::from(SYSTEM_DATA_DIR),
             public_address: None,

@@ -47,6 +47,7 @@ fn every_key_can_be_set_from_a_file_and_is_shown_as_it_was_set() {
     let text = r#"
         listen = "[::1]:9"
         announce = "off"
+        metrics = "127.0.0.1:7401"
         name = "Trường \"A\""
         data_dir = "/srv/hph"
         public_address = "meet.example.org:7400"

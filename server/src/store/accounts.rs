@@ -94,6 +94,30 @@ pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Account> {
 }
 
 impl Store {
+    /// Everybody with an account: login name, name to show, email label.
+    ///
+    /// # Errors
+    /// Only if the database fails.
+    pub fn accounts(&self) -> Result<Vec<(String, String, String)>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare("SELECT username, display_name, coalesce(email, '') FROM users ORDER BY username")?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Deletes an account and what belongs to it alone; what its owner said in rooms stays. False if there is none.
+    ///
+    /// # Errors
+    /// Only if the database fails.
+    pub fn delete_account(&mut self, username: &str) -> Result<bool, StoreError> {
+        let transaction = self.write()?;
+        let count = transaction.execute("DELETE FROM users WHERE username = ?1", [username])?;
+        transaction.execute("DELETE FROM directs WHERE recipient = ?1", [username])?;
+        transaction.commit()?;
+        Ok(count > 0)
+    }
+
     /// The account of a normalized login name.
     ///
     /// # Errors

@@ -268,6 +268,23 @@ impl StoreHandle {
         self.run(move |store| store.prune(now_ms, batch)).await
     }
 
+    /// See [`Store::accounts`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn accounts(&self) -> Result<Vec<(String, String, String)>, StoreError> {
+        self.run(|store| store.accounts()).await
+    }
+
+    /// See [`Store::delete_account`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn delete_account(&self, username: &str) -> Result<bool, StoreError> {
+        let username = username.to_owned();
+        self.run(move |store| store.delete_account(&username)).await
+    }
+
     /// See [`Store::offer_file`].
     ///
     /// # Errors

@@ -41,6 +41,31 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Writes the database as it is now to `to`, while others may write to it; gives the numbers of the files that it knows
+    /// as stored.
+    ///
+    /// # Errors
+    /// It is no database of this server, damaged, or can't be read or written.
+    pub fn snapshot(data_dir: &Path, to: &Path) -> Result<Vec<u64>, StoreError> {
+        let connection = connect(&data_dir.join(DATABASE_FILE))?;
+        check(&connection)?;
+        let name = to.to_str().ok_or_else(|| StoreError::file(to, &std::io::ErrorKind::InvalidFilename.into()))?;
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(files::FILE_MODE)
+            .open(to)
+            .map_err(|error| StoreError::file(to, &error))?;
+        connection.execute("VACUUM INTO ?1", [name])?;
+        let copy = connect(to)?;
+        check(&copy)?;
+        let mut query = copy.prepare("SELECT id FROM files WHERE stored_ms IS NOT NULL ORDER BY id")?;
+        let ids = query.query_map([], |row| row.get::<_, i64>(0).map(i64::cast_unsigned))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
 /// Makes a complete database under another name first: a crash on the way leaves no half of one, so an empty file in
 /// its place is always damage.
 fn create(path: &Path) -> Result<(), StoreError> {

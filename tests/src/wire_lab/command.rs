@@ -141,6 +141,15 @@ impl Hph {
         self.finish(limit).1
     }
 
+    /// Asks it to end as a service manager does, and waits. Gives the number that it ends with.
+    ///
+    /// # Panics
+    /// If that takes longer than `limit`.
+    pub fn terminate(self, limit: Duration) -> Option<i32> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("the signal is sent");
+        self.finish(limit).0.code()
+    }
+
     /// Waits until it ends by itself. Gives its status and the lines on its standard output.
     ///
     /// # Panics

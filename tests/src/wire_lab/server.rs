@@ -163,6 +163,14 @@ impl ServerProcess {
         self.process = None;
     }
 
+    /// SIGTERM: it ends in order. Gives the number that it ends with.
+    ///
+    /// # Panics
+    /// If it does not run, or does not end within ten seconds.
+    pub fn terminate(&mut self) -> Option<i32> {
+        self.process.take().expect("the server runs").terminate(wait::ms(10_000))
+    }
+
     /// Starts it again: the same port, the same data.
     ///
     /// # Panics

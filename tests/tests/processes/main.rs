@@ -13,6 +13,7 @@ mod gateway;
 mod lan;
 mod media_path;
 mod moderation;
+mod owner;
 mod resilience;
 mod screen;
 mod secrecy;
