@@ -9,6 +9,7 @@
 //! - [`jpeg`]: pictures to JPEG and back, and the gate that a JPEG passes before it is decoded.
 //! - [`camera`]: sources of pictures: files, folders, a test pattern.
 //! - [`microphone`]: sources of sound: WAV files, tones, something like speech.
+//! - [`digest`]: SHA-256 of files.
 //! - [`doorbell`]: a thread that waits for datagrams, and others that wake it.
 //! - [`lan`]: servers in the local network: saying that one is there, and looking for them.
 //! - [`level`]: loudness of a block of sound, and whether somebody speaks.
@@ -30,6 +31,8 @@ pub mod audio;
 pub mod camera;
 #[cfg(not(target_family = "wasm"))]
 pub mod clock;
+#[cfg(unix)]
+pub mod digest;
 #[cfg(unix)]
 pub mod doorbell;
 #[cfg(not(target_family = "wasm"))]

@@ -8,8 +8,8 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use hph_platform::digest::sha256_of;
 use rustix::fs::OFlags;
-use sha2::{Digest, Sha256};
 
 use crate::files;
 
@@ -79,7 +79,7 @@ impl Blobs {
     /// As the operating system reports them.
     pub fn finish(&self, id: u64, file: &File, sha256: &[u8; 32]) -> io::Result<bool> {
         file.sync_all()?;
-        if hash(file)? != *sha256 {
+        if sha256_of(file)? != *sha256 {
             self.remove(id)?;
             return Ok(false);
         }
@@ -143,24 +143,10 @@ impl Blobs {
     }
 }
 
-fn hash(file: &File) -> io::Result<[u8; 32]> {
-    let (mut hash, mut at) = (Sha256::new(), 0);
-    let mut piece = vec![0; 64 * 1024];
-    loop {
-        match file.read_at(&mut piece, at) {
-            Ok(0) => return Ok(hash.finalize().into()),
-            Ok(len) => {
-                hash.update(&piece[..len]);
-                at += len as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use hph_core::crypto::file::FileCipher;
 use hph_core::limits::{FILE_PIECE_BYTES, TAG_BYTES};
+use hph_platform::digest::sha256_of;
 use hph_platform::entropy;
 use rustix::fs::OFlags;
-use sha2::{Digest, Sha256};
 
 use super::name::numbered;
 use super::{RemoteFile, safe_name};
@@ -67,7 +67,7 @@ impl Kept {
     /// system reports them.
     pub fn finish(&self) -> io::Result<PathBuf> {
         let Some(key) = &self.remote.key else {
-            if sha256_from(&self.file)? != self.remote.sha256 {
+            if sha256_of(&self.file)? != self.remote.sha256 {
                 return self.refuse();
             }
             self.file.sync_all()?;
@@ -78,7 +78,7 @@ impl Kept {
         let open =
             OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).custom_flags(flags).open(&draft)?;
         let opened = self.open_into(&open, &FileCipher::new(key));
-        let is_it = opened.and_then(|is_open| Ok(is_open && sha256_from(&open)? == self.remote.sha256));
+        let is_it = opened.and_then(|is_open| Ok(is_open && sha256_of(&open)? == self.remote.sha256));
         let placed = match is_it {
             Ok(true) => open.sync_all().and_then(|()| place(&draft, &self.folder, &self.remote.name)),
             Ok(false) => self.refuse(),
@@ -149,27 +149,10 @@ fn place(from: &Path, folder: &Path, name: &str) -> io::Result<PathBuf> {
     Err(io::Error::new(io::ErrorKind::AlreadyExists, "too many files of that name"))
 }
 
-/// SHA-256 of all that is in a file.
-///
-/// # Errors
-/// As the operating system reports them.
-fn sha256_from(file: &File) -> io::Result<[u8; 32]> {
-    let (mut hash, mut at, mut piece) = (Sha256::new(), 0, vec![0; 64 * 1024]);
-    loop {
-        match file.read_at(&mut piece, at) {
-            Ok(0) => return Ok(hash.finalize().into()),
-            Ok(len) => {
-                hash.update(&piece[..len]);
-                at += len as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::super::Source;
     use super::*;
 
