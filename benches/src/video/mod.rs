@@ -16,6 +16,7 @@ use clip::{Clip, Scene, Source};
 use codec::{Coded, Jpegs, Strips};
 use hph_platform::jpeg::JpegEncoder;
 use hph_platform::picture::Picture;
+use hph_platform::screen::{ScreenMode, ScreenParameters};
 use hph_platform::video::StripParams;
 use judge::Judge;
 
@@ -129,8 +130,17 @@ fn filmed(folder: &Path, ffmpeg: &Path) -> Vec<Clip> {
 fn code(clip: &Clip, folder: Option<&Path>) -> io::Result<[Coded; 2]> {
     let path = |name: &str| folder.map(|folder| folder.join(name));
     let jpegs = codec::run(clip, &mut Jpegs::default(), path("jpegs").as_deref())?;
-    let strips = codec::run(clip, &mut Strips::new(StripParams::default()), path("strips").as_deref())?;
+    let strips = codec::run(clip, &mut Strips::new(params(clip.scene)), path("strips").as_deref())?;
     Ok([jpegs, strips])
+}
+
+/// As the product sends it.
+fn params(scene: Scene) -> StripParams {
+    let ScreenParameters { quality, refined_quality, fine_error, .. } = ScreenMode::Motion.parameters();
+    match scene {
+        Scene::Screen => StripParams { quality, refined_quality, fine_error, ..StripParams::default() },
+        _ => StripParams::default(),
+    }
 }
 
 fn bytes(report: &Report, clip: &Clip, jpegs: &Coded, strips: &Coded) {
@@ -173,7 +183,7 @@ fn judged(report: &Report, clip: &Clip, ffmpeg: &Path, is_quick: bool) -> io::Re
     report.value(&format!("video.{name}.vmaf_difference"), of_strips - of_jpegs, "VMAF");
     if clip.scene == Scene::Screen {
         // Refinement makes a screen better than the JPEGs are; without it both are alike.
-        let params = StripParams { refined_quality: 0, ..StripParams::default() };
+        let params = StripParams { refined_quality: 0, ..params(clip.scene) };
         let path = scratch.path().join("unrefined");
         let unrefined = codec::run(clip, &mut Strips::new(params), Some(&path))?;
         let times = jpegs.bytes_per_frame() / unrefined.bytes_per_frame();

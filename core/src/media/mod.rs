@@ -3,7 +3,8 @@
 //! - [`fragment`]: where the fragments of an encoded frame begin and end.
 //! - [`track_window`]: what is known of the last 64 frames of one track: which were delivered, which were given up.
 //! - [`reassembly`]: fragments of many tracks, in any order, back to whole frames.
-//! - [`rate`]: how much one hop carries. [`pace`]: when a frame's datagrams leave. [`ladder`]: what a picture may cost.
+//! - [`rate`]: how much one hop carries. [`pace`]: when a frame's datagrams leave. [`police`]: which of them would make others
+//!   wait. [`ladder`]: what a picture may cost.
 //! - [`red`]: the payload of a voice packet, with copies of earlier frames.
 //! - [`jitter`]: voice packets, in any order, back to an even flow of sound.
 //! - [`playout`]: when a picture is due, so that lips and voice go together.
@@ -25,6 +26,7 @@ pub mod nack;
 pub mod pace;
 pub mod parity;
 pub mod playout;
+pub mod police;
 pub mod rate;
 pub mod reassembly;
 pub mod red;

@@ -21,8 +21,9 @@ pub const NACK_MAX_BYTES: usize = NACK_ENTRY_BYTES * NACK_ENTRIES_MAX;
 
 /// A leap over more packets than this is a new beginning, not a loss.
 const LEAP_MAX: u32 = 512;
-/// Each packet is asked for this often at most.
-const ROUNDS_MAX: u8 = 4;
+/// Each packet is asked for this often at most: twice after a round trip, then after twice as long each time, since what is
+/// still missing then was not lost by chance.
+const ROUNDS_MAX: u8 = 6;
 /// If the end of a frame does not come for this long after what came last of it, it is missing ...
 const TAIL_PATIENCE: Duration = Duration::from_millis(4);
 /// ... or for twice as long as lately lay between two packets of a frame: a slow link, or a sender that spreads its frames,
@@ -427,7 +428,7 @@ impl<T: AsMut<[GapTracker]> + AsRef<[GapTracker]>, M: AsMut<[Missing]> + AsRef<[
             self.miss(now, track as u8, over.unwrap_or_default(), given_up);
         }
         let rtt = if rtt == Duration::ZERO { RTT_UNKNOWN } else { rtt };
-        let round = Duration::from_micros(rtt.as_micros().saturating_add(rtt.as_micros() / 4).saturating_add(3000));
+        let round_us = rtt.as_micros().saturating_add(rtt.as_micros() / 4).saturating_add(3000);
         let Self { tracks, missing, missing_count, .. } = self;
         retain(missing.as_mut(), missing_count, |one| {
             let is_over = now.since(one.noticed_at(now)) >= DEADLINE || rtt >= DEADLINE;
@@ -438,8 +439,10 @@ impl<T: AsMut<[GapTracker]> + AsRef<[GapTracker]>, M: AsMut<[Missing]> + AsRef<[
                 return false;
             }
             if is_due && body.add(tracker.key, one.seq) {
+                let patience =
+                    round_us.saturating_mul(1u64.checked_shl(one.rounds.saturating_sub(1).into()).unwrap_or(1));
                 one.rounds = one.rounds.saturating_add(1);
-                one.ask_later(now, now.add(round));
+                one.ask_later(now, now.add(Duration::from_micros(patience)));
                 tracker.stats.asked = tracker.stats.asked.saturating_add(1);
             }
             due_at = due_at.min(one.ask_at(now));

@@ -61,11 +61,13 @@ const DRAIN_SLACK: Duration = Duration::from_millis(300);
 /// Who gives way is left with less than this of what arrived before, in permille.
 const GIVEN_WAY: u64 = 900;
 /// While it is not clear whose queue it is, this share of what arrives is kept, in permille.
-const DRAIN_SHARE_DOUBTFUL: u64 = 500;
+const DRAIN_SHARE_DOUBTFUL: u16 = 500;
 /// After this time among others, it is tried whether they are still there.
-const COMPETE_FOR: Duration = Duration::from_secs(5);
+const COMPETE_FOR: Duration = Duration::from_secs(10);
 /// A short queue that stays although we hold back is looked into after this time.
 const FILLING_MAX: Duration = Duration::from_millis(800);
+/// Who fills a queue and backs off leaves it empty for a moment; after this long they are gone.
+const COMPETITOR_REST: Duration = Duration::from_millis(600);
 /// For this long the rate that was too much is approached slowly.
 const CONGESTION_MEMORY: Duration = Duration::from_secs(10);
 /// For this long after somebody else was noticed, a full queue is theirs again.
@@ -87,6 +89,8 @@ const BURST_HARMFUL: Duration = Duration::from_millis(10);
 const HASTE_MIN: u32 = 1000;
 const HASTE_FIRST: u32 = 16_000;
 const HASTE_MAX: u32 = 64_000;
+/// The most where there was a queue lately: that nothing waits there may just mean that nothing left in a burst.
+const HASTE_CAREFUL: u32 = 1500;
 
 /// What became of one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,11 +186,14 @@ pub struct RateController {
     /// When the queue must be empty if it is ours; none until a packet came that was sent since.
     drain_until: Option<Instant>,
     /// The least share of what arrives that is granted while draining, in permille.
-    drain_share: u64,
+    drain_share: u16,
     /// What arrived when draining began.
     drained_bps: u32,
-    /// What was granted among others, as far as it was used, before it was tried whether they are still there.
-    shared_bps: u32,
+    /// What is ours of the hop if the queue is somebody else's: half of what arrived before there was one, or what was granted
+    /// among others, as far as it was used, before it was tried whether they are still there.
+    share_bps: u32,
+    /// Since when the queue of somebody else has been empty; never while it is not.
+    empty_since: Instant,
     /// When the present state began.
     since: Instant,
     grown_at: Instant,
@@ -224,7 +231,8 @@ impl RateController {
             drain_until: None,
             drain_share: 0,
             drained_bps: 0,
-            shared_bps: 0,
+            empty_since: Instant::NEVER,
+            share_bps: 0,
             since: zero,
             grown_at: zero,
             cut_at: zero,
@@ -243,6 +251,7 @@ impl RateController {
         if report.is_empty() {
             return;
         }
+        let was_stalled = self.is_stalled(now);
         self.history.add(now, report);
         let elapsed_us = now.since(self.heard_at.unwrap_or(now)).as_micros();
         self.heard_at = Some(now);
@@ -250,10 +259,16 @@ impl RateController {
         self.note_age(now.since(report.newest_sent));
         if let Some(delay_us) = report.least_delay_us {
             self.queue = self.base.queue(now, delay_us);
-            self.hasten(self.queue.as_micros().saturating_add(report.spread_us));
+            self.hasten(now, self.queue.as_micros().saturating_add(report.spread_us));
+        }
+        // Not a queue of somebody else's, whatever it was taken for.
+        let is_doubtful = self.state == RateState::Draining && self.drain_share > 0;
+        if was_stalled && (self.state == RateState::Competing || is_doubtful) {
+            self.note_capacity(now);
+            return self.begin_to_drain(now, 0);
         }
         match self.state {
-            RateState::Growing => self.grow_or_stop(now, elapsed_us),
+            RateState::Growing => self.grow_or_stop(now, elapsed_us, report.has_loss()),
             RateState::Draining => self.drain(now, report.newest_sent),
             RateState::Competing => self.compete(now, report.has_loss(), now.since(report.newest_sent)),
         }
@@ -281,16 +296,15 @@ impl RateController {
     fn note_age(&mut self, age: Duration) {
         let base_us = if self.base_age > Duration::ZERO { self.base_age } else { age }.as_micros();
         let beyond_us = age.as_micros().saturating_sub(base_us);
-        if beyond_us < STALL.as_micros() {
+        if beyond_us < STALL.as_micros().saturating_add(self.queue.as_micros()) {
             self.waiting_since = Instant::NEVER;
         }
         self.base_age = age.min(Duration::from_micros(base_us.saturating_add(beyond_us / 64)));
     }
 
-    /// Whether what was sent is not answered for. Where others keep the queue full, or ours is known to be, that is no news.
+    /// Whether what was sent is not answered for, although the queue that is known of explains no such wait.
     pub fn is_stalled(&self, now: Instant) -> bool {
-        let late_at = self.waiting_since.add(self.base_age).add(STALL);
-        self.state == RateState::Growing && now >= late_at
+        now >= self.waiting_since.add(self.base_age).add(self.queue).add(STALL)
     }
 
     /// When [`Self::handle_timeout`] is due, if media is being sent.
@@ -334,9 +348,12 @@ impl RateController {
     }
 
     /// Takes the longest that a packet waited of late. Where even that is short, bursts do no harm.
-    fn hasten(&mut self, longest_us: u64) {
+    fn hasten(&mut self, now: Instant, longest_us: u64) {
+        let was_ever = self.congested_at > Instant::from_micros(0);
+        let most = if was_ever && now.since(self.congested_at) < CONGESTION_MEMORY { HASTE_CAREFUL } else { HASTE_MAX };
+        self.haste = self.haste.min(most);
         if longest_us <= BURST_HARMLESS.as_micros() {
-            self.haste = (self.haste.saturating_mul(5) / 4).min(HASTE_MAX);
+            self.haste = (self.haste.saturating_mul(5) / 4).min(most);
         } else if longest_us > BURST_HARMFUL.as_micros() {
             self.haste = (self.haste.saturating_mul(7) / 10).max(HASTE_MIN);
         }
@@ -365,25 +382,31 @@ impl RateController {
         self.since = now;
         self.is_short = true;
         self.filling_us = 0;
+        self.empty_since = Instant::NEVER;
         self.grown_at = now;
     }
 
-    fn grow_or_stop(&mut self, now: Instant, elapsed_us: u64) {
+    fn grow_or_stop(&mut self, now: Instant, elapsed_us: u64, is_loss: bool) {
         let loss = self.history.loss_permille();
         let was_short = core::mem::replace(&mut self.is_short, self.queue <= QUEUE_SHORT);
         if self.queue > QUEUE_CONGESTED && !was_short {
             return self.congest(now);
         }
+        if self.queue > QUEUE_SHORT {
+            if self.filling_us == 0 {
+                self.share_bps = self.history.arriving_bps() / 2;
+            }
+            self.filling_us = self.filling_us.saturating_add(elapsed_us);
+        }
         if loss > LOSS_OF_CONGESTION && self.queue > QUEUE_EMPTY {
-            return self.hold(now, loss);
+            return self.hold(now, loss, is_loss);
         }
         if self.queue <= QUEUE_SHORT {
             self.filling_us = self.filling_us.saturating_sub(elapsed_us / 2);
             return self.grow(now, loss);
         }
-        self.filling_us = self.filling_us.saturating_add(elapsed_us);
         if self.filling_us < FILLING_MAX.as_micros() {
-            self.hold(now, loss);
+            self.hold(now, loss, is_loss);
         } else {
             self.note_capacity(now);
             self.begin_to_drain(now, DRAIN_SHARE_DOUBTFUL);
@@ -391,8 +414,8 @@ impl RateController {
     }
 
     /// A queue begins: a little less than what arrives, so that it does not become one that must be drained. Clearly
-    /// less if it is full already, however short it is.
-    fn hold(&mut self, now: Instant, loss: u32) {
+    /// less if it is full already, however short it is; once for what was lost together.
+    fn hold(&mut self, now: Instant, loss: u32, is_loss: bool) {
         self.grown_at = now;
         self.note_capacity(now);
         self.reason = RateReason::Filling;
@@ -400,7 +423,7 @@ impl RateController {
             return;
         }
         self.cut_at = now;
-        let (share, reason) = if loss > LOSS_OF_RADIO {
+        let (share, reason) = if loss > LOSS_OF_RADIO && is_loss {
             (u64::from(1000u32.saturating_sub(loss / 2)).min(850), RateReason::Loss)
         } else {
             (950, RateReason::Filling)
@@ -464,7 +487,7 @@ impl RateController {
         self.begin_to_drain(now, if is_doubtful { DRAIN_SHARE_DOUBTFUL } else { 0 });
     }
 
-    fn begin_to_drain(&mut self, now: Instant, share: u64) {
+    fn begin_to_drain(&mut self, now: Instant, share: u16) {
         self.enter(now, RateState::Draining);
         self.drain_until = None;
         self.drain_share = share;
@@ -475,7 +498,7 @@ impl RateController {
     fn grant_while_draining(&mut self) {
         let left = QUEUE_DRAIN.as_micros().saturating_sub(self.queue.as_micros());
         let share = scaled(900, left, QUEUE_DRAIN.as_micros());
-        self.grant(permille(self.congested_bps, share.max(self.drain_share)), RateReason::Queue);
+        self.grant(permille(self.congested_bps, share.max(self.drain_share.into())), RateReason::Queue);
     }
 
     fn drain(&mut self, now: Instant, newest_sent: Instant) {
@@ -484,7 +507,7 @@ impl RateController {
             self.note_capacity(now);
         }
         if self.queue <= QUEUE_EMPTY {
-            self.shared_bps = 0;
+            self.share_bps = 0;
             self.enter(now, RateState::Growing);
             return self.grant(permille(self.congested_bps, 900), RateReason::Queue);
         }
@@ -505,7 +528,7 @@ impl RateController {
     fn begin_to_compete(&mut self, now: Instant) {
         self.enter(now, RateState::Competing);
         self.cut_at = now;
-        let least = permille(self.congested_bps, DRAIN_SHARE_DOUBTFUL).max(core::mem::take(&mut self.shared_bps));
+        let least = permille(self.congested_bps, DRAIN_SHARE_DOUBTFUL.into()).max(core::mem::take(&mut self.share_bps));
         self.grant(self.target_bps.max(least), RateReason::Queue);
     }
 
@@ -515,11 +538,16 @@ impl RateController {
         self.competed_at = Some(now);
         let round_trip_us = round_trip.as_micros().max(20_000);
         if self.queue <= QUEUE_EMPTY {
-            return self.enter(now, RateState::Growing);
+            self.empty_since = self.empty_since.min(now);
+            if now.since(self.empty_since) >= COMPETITOR_REST {
+                return self.enter(now, RateState::Growing);
+            }
+            return self.grow(now, self.history.loss_permille());
         }
+        self.empty_since = Instant::NEVER;
         if now.since(self.since) >= COMPETE_FOR {
             self.note_capacity(now);
-            self.shared_bps = permille(self.congested_bps, UNUSED_MAX_NEAR).min(self.target_bps);
+            self.share_bps = permille(self.congested_bps, UNUSED_MAX_NEAR).min(self.target_bps);
             return self.begin_to_drain(now, DRAIN_SHARE_DOUBTFUL);
         }
         if is_loss {

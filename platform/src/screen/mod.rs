@@ -42,7 +42,7 @@ pub enum ScreenMode {
 }
 
 /// What an encoder is told of a mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScreenParameters {
     /// Pictures a second.
     pub fps: u16,
@@ -50,14 +50,17 @@ pub struct ScreenParameters {
     pub quality: u8,
     /// JPEG quality of what has come to rest.
     pub refined_quality: u8,
+    /// What is no further than this from what it should be is not refined. More than for a camera: much of a screen is flat, and
+    /// what little is wrong there nobody sees. **Units:** as [`StripParams::fine_error`](crate::video::StripParams).
+    pub fine_error: f32,
 }
 
 impl ScreenMode {
     /// Rate and qualities.
     pub const fn parameters(self) -> ScreenParameters {
         match self {
-            Self::Text => ScreenParameters { fps: 5, quality: 85, refined_quality: 95 },
-            Self::Motion => ScreenParameters { fps: 30, quality: 75, refined_quality: 90 },
+            Self::Text => ScreenParameters { fps: 5, quality: 85, refined_quality: 95, fine_error: 2.5 },
+            Self::Motion => ScreenParameters { fps: 30, quality: 75, refined_quality: 90, fine_error: 2.5 },
         }
     }
 }

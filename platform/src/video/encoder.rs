@@ -7,6 +7,8 @@ use hph_core::media::strip::StripHeader;
 use hph_core::time::{Duration, Instant};
 
 use super::change::{Noise, Thresholds};
+use super::dct;
+use super::entropy::PART_COMPONENTS;
 use super::packer::{Packer, Piece};
 use super::samples::{Block, to_blocks};
 use super::tables::{Quantisation, SymbolCounts};
@@ -31,9 +33,12 @@ pub struct StripParams {
     pub quality: u8,
     /// Quality of what is still, 1 to 100; not above `quality`: nothing is refined.
     pub refined_quality: u8,
+    /// What is no further than this from what it should be is not refined: flat parts are as good as they get. **Units:** mean
+    /// square of the luma samples' grey levels.
+    pub fine_error: f32,
     /// Mean absolute difference that counts as a change in a picture without noise. **Units:** grey levels.
     pub threshold: f32,
-    /// Every block is sent at least about so often.
+    /// Every block is sent at least about so often. Losses are told of one by one, so this only mends what nobody could tell.
     pub refresh_interval: Duration,
     /// Bytes of the frame after which no more blocks are added; they follow in the next one.
     pub bytes_max: usize,
@@ -44,8 +49,9 @@ impl Default for StripParams {
         Self {
             quality: 75,
             refined_quality: 90,
+            fine_error: 1.0,
             threshold: 2.0,
-            refresh_interval: Duration::from_secs(10),
+            refresh_interval: Duration::from_secs(30),
             bytes_max: FRAME_MAX_BYTES,
         }
     }
@@ -75,6 +81,8 @@ struct BlockState {
     quality: u8,
     /// Whether it must be sent again, changed or not.
     is_due: bool,
+    /// Whether it is so good already that refining it would be seen by nobody.
+    is_fine: bool,
     /// How often refining it was in vain lately.
     patience: u8,
 }
@@ -232,6 +240,7 @@ impl StripEncoder {
         let count = self.states.len();
         let mut refined_left = (count / REFINED_SHARE).max(REFINED_SHARE);
         let does_refine = params.refined_quality > params.quality;
+        let quantisation = quantisation(&mut self.tables[0], params.quality.clamp(1, 100));
         self.moving.clear();
         self.still.clear();
         for step in 0..count {
@@ -240,15 +249,20 @@ impl StripEncoder {
             if thresholds.is_changed(&self.now[at], &self.sent[at]) {
                 state.change(now, state.quality >= params.refined_quality);
                 self.moving.push(block);
-            } else if does_refine && state.quality < params.refined_quality && state.quality > 0 {
-                if refined_left > 0 && state.is_ripe(now) {
-                    refined_left -= 1;
+                continue;
+            }
+            let is_coarse = does_refine && (1..params.refined_quality).contains(&state.quality);
+            if is_coarse && !state.is_fine && refined_left > 0 && state.is_ripe(now) {
+                refined_left -= 1;
+                state.is_fine =
+                    state.quality == params.quality && error(&self.now[at], quantisation) < params.fine_error;
+                if !state.is_fine {
                     self.still.push(block);
-                } else if state.is_due {
-                    self.moving.push(block);
+                    continue;
                 }
-            } else if state.is_due {
-                let is_refined = does_refine && state.quality > 0;
+            }
+            if state.is_due {
+                let is_refined = does_refine && state.quality >= params.refined_quality;
                 (if is_refined { &mut self.still } else { &mut self.moving }).push(block);
             }
         }
@@ -316,11 +330,33 @@ impl StripEncoder {
             for &block in &self.packer.blocks[blocks] {
                 let block = usize::from(block);
                 let state = &mut self.states[block];
-                *state = BlockState { sent_at: now, sent_in: (frame, strip as u16), quality, is_due: false, ..*state };
+                *state = BlockState {
+                    sent_at: now,
+                    sent_in: (frame, strip as u16),
+                    quality,
+                    is_due: false,
+                    is_fine: false,
+                    ..*state
+                };
                 self.sent[block] = self.now[block];
             }
         }
     }
+}
+
+/// By how much quantisation changes what is seen of a block. **Units:** mean square of the luma samples' grey levels.
+fn error(samples: &Block, quantisation: &Quantisation) -> f32 {
+    let luma = samples.iter().zip(PART_COMPONENTS).filter(|(_, component)| *component == 0);
+    let (mut squares, mut count) = (0, 0);
+    for (samples, _) in luma {
+        let levels = dct::forward(samples, &quantisation.forward[0]);
+        let coefficients = std::array::from_fn(|at| f32::from(levels[at]) * quantisation.inverse[0][at]);
+        let seen = dct::inverse(&coefficients);
+        let differences = seen.iter().flatten().zip(samples).map(|(seen, is)| u32::from(seen.abs_diff(*is)).pow(2));
+        squares += differences.sum::<u32>();
+        count += samples.len();
+    }
+    squares as f32 / count as f32
 }
 
 /// The tables of a quality, made anew only if it is another than last time.

@@ -11,6 +11,7 @@ use crate::id::{RoomId, TrackId};
 use crate::limits::{
     DATAGRAM_MAX_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES, FRAGMENTS_MAX, HOP_PREFIX_BYTES, MEDIA_HEADER_BYTES,
 };
+use crate::media::cache::PacketCache;
 use crate::media::fragment::Fragmenter;
 use crate::media::parity::ParityEncoder;
 use crate::media::track_window::TrackKey;
@@ -103,8 +104,8 @@ impl ClientMachine<'_> {
         frame: &OutgoingFrame<'_>,
         out: &mut impl ClientOutput,
     ) -> Result<u16, DropReason> {
-        self.seal_pieces(now, id, frame, |link, payload, clear_len_bytes| {
-            link.send_media(now, payload, clear_len_bytes, out)
+        self.seal_pieces(now, id, frame, |link, sent, payload, clear_len_bytes| {
+            send(now, link, sent, (payload, clear_len_bytes), out)
         })
     }
 
@@ -122,7 +123,7 @@ impl ClientMachine<'_> {
         frame: &OutgoingFrame<'_>,
         mut sealed: impl FnMut(&[u8], usize),
     ) -> Result<u16, DropReason> {
-        self.seal_pieces(now, id, frame, |_, payload, clear_len_bytes| {
+        self.seal_pieces(now, id, frame, |_, _, payload, clear_len_bytes| {
             sealed(payload, clear_len_bytes);
             Ok(())
         })
@@ -141,7 +142,7 @@ impl ClientMachine<'_> {
         out: &mut impl ClientOutput,
     ) -> Result<(), DropReason> {
         let link = self.link.as_mut().filter(|link| link.is_up()).ok_or(DropReason::UnvalidatedPath)?;
-        link.send_media(now, payload, clear_len_bytes, out)
+        send(now, link, &mut self.incoming.repair.sent, (payload, clear_len_bytes), out)
     }
 
     fn seal_pieces(
@@ -149,7 +150,7 @@ impl ClientMachine<'_> {
         now: Instant,
         id: RoomId,
         frame: &OutgoingFrame<'_>,
-        mut each: impl FnMut(&mut Link, &[u8], usize) -> Result<(), DropReason>,
+        mut each: impl FnMut(&mut Link, &mut PacketCache<'_>, &[u8], usize) -> Result<(), DropReason>,
     ) -> Result<u16, DropReason> {
         let link = self.link.as_mut().filter(|link| link.is_up()).ok_or(DropReason::UnvalidatedPath)?;
         let room = self.rooms.iter_mut().filter_map(|place| place.room_mut()).find(|room| room.id == id);
@@ -201,21 +202,39 @@ impl ClientMachine<'_> {
             let clear_len_bytes = packet.filled;
             packet.push(body)?;
             let payload = packet.as_slice();
-            each(link, payload, clear_len_bytes)?;
-            link.repair.earn_resend();
+            each(link, sent, payload, clear_len_bytes)?;
             encoder.add(index, payload.get(MEDIA_HEADER_BYTES..).unwrap_or_default());
-            if !is_audio {
-                sent.store(TrackKey::of(&header), header.seq, clear_len_bytes, payload);
-            }
         }
         for (index, symbol) in (plan.count()..).zip(encoder.symbols()) {
             let mut packet = Packet::default();
             packet.push(&MediaHeader { index, ..first }.emit())?;
             packet.push(symbol)?;
-            each(link, packet.as_slice(), MEDIA_HEADER_BYTES)?;
+            each(link, sent, packet.as_slice(), MEDIA_HEADER_BYTES)?;
         }
         Ok(plan.count().saturating_add(encoder.parity().into()))
     }
+}
+
+/// Sends a packet of ours, and keeps it if it may be asked for again. Not before: what waits for its turn is on its way, and must
+/// not overtake itself because somebody misses it.
+fn send(
+    now: Instant,
+    link: &mut Link,
+    sent: &mut PacketCache<'_>,
+    (payload, clear_len_bytes): (&[u8], usize),
+    out: &mut impl ClientOutput,
+) -> Result<(), DropReason> {
+    link.send_media(now, payload, clear_len_bytes, out)?;
+    let header = MediaHeader::parse(payload)?;
+    if header.is_parity() {
+        return Ok(());
+    }
+    link.repair.earn_resend();
+    // Voice carries copies of its earlier frames instead.
+    if !header.track.is_audio() {
+        sent.store(TrackKey::of(&header), header.seq, clear_len_bytes, payload);
+    }
+    Ok(())
 }
 
 /// The payload of a media datagram that is put together.

@@ -177,6 +177,7 @@ fn allot_for(
     }
     if sources.iter().take(count).any(|source| source.given.is_some()) {
         session.rate.handle_sending(now);
+        session.police(now);
     }
     let mut shares = [Share::default(); SOURCES_MAX];
     let (sources, shares) = (sources.get(..count).unwrap_or_default(), shares.get_mut(..count).unwrap_or_default());

@@ -242,6 +242,10 @@ impl RelayMachine<'_> {
                 self.repair.parity_withheld = self.repair.parity_withheld.saturating_add(1);
                 continue;
             }
+            if is_picture && !receiver.policer.admit(now, payload.len().saturating_add(HOP_PREFIX_BYTES)) {
+                self.repair.policed = self.repair.policed.saturating_add(1);
+                continue;
+            }
             match receiver.seal_media(now, &mut laid_out, payload.len(), log) {
                 Ok(prefix) => {
                     receiver.earn_resend();

@@ -9,6 +9,7 @@ use super::{RelayMachine, RelayOutput};
 use crate::crypto::hop::Clear;
 use crate::error::DropReason;
 use crate::id::{RoomId, SessionId, Slot, TrackId};
+use crate::limits::HOP_PREFIX_BYTES;
 use crate::media::feedback::{Downstream, FEEDBACK_MAX_BYTES, FeedbackReport};
 use crate::media::nack::{NackEntry, parse_nack};
 use crate::media::rate::RateReport;
@@ -40,6 +41,8 @@ pub struct RepairFigures {
     pub parity_sent: u64,
     /// Parity packets that were not sent to receivers without loss.
     pub parity_withheld: u64,
+    /// Packets that were not sent, at first, since the receiver's hop would have made voice wait behind them.
+    pub policed: u64,
 }
 
 impl RepairFigures {
@@ -51,6 +54,7 @@ impl RepairFigures {
         self.asked = self.asked.saturating_add(other.asked);
         self.parity_sent = self.parity_sent.saturating_add(other.parity_sent);
         self.parity_withheld = self.parity_withheld.saturating_add(other.parity_withheld);
+        self.policed = self.policed.saturating_add(other.policed);
     }
 }
 
@@ -196,6 +200,10 @@ impl RelayMachine<'_> {
                 self.repair.not_kept = self.repair.not_kept.saturating_add(1);
                 continue;
             };
+            if !session.policer.admit(now, kept.payload.len().saturating_add(HOP_PREFIX_BYTES)) {
+                self.repair.refused = self.repair.refused.saturating_add(1);
+                continue;
+            }
             let clear = kept.payload.get(..kept.clear_len_bytes).ok_or(DropReason::Length)?;
             let mut clear = Clear::new(clear)?;
             let prefix = session.seal_media(now, &mut clear, kept.payload.len(), self.logs.get_mut(lane))?;
@@ -222,6 +230,7 @@ impl RelayMachine<'_> {
         let downstream = of_receiver(log);
         let session = self.session_mut(id).ok_or(DropReason::UnknownConnection)?;
         session.rate.handle_report(now, &news);
+        session.police(now);
         let Some(downstream) = downstream else { return Ok(()) };
         let memberships = session.memberships();
         for membership in memberships.into_iter().flatten() {

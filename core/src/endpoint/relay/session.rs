@@ -12,6 +12,7 @@ use crate::id::{RoomId, SessionId, Slot};
 use crate::limits::{HOP_PREFIX_BYTES, SESSION_ROOMS_MAX};
 use crate::media::feedback::{ReceiveLog, SentLog};
 use crate::media::nack::{GapTracker, Gaps, Missing};
+use crate::media::police::Policer;
 use crate::media::rate::{RateController, RateLimits};
 use crate::rate::TokenBucket;
 use crate::time::{Duration, Instant};
@@ -95,6 +96,8 @@ pub(super) struct RelaySession {
     pub datagrams: TokenBucket,
     /// How much its hop carries, as far as it reports what came.
     pub rate: RateController,
+    /// Which packets of pictures its hop takes now.
+    pub policer: Policer,
     /// What goes to it, all in all.
     pub sent: SentMeter,
     /// When a picture last had to become smaller for it.
@@ -121,6 +124,7 @@ impl RelaySession {
             opener: HopOpener::new(secret, id.0, Direction::ClientToServer),
             datagrams: TokenBucket::new(rate.0, rate.1),
             rate: RateController::new(DOWNLINK),
+            policer: Policer::default(),
             sent: SentMeter::default(),
             pictures_fell_at: None,
             is_watched: false,
@@ -196,6 +200,13 @@ impl RelaySession {
         let Some(way) = self.way(now) else { return };
         if let Ok(prefix) = self.seal_body(now, kind, body, Some(log)) {
             way.send(lane, self.id, &prefix, body, out);
+        }
+    }
+
+    /// Lets no more of pictures through than its hop takes, as far as anything is known of that.
+    pub fn police(&mut self, now: Instant) {
+        if self.rate.bound_bps(now).is_some() {
+            self.policer.set_pace(if self.rate.is_stalled(now) { 0 } else { self.rate.pace_bps() });
         }
     }
 

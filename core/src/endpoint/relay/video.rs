@@ -218,7 +218,7 @@ impl Video {
         // Sizes that nobody was asked for count as well.
         let until_largest = self.meters.iter().take((layers.trailing_zeros() as usize).saturating_add(1));
         let takes = until_largest.map(|meter| meter.bps).max().unwrap_or(0);
-        let exceeds = layers != 0 && bound > 0 && takes > bound.saturating_add(bound / 4);
+        let exceeds = layers != 0 && bound > 0 && takes > bound.saturating_add(bound / 2);
         self.exceeds_since = exceeds.then(|| self.exceeds_since.unwrap_or(now));
     }
 

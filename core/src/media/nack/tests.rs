@@ -171,8 +171,8 @@ fn given_up(packets: &[(u64, MediaHeader)], until_ms: u64) -> Vec<u32> {
 fn each_strip_that_is_given_up_is_named_once() {
     let free = |seq| MediaHeader { index: 0, count: 1, ..packet(seq) };
     // Asked for in vain.
-    assert_eq!(given_up(&[(0, packet(100)), (0, packet(103))], 200), [101, 102]);
-    assert_eq!(given_up(&[(0, packet(100)), (0, packet(103)), (20, packet(101))], 200), [102]);
+    assert_eq!(given_up(&[(0, packet(100)), (0, packet(103))], 500), [101, 102]);
+    assert_eq!(given_up(&[(0, packet(100)), (0, packet(103)), (20, packet(101))], 500), [102]);
     // More at once than can be remembered.
     let all: Vec<u32> = (101..200).collect();
     assert_eq!(given_up(&[(0, free(100)), (0, free(200))], 600), all);

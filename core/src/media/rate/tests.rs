@@ -464,3 +464,68 @@ fn what_is_not_answered_for_stops_pictures_until_a_fresh_report_comes() {
     rate.handle_report(at(3_400_000), &report(3_400_000, 30_000));
     assert!(rate.bound_bps(at(3_400_000)).unwrap() >= granted * 9 / 10);
 }
+
+/// Reports of five packets every 50 ms until `until_ms`, with that queue and all of that rate arriving.
+fn report_until(rate: &mut RateController, now_ms: &mut u64, until_ms: u64, queue_ms: u64, bps: u64) {
+    while *now_ms < until_ms {
+        *now_ms += 50;
+        let sent_at = |packet: u64| Instant::from_micros((*now_ms - queue_ms - 10 - packet) * 1000);
+        let size_bytes = (bps / 8 / 20 / 5) as u16;
+        let packets = (0..5).map(|packet| PacketReport {
+            sent_at: sent_at(packet),
+            size_bytes,
+            arrived_us: Some((*now_ms - packet) * 1000),
+        });
+        rate.handle_sending(Instant::from_micros(*now_ms * 1000));
+        tell(rate, Instant::from_micros(*now_ms * 1000), packets);
+    }
+}
+
+/// Among others: the queue stays, and less arrives the less is sent.
+fn competing() -> (RateController, u64) {
+    let mut rate = RateController::new(LIMITS);
+    let mut now_ms = 1000;
+    report_until(&mut rate, &mut now_ms, 3000, 0, 4_000_000);
+    for step in 0..40 {
+        report_until(&mut rate, &mut now_ms, 3000 + step * 50, 40, 2_000_000 - step * 40_000);
+    }
+    assert_eq!(rate.figures().state, RateState::Competing);
+    (rate, now_ms)
+}
+
+#[test]
+fn who_fills_the_queue_may_back_off_for_a_moment_and_is_still_there() {
+    let (mut rate, mut now_ms) = competing();
+    assert!(rate.target_bps() >= 1_500_000, "about half of what arrived before: {}", rate.target_bps());
+    let until = now_ms + 400;
+    report_until(&mut rate, &mut now_ms, until, 0, 1_000_000);
+    assert_eq!(rate.figures().state, RateState::Competing);
+    report_until(&mut rate, &mut now_ms, until + 500, 0, 1_000_000);
+    assert_eq!(rate.figures().state, RateState::Growing);
+}
+
+#[test]
+fn what_stalls_is_no_queue_of_somebody_else_s() {
+    let (mut rate, now_ms) = competing();
+    let at = |ms: u64| Instant::from_micros((now_ms + ms) * 1000);
+    rate.handle_sending(at(20));
+    assert!(!rate.is_stalled(at(200)));
+    assert!(rate.is_stalled(at(400)));
+    assert_eq!(rate.bound_bps(at(400)), Some(LIMITS.reserve_bps));
+    let late = PacketReport { sent_at: at(20), size_bytes: 1200, arrived_us: Some((now_ms + 395) * 1000) };
+    tell(&mut rate, at(400), [late]);
+    assert_eq!(rate.figures().state, RateState::Draining);
+}
+
+#[test]
+fn where_there_was_a_queue_lately_pictures_leave_little_faster_than_they_may_on_average() {
+    let mut rate = RateController::new(LIMITS);
+    let mut now_ms = 1000;
+    report_until(&mut rate, &mut now_ms, 3000, 0, 4_000_000);
+    assert!(rate.pace_bps() > 20 * rate.video_bps());
+    report_until(&mut rate, &mut now_ms, 3100, 30, 4_000_000);
+    report_until(&mut rate, &mut now_ms, 6000, 0, 4_000_000);
+    assert!(rate.pace_bps() <= 3 * rate.video_bps() / 2);
+    report_until(&mut rate, &mut now_ms, 15_000, 0, 4_000_000);
+    assert!(rate.pace_bps() > 20 * rate.video_bps());
+}

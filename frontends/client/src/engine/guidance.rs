@@ -9,8 +9,8 @@ use hph_core::id::{RoomId, TrackId};
 /// Kept free of pictures: voice with its copies, and control. **Units:** bits a second.
 const SOUND_BPS: u32 = 150_000;
 
-/// Where a receiver can take less than this, a picture is spread over half of the time until the next one: the server does
-/// not spread what it passes on. Elsewhere that would only cost latency. **Units:** bits a second.
+/// Where a receiver can take less than this, a picture is spread over most of the time until the next one: the server does
+/// not spread what it passes on, and holds back what comes too fast. Elsewhere that would only cost latency. **Units:** bits a second.
 const NARROW_BPS: u32 = 1_000_000;
 
 /// What packets take beyond a picture's own bytes counts up to this much: parity is at most a quarter, headers of small strips as
@@ -94,7 +94,7 @@ impl Guidance {
     /// **Units:** bits a second.
     pub fn pace_bps(&self, room: RoomId, track: TrackId) -> Option<u32> {
         let max_bps = self.with(|state| state.demands.get(&(room, track)).map_or(0, |demand| demand.max_bps));
-        (1..NARROW_BPS).contains(&max_bps).then(|| max_bps.saturating_mul(2))
+        (1..NARROW_BPS).contains(&max_bps).then(|| max_bps / 4 * 5)
     }
 
     /// A frame of so many bytes became packets of so many: headers, tags and parity are paid from what pictures may take.

@@ -78,6 +78,19 @@ fn the_first_frame_has_every_block_and_a_still_scene_costs_nothing_after_its_ref
 }
 
 #[test]
+fn what_is_flat_is_as_good_as_it_gets_and_not_refined() {
+    let mut studio = Studio::new(160, 96);
+    for pixel in studio.picture.rgb.chunks_exact_mut(3).take(160 * 48) {
+        pixel.copy_from_slice(&[90, 120, 150]);
+    }
+    let refined: Vec<u16> = studio.run(40).into_iter().skip(1).flatten().map(|(block, _)| block).collect();
+    assert_eq!(refined, (30..60).collect::<Vec<_>>());
+    studio.encoder.request_refresh();
+    let all = studio.next();
+    assert!(all.iter().all(|(block, quality)| *quality == if *block < 30 { 75 } else { 90 }) && all.len() == 60);
+}
+
+#[test]
 fn only_what_changes_is_sent() {
     let mut studio = Studio::new(160, 96);
     studio.run(40);

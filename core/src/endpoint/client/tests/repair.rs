@@ -75,6 +75,34 @@ fn what_the_first_hop_loses_the_server_asks_for() {
     assert_eq!((bench.peers[0].machine.resent(), bench.server.repair().asked), (3, 3));
 }
 
+#[test]
+fn what_waits_for_its_turn_is_not_sent_twice() {
+    let mut bench = bench();
+    let strips_of_one: Vec<_> = (0..6).map(|index| index * 100..index * 100 + 100).collect();
+    let bytes = vec![7; 600];
+    let frame = OutgoingFrame {
+        track: TRACK,
+        layer: 0,
+        timestamp: 7,
+        level: 127,
+        bytes: &bytes,
+        pieces: Pieces::Strips(&strips_of_one),
+    };
+    let mut waiting = Vec::new();
+    let now = bench.now;
+    let sealed = |payload: &[u8], clear_len_bytes| waiting.push((payload.to_vec(), clear_len_bytes));
+    bench.peers[0].machine.seal_frame(now, ROOM, &frame, sealed).unwrap();
+    for (payload, clear_len_bytes) in &waiting {
+        let (now, Peer { machine, deeds, .. }) = (bench.now, &mut bench.peers[0]);
+        machine.send_sealed(now, payload, *clear_len_bytes, deeds).unwrap();
+        bench.settle();
+        bench.wait(20);
+    }
+    assert_eq!(strips(&mut bench), 6);
+    assert!(bench.server.repair().asked > 0, "the server does not know that they wait");
+    assert_eq!(bench.peers[0].machine.resent(), 0);
+}
+
 /// Strips of ours that the first one is told to encode anew since, as it names them.
 fn to_renew(bench: &mut Bench) -> Vec<String> {
     let lost = bench.events(0).into_iter().filter(|event| event.starts_with("StripLost"));

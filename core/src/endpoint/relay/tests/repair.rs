@@ -203,6 +203,39 @@ fn whoever_is_gone_is_asked_for_nothing_and_leaves_the_timer_alone() {
     }
 }
 
+#[test]
+fn a_burst_of_pictures_goes_to_a_narrow_hop_as_far_as_voice_need_not_wait_and_the_rest_when_it_is_asked_for() {
+    let mut relay = Relay::new(1);
+    let mut clients: Vec<_> = (0..3).map(|index| relay.client(index)).collect();
+    let session = clients[1].session;
+    // 100 bytes a millisecond, and 40 ms of it at once.
+    relay.machines[0].session_mut(session).unwrap().policer.set_pace(800_000);
+    let mut got = [0; 3];
+    for _ in 0..90 {
+        let packet = clients[0].media(at_ms(1), ROOM, Slot(0), TrackId::CAMERA);
+        let (_, deeds) = relay.home(&clients[0], at_ms(1), clients[0].address, &packet);
+        for (got, client) in got.iter_mut().zip(&clients) {
+            *got += deeds.sent.iter().filter(|(_, to, _)| *to == client.address).count();
+        }
+    }
+    let policed = relay.machines[0].repair().policed as usize;
+    assert_eq!((got[1] + policed, got[2]), (90, 90), "nobody else's hop is narrow");
+    assert!((10..80).contains(&got[1]), "{got:?}");
+    let (slot, track) = (Slot(0), TrackId::MICROPHONE);
+    relay.apply(RelayCommand::SetTrack { room_index: 0, slot, track, is_on: true, width: 0 });
+    let voice = clients[0].media(at_ms(1), ROOM, Slot(0), TrackId::MICROPHONE);
+    let (_, deeds) = relay.home(&clients[0], at_ms(1), clients[0].address, &voice);
+    assert_eq!(deeds.sent.len(), 2, "voice is never held back");
+
+    let last = clients[0].seq - 1;
+    for (ms, is_sent) in [(1, 0), (60, 1)] {
+        let nack = clients[1].nack(at_ms(ms), &[entry(last, 0)]);
+        let (result, deeds) = relay.home(&clients[1], at_ms(ms), clients[1].address, &nack);
+        assert_eq!((result, deeds.sent.len()), (Ok(()), is_sent));
+    }
+    assert_eq!(relay.machines[0].repair().refused, 1);
+}
+
 /// A receiver that loses one in `lost_one_in` of what it is sent reports for a second; gives what it got of parity.
 fn listen(relay: &mut Relay, clients: &mut [Client], from_ms: u64, lost_one_in: usize) -> usize {
     let mut log = <ReceiveLog>::default();

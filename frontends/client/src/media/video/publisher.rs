@@ -26,6 +26,10 @@ const THUMBNAIL: Rung = Rung { quality: 60, frames_per_s: 12, halvings: 0 };
 /// What each of them takes from what is granted, by size. **Units:** bits a second.
 const THUMBNAIL_BPS: [u32; SIZES] = [0, 300_000, 120_000];
 
+/// Every block is sent at least about so often while packets are lost on any way to a receiver: reports of what was lost are
+/// bounded, and may be lost themselves.
+const REFRESH_WHILE_LOSSY: Duration = Duration::from_secs(10);
+
 /// One size of the track.
 #[derive(Default)]
 struct Size {
@@ -110,6 +114,7 @@ impl Publisher {
             }
         };
         self.pictures[0] = full;
+        let loses = self.guidance.loss().0 > 0.0;
         let bound = bound_bps(granted, demand.max_bps, &wanted);
         let mut published = Vec::new();
         for size in wanted {
@@ -119,11 +124,14 @@ impl Publisher {
             }
             let halvings = usize::from(rung.halvings).max(size).min(SIZES - 1);
             self.scale_to(halvings);
-            let params = if size == largest {
+            let mut params = if size == largest {
                 self.steps.params(captured.at, rung, bound)
             } else {
                 steps::thumbnail(rung, THUMBNAIL_BPS[size])
             };
+            if loses {
+                params.refresh_interval = REFRESH_WHILE_LOSSY;
+            }
             let encoder = &mut self.sizes[size].encoder;
             encoder.control().set_params(params);
             let encoded = encoder.encode(captured.at, &self.pictures[halvings], timestamp)?;
@@ -291,6 +299,21 @@ mod tests {
         assert_eq!(publisher.publish(still(40), 1).unwrap().len(), 0);
         guidance.set_wanted(ROOM, TrackId::CAMERA, 1, 0);
         assert_eq!(blocks(&publisher.publish(still(80), 2).unwrap()).concat().len(), 240);
+    }
+
+    #[test]
+    fn what_is_still_is_repeated_more_often_while_packets_are_lost() {
+        let repeated = |loss: f32| {
+            let (guidance, mut publisher) = publisher();
+            guidance.set_loss(loss, 1.0);
+            let still = |s: u64| Captured { at: Instant::from_micros((2 + s) * 1_000_000), ..captured(0) };
+            // First it is refined, a few blocks of each picture.
+            let published: Vec<_> = (0..30).map(|s| publisher.publish(still(s), s as u32).unwrap()).collect();
+            let later = published.iter().skip(20).filter(|published| !published.is_empty());
+            later.map(|published| blocks(published).concat().len()).sum::<usize>()
+        };
+        let (calm, lossy) = (repeated(0.0), repeated(0.02));
+        assert!((220..=260).contains(&lossy) && (70..=90).contains(&calm), "{lossy} and {calm} of 240 in ten seconds");
     }
 
     #[test]

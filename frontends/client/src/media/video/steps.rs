@@ -70,7 +70,9 @@ impl Steps {
         };
         let rate = rung.frames_per_s.min(self.frames_per_s);
         self.bytes_max = self.allowance.bytes(now, bound, rate);
-        StripParams { quality: rung.quality, refined_quality, bytes_max: self.bytes_max, ..StripParams::default() }
+        let usual = StripParams::default();
+        let fine_error = self.screen.map_or(usual.fine_error, |mode| mode.parameters().fine_error);
+        StripParams { quality: rung.quality, refined_quality, fine_error, bytes_max: self.bytes_max, ..usual }
     }
 
     /// Takes note of what a picture of that step cost. A camera that is slower than the step costs less than the step would.
