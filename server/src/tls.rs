@@ -104,6 +104,27 @@ impl Identity {
         Ok(Self { key, certificate })
     }
 
+    /// What clients compare, without making anything; none if there is neither key nor certificate yet.
+    ///
+    /// # Errors
+    /// As [`Self::load_or_create`].
+    pub fn look(data_dir: &Path) -> Result<Option<Pin>, TlsError> {
+        let directory = data_dir.join("tls");
+        let (key_path, certificate_path) = (directory.join("key.pem"), directory.join("certificate.pem"));
+        let (key_pem, certificate_pem) = (read(&key_path)?, read(&certificate_path)?);
+        if certificate_pem.as_ref().is_some_and(|pem| CertificateDer::from_pem_slice(pem.as_bytes()).is_err()) {
+            return Err(TlsError::Unreadable(certificate_path));
+        }
+        match key_pem {
+            Some(pem) => {
+                let key = parse_key(&pem).ok_or(TlsError::Unreadable(key_path))?;
+                Ok(Some(Sha256::digest(key.subject_public_key_info()).into()))
+            }
+            None if certificate_pem.is_some() => Err(TlsError::KeyMissing(key_path)),
+            None => Ok(None),
+        }
+    }
+
     /// What clients compare.
     pub fn pin(&self) -> Pin {
         Sha256::digest(self.key.subject_public_key_info()).into()

@@ -6,7 +6,7 @@
 //! - [`exit`], [`output`], [`lang`], [`text`], [`terminal`], [`signals`]: manners.
 //! - [`identity`], [`keys`], [`trust`]: who we are, whom we trust.
 //! - [`session`]: events, lines, signals and time as one stream; [`object`], [`show`], [`refusal`] put them into words.
-//! - [`join`], [`find`], [`lobby`], [`chat`], [`history`], [`files`], [`moderate`], [`serve`], [`demo`], [`bench`], [`devices`]: the commands.
+//! - [`join`], [`find`], [`lobby`], [`chat`], [`history`], [`files`], [`moderate`], [`serve`], [`demo`], [`bench`], [`devices`], [`doctor`]: the commands.
 #![forbid(unsafe_code)]
 #![allow(rustdoc::broken_intra_doc_links, reason = "doc comments of arguments are help texts: brackets mean optional")]
 
@@ -17,6 +17,9 @@ mod cameras;
 mod chat;
 mod demo;
 mod devices;
+mod doctor;
+#[path = "doctor/client.rs"]
+mod doctor_client;
 mod exit;
 mod files;
 mod find;
@@ -126,6 +129,8 @@ enum Command {
     Call(Box<chat::CallArgs>),
     /// List microphones and loudspeakers, or try them
     Devices(devices::Args),
+    /// Find out what is wrong on this machine, and how to mend it
+    Doctor(Box<doctor_client::Args>),
     /// Show a living meeting on this machine: a server and four people
     Demo(demo::Args),
     /// Measure what forwarding costs on this machine, or a call over emulated networks
@@ -198,6 +203,7 @@ fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure
         #[cfg(target_os = "linux")]
         Command::BenchServer(args) => bench::serve(args),
         Command::Devices(args) => devices::run(args, out),
+        Command::Doctor(args) => doctor_client::run(args, out),
         Command::Forget(args) => keys::forget(args, out),
         Command::Trust(args) => trust::run(args, out),
         Command::Link(args) => keys::link(args, out),

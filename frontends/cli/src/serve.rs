@@ -68,6 +68,14 @@ impl ConfigArgs {
     /// # Errors
     /// It is wrong.
     pub fn load(&self) -> Result<(ServerConfig, Origins), Failure> {
+        self.read()?.map_err(|error| config_failure(&error))
+    }
+
+    /// As [`Self::load`], with what is wrong in it as it is.
+    ///
+    /// # Errors
+    /// The command line makes no sense.
+    pub fn read(&self) -> Result<Result<(ServerConfig, Origins), ConfigError>, Failure> {
         let named = [
             ("--listen", &self.listen),
             ("--data-dir", &self.data),
@@ -84,8 +92,7 @@ impl ConfigArgs {
             let (key, value) = pair.split_once('=').ok_or_else(|| Failure::usage("--set takes KEY=VALUE"))?;
             flags.push((format!("--{}", key.replace('_', "-")), value.to_owned()));
         }
-        let sources = Sources::from_system(self.config.as_deref(), flags).map_err(|error| config_failure(&error))?;
-        ServerConfig::load(&sources).map_err(|error| config_failure(&error))
+        Ok(Sources::from_system(self.config.as_deref(), flags).and_then(|sources| ServerConfig::load(&sources)))
     }
 }
 
@@ -165,6 +172,7 @@ pub fn serve_beside<Bound, Running>(
             "resent": figures.repair.resent, "resend_refused": figures.repair.refused,
             "resend_not_kept": figures.repair.not_kept, "asked": figures.repair.asked,
             "parity_sent": figures.repair.parity_sent, "parity_withheld": figures.repair.parity_withheld,
+            "policed": figures.repair.policed,
             "drops": drops}),
         )
     });

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "manners are shared with hph, which has more to say")]
 
 mod addresses;
+mod doctor;
 mod exit;
 mod lang;
 mod object;
@@ -52,6 +53,8 @@ enum Command {
     Verify(owner::VerifyArgs),
     /// Put a backup back where no server's data is
     Restore(Box<owner::RestoreArgs>),
+    /// Find out what is wrong on this machine, and how to mend it
+    Doctor(Box<serve::ConfigArgs>),
 }
 
 fn main() -> ExitCode {
@@ -75,5 +78,6 @@ fn run(command: &Command, out: &Output) -> Result<Exit, Failure> {
         Command::Backup(args) => owner::backup(args, out),
         Command::Verify(args) => owner::verify(args, out),
         Command::Restore(args) => owner::restore(args, out),
+        Command::Doctor(args) => doctor::server::run(args, out),
     }
 }

@@ -42,6 +42,25 @@ impl Store {
 }
 
 impl Store {
+    /// Looks whether the database in `data_dir` is whole, without changing anything: false if there is none yet. For a server
+    /// that does not run; what its log still holds is not looked at.
+    ///
+    /// # Errors
+    /// It is no database of this server, damaged, newer than this program, or can't be read.
+    pub fn inspect(data_dir: &Path) -> Result<bool, StoreError> {
+        let path = data_dir.join(DATABASE_FILE);
+        if !path.try_exists().map_err(|error| StoreError::file(&path, &error))? {
+            return Ok(false);
+        }
+        let name = path.to_str().ok_or_else(|| StoreError::file(&path, &std::io::ErrorKind::InvalidFilename.into()))?;
+        // Without this SQLite would make files beside it, which would be those of whoever looks.
+        let name = name.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)?;
+        check(&connection)?;
+        Ok(true)
+    }
+
     /// Writes the database as it is now to `to`, while others may write to it; gives the numbers of the files that it knows
     /// as stored.
     ///
