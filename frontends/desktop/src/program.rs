@@ -5,6 +5,7 @@
 
 mod carry;
 mod levels;
+mod nearby;
 mod sources;
 mod wire;
 
@@ -83,6 +84,7 @@ struct State {
     board: Board,
     pictures: HashMap<RemoteTrack, Image>,
     inbox: Inbox,
+    search: nearby::Search,
     folders: Folders,
     options: Options,
     preview: Option<Trial>,
@@ -122,6 +124,7 @@ impl Program {
             board,
             pictures: HashMap::new(),
             inbox,
+            search: nearby::Search::Off,
             folders,
             options: options.clone(),
             preview: None,
@@ -243,6 +246,7 @@ impl Program {
     fn tick(&self) {
         let events = self.state.borrow_mut().tick();
         self.post_all(events);
+        self.follow_search();
     }
 
     /// Shows the newest pictures, at most once for each picture of the display.

@@ -31,6 +31,8 @@ const REPLAY_BLOCKS: usize = 5 * SAMPLE_RATE_HZ as usize / BLOCK_SAMPLES;
 const CHIME_HZ: [f32; 3] = [523.25, 659.25, 783.99];
 /// How long each note sounds, in blocks.
 const NOTE_BLOCKS: usize = 25;
+/// From the beginning of a ring to that of the next one, in blocks: three seconds.
+const RING_BLOCKS: usize = 300;
 
 /// A trial that goes on until it is dropped.
 pub struct Trial {
@@ -189,6 +191,20 @@ pub fn chime(speaker: SpeakerSpec, inbox: Inbox) -> Option<Trial> {
     })
 }
 
+/// Rings until it is dropped.
+pub fn ring(speaker: SpeakerSpec, inbox: Inbox) -> Option<Trial> {
+    Trial::start("ring", move |is_stopped| {
+        if let Err(error) = play(&speaker, (0..RING_BLOCKS).cycle().map(rung), is_stopped) {
+            failed(&inbox, Item::Speaker, &error);
+        }
+    })
+}
+
+/// A block of the ring: the chime, and then nothing for as long as one needs to look up.
+fn rung(block: usize) -> Block {
+    if block < CHIME_HZ.len() * NOTE_BLOCKS { chimed(block) } else { SILENCE }
+}
+
 /// A block of the chime: each note fades away.
 fn chimed(block: usize) -> Block {
     let hz = CHIME_HZ.get(block / NOTE_BLOCKS).copied().unwrap_or(0.0);
@@ -265,5 +281,16 @@ mod tests {
         let loudest = blocks.iter().flatten().fold(0.0f32, |loudest, sample| loudest.max(sample.abs()));
         assert!((0.1..0.3).contains(&loudest), "{loudest}");
         assert!(blocks.iter().step_by(NOTE_BLOCKS).all(|block| power_of(block) > 0.001));
+    }
+
+    #[test]
+    fn a_ring_comes_again_after_a_rest() {
+        let heard: Vec<bool> =
+            (0..RING_BLOCKS).cycle().take(2 * RING_BLOCKS).map(|block| power_of(&rung(block)) > 0.001).collect();
+        assert!(heard[0] && heard[RING_BLOCKS], "at once, and three seconds later");
+        assert!(
+            heard[CHIME_HZ.len() * NOTE_BLOCKS..RING_BLOCKS].iter().all(|is_heard| !is_heard),
+            "between them it rests"
+        );
     }
 }

@@ -19,6 +19,7 @@ use hph_presenters::text::Lang;
 use slint::{ComponentHandle, Image, SharedString};
 
 pub use chat::targets;
+pub use room::code;
 
 use crate::rows::Rows;
 use crate::ui;
@@ -30,6 +31,7 @@ pub struct View {
     palette: Rows<ui::KeyRow>,
     screens: Rows<SharedString>,
     recent: Rows<ui::Choice>,
+    nearby: Rows<ui::NearbyRow>,
     rooms: Rows<ui::RoomCard>,
     people: Rows<ui::PersonRow>,
     microphones: Rows<SharedString>,
@@ -45,6 +47,8 @@ pub struct View {
     keys: Rows<ui::KeyRow>,
     figures: Rows<ui::FigureRow>,
     stages: Rows<ui::StageRow>,
+    /// The invitation whose code is shown.
+    coded: String,
     lang: Option<Lang>,
     focused: i32,
 }
@@ -71,7 +75,9 @@ impl View {
         shell.set_toasts(view.toasts.model());
         shell.set_palette_rows(view.palette.model());
         shell.set_screens(view.screens.model());
-        ui.global::<ui::First>().set_recent(view.recent.model());
+        let first = ui.global::<ui::First>();
+        first.set_recent(view.recent.model());
+        first.set_nearby(view.nearby.model());
         let lobby = ui.global::<ui::Lobby>();
         lobby.set_rooms(view.rooms.model());
         lobby.set_people(view.people.model());

@@ -9,6 +9,7 @@
 //! - [`toasts`], [`trouble`]: what is told in passing, and what went wrong.
 //! - [`settings`]: what is remembered.
 //! - [`diagnostics`]: how the connection is, and why.
+//! - [`squares`]: a text as a code for cameras.
 //! - [`text`]: names, times, counts in Vietnamese and English.
 //!
 //! Everything here is a function of state, event and time: `state.handle(event, now, effects)`. Nothing reads a clock, a
@@ -29,6 +30,7 @@ pub mod prejoin;
 pub mod room;
 pub mod settings;
 pub mod signin;
+pub mod squares;
 pub mod text;
 pub mod time;
 pub mod toasts;

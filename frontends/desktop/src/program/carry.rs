@@ -76,7 +76,7 @@ impl Program {
             }
             Effect::Ring(is_on) => {
                 let speaker = state.speaker(&state.app.choices().speaker);
-                state.ringing = if is_on { trial::chime(speaker, inbox) } else { None };
+                state.ringing = if is_on { trial::ring(speaker, inbox) } else { None };
             }
             Effect::Remember => state.remember(&ui),
             Effect::Copy(text) => ui.invoke_copy(text.into()),

@@ -158,6 +158,7 @@ fn sign_in(ui: &ui::App, program: &Rc<Program>) {
     on!(program, first, on_go, |p, text| {
         p.post_all([SignIn::Typed(Field::Server, text.into()), SignIn::Go].map(Event::SignIn));
     });
+    on!(program, first, on_choose, |p, key| p.choose_nearby(&key));
     let form = ui.global::<ui::SignIn>();
     let typed =
         |field| move |p: &Program, text: slint::SharedString| p.post(Event::SignIn(SignIn::Typed(field, text.into())));

@@ -5,15 +5,17 @@ use slint::{ComponentHandle, Image, ModelRc, SharedString, VecModel};
 use super::people::{PEOPLE, portrait, slide};
 use super::{Lang, Scene};
 use crate::ui::{
-    App, Chat, ChatRow, Choice, Diagnostics, FigureRow, First, KeyRow, Lobby, MemberRow, MuteState, People, PersonRow,
-    PreJoin, Room, RoomCard, Screen, Settings, SheetKind, Shell, SignIn, StageLayout, StageRow, StripKind, TileInfo,
-    ToastRow,
+    App, Chat, ChatRow, Choice, Diagnostics, FigureRow, First, KeyRow, Lobby, MemberRow, MuteState, NearbyRow, People,
+    PersonRow, PreJoin, Room, RoomCard, Screen, Settings, SheetKind, Shell, SignIn, StageLayout, StageRow, StripKind,
+    TileInfo, ToastRow,
 };
 
 /// All scenes.
 pub const SCENES: &[Scene] = &[
     Scene { name: "first", fill: first },
     Scene { name: "first-error", fill: first_error },
+    Scene { name: "first-nearby", fill: first_nearby },
+    Scene { name: "first-nobody", fill: first_nobody },
     Scene { name: "signin-guest", fill: sign_in_guest },
     Scene { name: "signin-wrong", fill: sign_in_wrong },
     Scene { name: "signin-new", fill: sign_in_new },
@@ -60,6 +62,25 @@ fn first(app: &App, lang: Lang) {
     shell(app, Screen::First, lang);
     let choice = |id: &str| Choice { id: id.into(), name: id.into() };
     app.global::<First>().set_recent(rows([choice("meet.lan"), choice("hop.example.vn:7401")]));
+}
+
+fn first_nearby(app: &App, lang: Lang) {
+    shell(app, Screen::First, lang);
+    let screen = app.global::<First>();
+    screen.set_may_search(true);
+    let row = |name: &str, about: &'static str| NearbyRow { id: name.into(), name: name.into(), about: about.into() };
+    screen.set_nearby(rows([
+        row("Lớp KTPM", of(lang, "3 phòng · 11 người · 192.168.1.20:7400", "3 rooms · 11 people · 192.168.1.20:7400")),
+        row(
+            "Phòng Đào tạo",
+            of(lang, "1 phòng · 1 người · 192.168.1.31:7400", "1 room · 1 person · 192.168.1.31:7400"),
+        ),
+    ]));
+}
+
+fn first_nobody(app: &App, lang: Lang) {
+    shell(app, Screen::First, lang);
+    app.global::<First>().set_may_search(true);
 }
 
 fn first_error(app: &App, lang: Lang) {
@@ -348,7 +369,9 @@ fn room_alone(app: &App, lang: Lang) {
     let screen = room(app, lang);
     (screen.set_people(1), screen.set_unread(0), screen.set_hands(0));
     screen.set_is_alone(true);
-    screen.set_invitation("hph://meet.lan/Nh%C3%B3m%2017#fp=5c1a9f20e4b77d03".into());
+    let link = format!("hph://meet.lan/Nh%C3%B3m%2017#fp={}", "5c1a9f20e4b77d03".repeat(4));
+    screen.set_invitation_code(crate::view::code(&link));
+    screen.set_invitation(link.into());
     with_tiles(app, move |width, height| {
         vec![(TileInfo { width, height, has_picture: false, ..someone(0, (0.0, 0.0), lang) }, Image::default())]
     });

@@ -1,9 +1,9 @@
 //! The screens before a room: server, signing in, lobby, devices.
 
 use hph_presenters::prejoin::{Check, Device, Item, PreJoin, Replay};
-use hph_presenters::signin::{Field, Way};
-use hph_presenters::text::Lang;
+use hph_presenters::signin::{Field, Found, Way};
 use hph_presenters::text::typed::Strength;
+use hph_presenters::text::{Lang, count as counts};
 use slint::{ComponentHandle, Image, SharedString};
 
 use super::over::front_name;
@@ -32,6 +32,9 @@ impl View {
             ui::Choice { name: format!("{} · {address}", server.name).into(), id: address.into() }
         };
         self.recent.set(servers.map(choice).collect());
+        first.set_may_search(true);
+        first.set_is_searching(signin.is_searching);
+        self.nearby.set(signin.found.iter().map(|found| nearby(found, lang)).collect());
 
         let form = ui.global::<ui::SignIn>();
         let Some((target, offer)) = signin.target.as_ref().zip(signin.offer.as_ref()) else { return };
@@ -159,6 +162,16 @@ impl View {
         let screen = ui.global::<ui::PreJoin>();
         screen.set_has_preview(false);
         screen.set_preview(Image::default());
+    }
+}
+
+/// A server of this network: its name is anybody's choice, so its address stands beside it.
+fn nearby(found: &Found, lang: Lang) -> ui::NearbyRow {
+    let address = hph_client::link::authority(&found.host, found.port);
+    ui::NearbyRow {
+        id: hph_client::tls::fingerprint(&found.pin).into(),
+        name: found.name.as_str().into(),
+        about: format!("{} · {address}", counts::rooms_and_people(found.rooms, found.people, lang)).into(),
     }
 }
 

@@ -5,8 +5,9 @@ use hph_client::engine::RemoteTrack;
 use hph_presenters::room::layout::Fit;
 use hph_presenters::room::tiles::{Picture, Tile};
 use hph_presenters::room::{Arrangement, Layout, Panel, Placed, mute, switch};
+use hph_presenters::squares::Squares;
 use hph_presenters::text::{Lang, count as counts, name};
-use slint::{ComponentHandle, Image};
+use slint::{ComponentHandle, Image, Rgb8Pixel, SharedPixelBuffer};
 
 use super::{Seen, View, count, hue};
 use crate::program::has_display;
@@ -36,7 +37,11 @@ impl View {
         screen.set_pages(count(scene.pages.max(1)));
         screen.set_is_alone(scene.arrangement == Arrangement::Alone);
         let invitation = app.lobby.invitation(&view.name).map(|invite| invite.link).unwrap_or_default();
-        screen.set_invitation(invitation.into());
+        if self.coded != invitation {
+            screen.set_invitation_code(code(&invitation));
+            screen.set_invitation(invitation.as_str().into());
+            self.coded = invitation;
+        }
         let mic = room.mic.shown(now.at);
         screen.set_microphone(match mic {
             mute::Shown::Off | mute::Shown::Ready => ui::MuteState::Off,
@@ -96,6 +101,20 @@ impl View {
         let widths = self.tiles.iter().map(|tile| (tile.width * scale).ceil() as u32);
         self.tracks.iter().copied().zip(widths).collect()
     }
+}
+
+/// A text as a code of squares, one pixel a square; nothing if it has none. Dark on light in every look: many readers find
+/// no other.
+pub fn code(text: &str) -> Image {
+    let squares = if text.is_empty() { None } else { Squares::of(text) };
+    let Some(squares) = squares else { return Image::default() };
+    let side = squares.side as u32;
+    let mut pixels = SharedPixelBuffer::<Rgb8Pixel>::new(side, side);
+    for (pixel, is_dark) in pixels.make_mut_slice().iter_mut().zip(squares.iter()) {
+        let light = if is_dark { 0 } else { 255 };
+        *pixel = Rgb8Pixel { r: light, g: light, b: light };
+    }
+    Image::from_rgb8(pixels)
 }
 
 const fn switched(shown: switch::Shown) -> ui::MuteState {

@@ -91,7 +91,6 @@ impl App {
         let memory = memory.checked();
         let bindings = keys::bindings(&memory.settings.keys);
         let mut signin = SignIn::default();
-        signin.is_searching = true;
         if let Some(last) = memory.servers.first() {
             signin.restore(last.way, &last.username, &last.display_name);
         }

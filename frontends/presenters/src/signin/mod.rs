@@ -42,17 +42,21 @@ pub enum Field {
     Password,
 }
 
-/// A server that was found in this network, or is remembered.
+/// A server that was found in this network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// Its name.
     pub name: String,
-    /// Name or address.
+    /// Its address.
     pub host: String,
     /// For TCP and UDP.
     pub port: u16,
-    /// Round trip. **Units:** milliseconds.
-    pub rtt_ms: Option<u32>,
+    /// Rooms that it has.
+    pub rooms: u32,
+    /// People who are there.
+    pub people: u32,
+    /// The key that it says it has: what is reached must be what was chosen.
+    pub pin: Pin,
 }
 
 /// What a server says of itself before anybody signs in.
@@ -92,13 +96,15 @@ pub enum Event {
     Typed(Field, String),
     /// A link was opened from outside the program.
     Link(String),
-    /// A server of the list was chosen.
-    Choose(usize),
+    /// A server of those that were found was chosen, by its key: the list may have changed under the pointer.
+    Choose(Pin),
     /// Go to the server that was typed.
     Go,
+    /// Servers in this network are looked for from now on.
+    SearchBegun,
     /// Servers in this network, as they are found.
     Found(Vec<Found>),
-    /// The search in this network is over.
+    /// Looking had its time: if there was nothing, that is said. What comes later is shown all the same.
     SearchOver,
     /// How one may sign in at the server that was asked last.
     Offered(Offer),
@@ -130,9 +136,9 @@ pub enum Event {
 pub struct SignIn {
     /// What was typed as a server.
     pub server_text: String,
-    /// Servers in this network and remembered ones.
+    /// Servers in this network.
     pub found: Vec<Found>,
-    /// Whether the search goes on.
+    /// Whether it is too early to say that there are none.
     pub is_searching: bool,
     /// Where to go; none on the first screen.
     pub target: Option<Target>,
@@ -167,12 +173,13 @@ impl SignIn {
                 self.server_text = link;
                 self.go(effects);
             }
-            Event::Choose(index) => {
-                if let Some(found) = self.found.get(index) {
-                    let target = Target { host: found.host.clone(), port: found.port, pin: None, room: None };
+            Event::Choose(pin) => {
+                if let Some(found) = self.found.iter().find(|found| found.pin == pin) {
+                    let target = Target { host: found.host.clone(), port: found.port, pin: Some(pin), room: None };
                     self.set_target(target, effects);
                 }
             }
+            Event::SearchBegun => (self.found, self.is_searching) = (Vec::new(), true),
             Event::Go => self.go(effects),
             Event::Found(found) => self.found = found,
             Event::SearchOver => self.is_searching = false,

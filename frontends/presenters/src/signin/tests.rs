@@ -162,3 +162,34 @@ fn an_answer_of_another_server_than_the_one_that_is_meant_is_none() {
     assert_eq!(signin.offer.as_ref().map(|offer| offer.name.as_str()), Some("B"));
     assert_eq!(signin.problem, None);
 }
+
+#[test]
+fn a_server_of_this_network_is_reached_with_the_key_that_it_was_shown_with() {
+    let found = |name: &str, host: &str, pin| Found {
+        name: name.to_owned(),
+        host: host.to_owned(),
+        port: 7400,
+        rooms: 3,
+        people: 11,
+        pin: [pin; 32],
+    };
+    let mut signin = SignIn::default();
+    let mut effects = Vec::new();
+    signin.handle(Event::SearchBegun, now(0), &mut effects);
+    assert!(signin.is_searching && signin.found.is_empty());
+    signin.handle(Event::Found(vec![found("B", "10.0.0.2", 2)]), now(100), &mut effects);
+    // Another one comes above it just before it is chosen.
+    signin.handle(Event::Found(vec![found("A", "10.0.0.1", 1), found("B", "10.0.0.2", 2)]), now(200), &mut effects);
+    signin.handle(Event::Choose([2; 32]), now(200), &mut effects);
+    let [Effect::Ask { host, port: 7400, pin: Some(pin) }] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((host.as_str(), *pin), ("10.0.0.2", [2; 32]));
+
+    // One that has just gone is not asked, and nothing else in its place.
+    effects.clear();
+    signin.handle(Event::Back, now(300), &mut effects);
+    signin.handle(Event::Found(vec![found("A", "10.0.0.1", 1)]), now(400), &mut effects);
+    signin.handle(Event::Choose([2; 32]), now(400), &mut effects);
+    assert!(effects.is_empty() && signin.target.is_none());
+    signin.handle(Event::SearchOver, now(3000), &mut effects);
+    assert!(!signin.is_searching && signin.found.len() == 1);
+}

@@ -45,6 +45,18 @@ pub fn lasting(seconds: u64, lang: Lang) -> String {
     format!("{count} {unit}")
 }
 
+/// What is going on at a server: `3 phòng · 11 người`, `3 rooms · 11 people`.
+pub fn rooms_and_people(rooms: u32, people: u32, lang: Lang) -> String {
+    match lang {
+        Lang::Vi => format!("{rooms} phòng · {people} người"),
+        Lang::En => {
+            let (room, person) =
+                (if rooms == 1 { "room" } else { "rooms" }, if people == 1 { "person" } else { "people" });
+            format!("{rooms} {room} · {people} {person}")
+        }
+    }
+}
+
 /// A running clock: `4:05`, `1:04:05`.
 pub fn stopwatch(seconds: u64) -> String {
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -77,6 +89,9 @@ mod tests {
         ] {
             assert_eq!((lasting(seconds, Lang::Vi).as_str(), lasting(seconds, Lang::En).as_str()), (vi, en));
         }
+        let counts = |lang| [(1, 1), (3, 11)].map(|(rooms, people)| rooms_and_people(rooms, people, lang));
+        assert_eq!(counts(Lang::Vi), ["1 phòng · 1 người", "3 phòng · 11 người"]);
+        assert_eq!(counts(Lang::En), ["1 room · 1 person", "3 rooms · 11 people"]);
         assert_eq!([65, 3845].map(stopwatch), ["1:05", "1:04:05"]);
     }
 }
