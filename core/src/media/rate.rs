@@ -77,6 +77,9 @@ const OUTGROWN: u64 = 1300;
 /// Without a report for this long what is granted is halved.
 const REPORT_SILENCE_MAX: Duration = Duration::from_millis(500);
 
+/// What was reported this long ago says nothing of the way as it is: who is sent nothing reports nothing.
+const REPORT_FORGOTTEN: Duration = Duration::from_secs(5);
+
 /// What was sent is answered for within the usual time and this much; if not, a queue has filled so fast that its reports wait in
 /// it, or behind another one, or the way is gone: nothing but the reserve helps then.
 const STALL: Duration = Duration::from_millis(200);
@@ -280,6 +283,16 @@ impl RateController {
             self.halved_at = now;
             self.grant(self.target_bps / 2, RateReason::Silence);
         }
+    }
+
+    /// Begins anew if nothing was reported for long, and says so. Without this whoever is granted nothing, and so is sent
+    /// nothing, would never be granted anything again.
+    pub fn forget_if_silent(&mut self, now: Instant) -> bool {
+        let is_over = self.heard_at.is_some_and(|at| now.since(at) >= REPORT_FORGOTTEN);
+        if is_over {
+            *self = Self::new(self.limits);
+        }
+        is_over
     }
 
     /// Notes that media is being sent, which must be reported; after a pause silence counts from here.

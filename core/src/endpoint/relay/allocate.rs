@@ -7,6 +7,7 @@ use super::video::{VIDEOS, Video, video_track};
 use super::{RelayMachine, RelayOutput, RelayReport};
 use crate::id::{Slot, TrackId};
 use crate::limits::ROOM_PARTICIPANTS_MAX;
+use crate::media::police::Policer;
 use crate::room::allocation::{Importance, LAYERS, SOURCES_MAX, Share, Source, allocate};
 use crate::time::{Duration, Instant};
 
@@ -175,10 +176,13 @@ fn allot_for(
             count = count.saturating_add(1);
         }
     }
+    if session.rate.forget_if_silent(now) {
+        session.policer = Policer::default();
+    }
     if sources.iter().take(count).any(|source| source.given.is_some()) {
         session.rate.handle_sending(now);
-        session.police(now);
     }
+    session.police(now);
     let mut shares = [Share::default(); SOURCES_MAX];
     let (sources, shares) = (sources.get(..count).unwrap_or_default(), shares.get_mut(..count).unwrap_or_default());
     let sound_bps = VOICE_BPS.saturating_mul(room.voices_for(receiver).clamp(1, VOICES_MAX));

@@ -210,8 +210,9 @@ impl RelayMachine<'_> {
         payload: &[u8],
         out: &mut impl RelayOutput,
     ) -> Result<(), DropReason> {
+        // Also for a voice: where nobody is sent pictures, no picture reminds of them.
+        self.allot_if_due(now, what.room_index, out);
         if !what.track.is_audio() {
-            self.allot_if_due(now, what.room_index, out);
             self.count_picture(
                 now,
                 what.room_index,
@@ -289,6 +290,11 @@ impl RelayMachine<'_> {
                 let log = if is_try { None } else { self.logs.get_mut(lane) };
                 let prefix = session.seal_body(now, Kind::Pong, &mut pong, log)?;
                 from.send(lane, id, &prefix, &pong, out);
+                // Where all are silent and nobody is sent pictures, this is what is left to remind of them.
+                let memberships = session.memberships();
+                for membership in memberships.into_iter().flatten() {
+                    self.allot_if_due(now, membership.room_index, out);
+                }
                 Ok(())
             }
             Kind::Nack => self.handle_nack(now, id, body, out),

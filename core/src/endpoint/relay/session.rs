@@ -34,6 +34,8 @@ const UPLINK_MISSING: usize = 96;
 const UPLINK_ARRIVALS: usize = 256;
 /// Questions for lost packets a second, and at once.
 const NACK_RATE: (u32, u32) = (250, 100);
+/// Pictures that are let through at least. **Units:** bits a second.
+const TRICKLE_BPS: u32 = 32_000;
 /// Tags a second, and at once, that are looked at from addresses that are not a session's own: forging is cheaper than
 /// looking, most of all where a processor has no instructions for it. Whoever comes from a new address needs one.
 const STRAY_RATE: (u32, u32) = (250, 50);
@@ -203,10 +205,12 @@ impl RelaySession {
         }
     }
 
-    /// Lets no more of pictures through than its hop takes, as far as anything is known of that.
+    /// Lets no more of pictures through than its hop takes, as far as anything is known of that; and a packet now and then
+    /// whatever is known, or nobody would ever learn that the way is free again.
     pub fn police(&mut self, now: Instant) {
         if self.rate.bound_bps(now).is_some() {
-            self.policer.set_pace(if self.rate.is_stalled(now) { 0 } else { self.rate.pace_bps() });
+            let pace_bps = if self.rate.is_stalled(now) { 0 } else { self.rate.pace_bps() };
+            self.policer.set_pace(pace_bps.max(TRICKLE_BPS));
         }
     }
 
