@@ -24,7 +24,7 @@ pub mod words;
 pub mod zone;
 
 /// What is made from the `.slint` files.
-#[allow(unsafe_code, missing_docs, unused, clippy::all, clippy::pedantic, clippy::disallowed_methods)]
+#[allow(unsafe_code, missing_docs, unused, clippy::all, clippy::pedantic, clippy::disallowed_methods, clippy::todo)]
 pub mod ui {
     slint::include_modules!();
 }

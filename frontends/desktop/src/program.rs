@@ -220,7 +220,7 @@ impl Program {
 
     fn note(&self, note: Note) {
         match note {
-            Note::Pictures => return self.draw_pictures(),
+            Note::Pictures => self.draw_pictures(),
             Note::Answered { host, port, answer } => {
                 let is_offer = answer.is_ok();
                 self.post(Event::SignIn(signin::Event::Answered { host, port, answer }));

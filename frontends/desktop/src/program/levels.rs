@@ -13,6 +13,8 @@ use super::State;
 
 /// Frames that came whole and that were lost, of each person.
 pub(super) type Counts = BTreeMap<(RoomId, Slot), (u64, u64)>;
+/// How somebody comes through, and why no better.
+type Rated = (Slot, Sample, room::quality::Cause);
 
 impl State {
     /// How loud everybody is who is heard.
@@ -58,7 +60,7 @@ impl State {
         events
     }
 
-    fn samples(&mut self, engine: &EngineFigures) -> Vec<(RoomId, Vec<(Slot, Sample, room::quality::Cause)>)> {
+    fn samples(&mut self, engine: &EngineFigures) -> Vec<(RoomId, Vec<Rated>)> {
         let mut counts = Counts::new();
         for ((room, slot, _), (whole, lost)) in &engine.tracks {
             let count = counts.entry((*room, *slot)).or_default();

@@ -100,7 +100,9 @@ fn sign_in(app: &App, lang: Lang, way: i32) -> SignIn<'_> {
     let screen = app.global::<SignIn>();
     screen.set_server("Lớp KTPM".into());
     screen.set_address("meet.lan".into());
-    (screen.set_has_guest(true), screen.set_has_password(true), screen.set_may_register(true));
+    screen.set_has_guest(true);
+    screen.set_has_password(true);
+    screen.set_may_register(true);
     screen.set_way(way);
     screen
 }
@@ -133,7 +135,9 @@ fn lobby_empty(app: &App, lang: Lang) {
     shell(app, Screen::Lobby, lang);
     let screen = app.global::<Lobby>();
     screen.set_server("Lớp KTPM".into());
-    (screen.set_my_name(PEOPLE[0].0.into()), screen.set_my_letter("H".into()), screen.set_my_hue(PEOPLE[0].2));
+    screen.set_my_name(PEOPLE[0].0.into());
+    screen.set_my_letter("H".into());
+    screen.set_my_hue(PEOPLE[0].2);
     screen.set_people(rows([person(0)]));
 }
 
@@ -172,9 +176,12 @@ fn pre_join(app: &App, lang: Lang) {
     let screen = devices(app, lang);
     screen.set_room("Nhóm 17".into());
     screen.set_people(4);
-    (screen.set_letter("H".into()), screen.set_hue(PEOPLE[0].2));
-    (screen.set_camera_on(true), screen.set_microphone_on(true));
-    (screen.set_preview(portrait(0)), screen.set_has_preview(true));
+    screen.set_letter("H".into());
+    screen.set_hue(PEOPLE[0].2);
+    screen.set_camera_on(true);
+    screen.set_microphone_on(true);
+    screen.set_preview(portrait(0));
+    screen.set_has_preview(true);
     screen.set_level(0.55);
     screen.set_network(of(lang, "Mạng tốt: 18 ms, không mất gói", "Network: 18 ms, nothing lost").into());
     screen.set_network_ok(true);
@@ -183,7 +190,9 @@ fn pre_join(app: &App, lang: Lang) {
 fn pre_join_trouble(app: &App, lang: Lang) {
     pre_join(app, lang);
     let screen = app.global::<PreJoin>();
-    (screen.set_has_preview(false), screen.set_microphone_on(false), screen.set_level(0.0));
+    screen.set_has_preview(false);
+    screen.set_microphone_on(false);
+    screen.set_level(0.0);
     let trouble = of(lang, "Camera đang được chương trình khác dùng.", "The camera is used by another program.");
     screen.set_camera_trouble(trouble.into());
 }
@@ -241,7 +250,9 @@ fn room(app: &App, lang: Lang) -> Room<'_> {
     screen.set_clock("12:04".into());
     screen.set_my_rtt("32 ms".into());
     screen.set_can_share(true);
-    (screen.set_microphone(MuteState::On), screen.set_camera(MuteState::Off), screen.set_screen(MuteState::Off));
+    screen.set_microphone(MuteState::On);
+    screen.set_camera(MuteState::Off);
+    screen.set_screen(MuteState::Off);
     screen.set_unread(3);
     screen.set_hands(1);
     screen
@@ -302,14 +313,17 @@ fn room_chat(app: &App, lang: Lang) {
 fn room_private(app: &App, lang: Lang) {
     room_chat(app, lang);
     let chat = app.global::<Chat>();
-    (chat.set_target(2), chat.set_is_private(true), chat.set_target_name(PEOPLE[2].0.into()));
+    chat.set_target(2);
+    chat.set_is_private(true);
+    chat.set_target_name(PEOPLE[2].0.into());
     chat.set_draft(of(lang, "Cảm ơn Ngọc nhé", "Thank you").into());
 }
 
 fn room_people(app: &App, lang: Lang) {
     room_grid(app, lang);
     let room = app.global::<Room>();
-    (room.set_panel(2), room.set_is_host(true));
+    room.set_panel(2);
+    room.set_is_host(true);
     let people = app.global::<People>();
     people.set_rows(rows((0..PEOPLE.len()).map(|index| {
         let (name, letter, hue) = PEOPLE[index];
@@ -338,7 +352,8 @@ fn room_people(app: &App, lang: Lang) {
         }
     })));
     people.set_open(2);
-    (people.set_may_mute_all(true), people.set_may_lock(true));
+    people.set_may_mute_all(true);
+    people.set_may_lock(true);
 }
 
 fn room_share(app: &App, lang: Lang) {
@@ -367,7 +382,9 @@ fn room_share(app: &App, lang: Lang) {
 
 fn room_alone(app: &App, lang: Lang) {
     let screen = room(app, lang);
-    (screen.set_people(1), screen.set_unread(0), screen.set_hands(0));
+    screen.set_people(1);
+    screen.set_unread(0);
+    screen.set_hands(0);
     screen.set_is_alone(true);
     let link = format!("hph://meet.lan/Nh%C3%B3m%2017#fp={}", "5c1a9f20e4b77d03".repeat(4));
     screen.set_invitation_code(crate::view::code(&link));
@@ -399,8 +416,12 @@ fn room_reconnect(app: &App, lang: Lang) {
         },
     ]));
     let (name, letter, hue) = PEOPLE[3];
-    (shell.set_is_called(true), shell.set_caller(name.into()), shell.set_caller_letter(letter.into()));
-    (shell.set_caller_hue(hue), shell.set_call_room("Seminar".into()), shell.set_call_seconds(24));
+    shell.set_is_called(true);
+    shell.set_caller(name.into());
+    shell.set_caller_letter(letter.into());
+    shell.set_caller_hue(hue);
+    shell.set_call_room("Seminar".into());
+    shell.set_call_seconds(24);
     let tiles = app.global::<Room>();
     tiles.set_microphone(MuteState::Waiting);
 }
@@ -422,7 +443,9 @@ fn settings_view(app: &App, lang: Lang) {
 
 fn settings_sound(app: &App, lang: Lang) {
     let settings = settings(app, lang, 1);
-    (settings.set_echo(true), settings.set_noise(true), settings.set_gain(false));
+    settings.set_echo(true);
+    settings.set_noise(true);
+    settings.set_gain(false);
 }
 
 fn settings_keys(app: &App, lang: Lang) {
