@@ -34,6 +34,7 @@ mod moderate;
 mod object;
 mod output;
 mod owner;
+mod papers;
 mod refusal;
 mod screen;
 mod serve;
@@ -148,6 +149,9 @@ enum Command {
     Link(keys::LinkArgs),
     /// Say which version this is
     Version,
+    /// Write manual pages and completions for shells
+    #[command(hide = true)]
+    Papers(papers::Args),
 }
 
 fn main() -> ExitCode {
@@ -207,6 +211,7 @@ fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure
         Command::Forget(args) => keys::forget(args, out),
         Command::Trust(args) => trust::run(args, out),
         Command::Link(args) => keys::link(args, out),
+        Command::Papers(args) => papers::write(args, Cli::command().after_help(Exit::table())),
         Command::Version => {
             let version = env!("CARGO_PKG_VERSION");
             let protocol = hph_client::core::limits::PROTOCOL_VERSION;
@@ -240,6 +245,22 @@ mod tests {
         let cli = Cli::try_parse_from(line.split_whitespace()).expect("parses");
         assert!(cli.manners.json && cli.manners.no_input && cli.manners.verbose == 1);
         assert!(matches!(cli.command, Command::Join(_)));
+    }
+
+    #[test]
+    fn every_command_has_a_manual_page_and_is_completed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let args = papers::Args { to: folder.path().to_owned() };
+        assert_eq!(papers::write(&args, Cli::command()), Ok(Exit::Ok));
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect(name);
+        let completions = read("completions/hph.bash");
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let page = folder.path().join(format!("man/hph-{name}.1"));
+            assert_eq!(page.exists(), !command.is_hide_set(), "{name}");
+            assert!(command.is_hide_set() || completions.contains(&format!("hph,{name})")), "{name}");
+        }
+        assert!(read("man/hph-join.1").contains("Take part in a meeting"));
     }
 
     #[test]

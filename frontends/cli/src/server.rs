@@ -11,12 +11,13 @@ mod lang;
 mod object;
 mod output;
 mod owner;
+mod papers;
 mod serve;
 mod signals;
 
 use std::process::ExitCode;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 use exit::{Exit, Failure};
 use output::Output;
@@ -55,6 +56,9 @@ enum Command {
     Restore(Box<owner::RestoreArgs>),
     /// Find out what is wrong on this machine, and how to mend it
     Doctor(Box<serve::ConfigArgs>),
+    /// Write manual pages and completions for shells
+    #[command(hide = true)]
+    Papers(papers::Args),
 }
 
 fn main() -> ExitCode {
@@ -79,5 +83,6 @@ fn run(command: &Command, out: &Output) -> Result<Exit, Failure> {
         Command::Verify(args) => owner::verify(args, out),
         Command::Restore(args) => owner::restore(args, out),
         Command::Doctor(args) => doctor::server::run(args, out),
+        Command::Papers(args) => papers::write(args, Cli::command()),
     }
 }
