@@ -71,10 +71,7 @@ fn first_nearby(app: &App, lang: Lang) {
     let row = |name: &str, about: &'static str| NearbyRow { id: name.into(), name: name.into(), about: about.into() };
     screen.set_nearby(rows([
         row("Lớp KTPM", of(lang, "3 phòng · 11 người · 192.0.2.20:7400", "3 rooms · 11 people · 192.0.2.20:7400")),
-        row(
-            "Phòng Đào tạo",
-            of(lang, "1 phòng · 1 người · 192.0.2.31:7400", "1 room · 1 person · 192.0.2.31:7400"),
-        ),
+        row("Phòng Đào tạo", of(lang, "1 phòng · 1 người · 192.0.2.31:7400", "1 room · 1 person · 192.0.2.31:7400")),
     ]));
 }
 
