@@ -6,10 +6,12 @@
 //!
 //! - [`active_speaker`]: who speaks, from the levels of voice packets.
 //! - [`allocation`]: which size of each picture a receiver gets.
+//! - [`reaction`]: signs that are shown for a moment.
 //! - [`roles`]: who may do what.
 
 pub mod active_speaker;
 pub mod allocation;
+pub mod reaction;
 pub mod roles;
 
 use heapless::String;

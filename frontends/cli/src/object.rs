@@ -104,6 +104,12 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
             "participant_gone",
             json!({"room": room.0, "room_name": room_name(room), "slot": slot.0, "username": username}),
         ),
+        Event::Reacted { room, slot, reaction } => {
+            let who = view.rooms.get(room).and_then(|room| room.participants.get(slot));
+            let fields = json!({"room": room.0, "room_name": room_name(room), "slot": slot.0,
+                "username": who.map(|who| &who.username), "reaction": reaction.code(), "emoji": reaction.emoji()});
+            ("reacted", fields)
+        }
         Event::Speaker { room, slot } => {
             ("speaker", json!({"room": room.0, "room_name": room_name(room), "slot": slot.map(|slot| slot.0)}))
         }

@@ -66,6 +66,11 @@ impl Rows {
                 let who = out.bold(&known.map_or(one_row(author), |known| person(&known.display_name, author)));
                 of_change(&room_name(room), &who, *target, text.as_deref(), lang)
             }
+            Event::Reacted { room, slot, reaction } => {
+                let who = view.rooms.get(room)?.participants.get(slot)?;
+                let who = out.bold(&person(&who.display_name, &who.username));
+                format!("[{}] {who} {}", room_name(room), reaction.emoji())
+            }
             Event::Direct { .. } => return of_direct(event, out),
             Event::File { .. } | Event::FileGone { .. } => return of_shelf(event, &room_name, out),
             Event::Moderated { .. }

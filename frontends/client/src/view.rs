@@ -217,6 +217,7 @@ impl MeetingView {
             | Event::Unread { .. }
             | Event::UnreadAll { .. }
             | Event::Moderated { .. }
+            | Event::Reacted { .. }
             | Event::Muted { .. }
             | Event::UnmuteAsked { .. }
             | Event::PasswordWanted { .. }

@@ -15,6 +15,7 @@ mod lan;
 mod media_path;
 mod moderation;
 mod owner;
+mod reactions;
 mod resilience;
 mod screen;
 mod secrecy;

@@ -123,6 +123,7 @@ impl ServerMachine<'_> {
             M::OfferFile { .. } | M::FetchFile { .. } | M::DeleteFile { .. } | M::ListFiles { .. } => {
                 self.obey_files(from, message, out)?;
             }
+            M::InRoom(ref ask) => self.obey_in_room(now, from, ask, out)?,
             M::KeepAlive => out.control(from, &ServerMessage::Alive),
             M::Tunnel { is_on } => out.relay(&RelayCommand::Tunnel { session: from, is_on }),
         }
@@ -330,6 +331,7 @@ fn request_number(message: &ClientMessage<'_>) -> u64 {
         | M::EditChat { reference, .. }
         | M::DeleteChat { reference, .. }
         | M::OfferFile { reference, .. } => reference,
+        M::InRoom(ref ask) => u64::from(ask.request()),
         _ => 0,
     }
 }

@@ -11,6 +11,7 @@ mod chat;
 mod control;
 mod door;
 mod files;
+mod in_room;
 mod lobby;
 mod media;
 mod moderation;

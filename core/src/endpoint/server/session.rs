@@ -89,6 +89,7 @@ pub(super) struct Session {
     pub is_lobby_complete: bool,
     pub chats: TokenBucket,
     pub controls: TokenBucket,
+    pub reactions: TokenBucket,
     /// When its last control message came.
     pub last_heard: Instant,
 }
@@ -106,6 +107,7 @@ impl Session {
             is_lobby_complete: false,
             chats: TokenBucket::new(limits.chats.0, limits.chats.1),
             controls: TokenBucket::new(limits.controls.0, limits.controls.1),
+            reactions: TokenBucket::new(1, 1),
             last_heard: now,
         }
     }

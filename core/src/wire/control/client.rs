@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::in_room::RoomAsk;
+use super::is_slot;
 use super::parts::{Act, DevicePublic, TrackInfo};
 use crate::id::{CallId, RoomId, Slot, TrackId};
 use crate::limits::{
     CHAT_PAGE_MAX, DIRECT_SEALED_MAX_BYTES, FILE_CHUNK_MAX_BYTES, FILE_RANGE_MAX_BYTES, PBKDF2_ITERATIONS_MAX,
-    PBKDF2_ITERATIONS_MIN, ROOM_PARTICIPANTS_MAX, TRACKS_MAX,
+    PBKDF2_ITERATIONS_MIN, TRACKS_MAX,
 };
 use crate::media::nack::parse_nack;
 use crate::wire::text;
@@ -401,6 +403,8 @@ pub enum ClientMessage<'a> {
         /// As in [`Self::SetPassword`], with the salt that the server said.
         key: [u8; 32],
     },
+    /// About what goes on in a room: reactions.
+    InRoom(RoomAsk),
 }
 
 impl ClientMessage<'_> {
@@ -461,6 +465,7 @@ impl ClientMessage<'_> {
             Self::Tunnelled { datagram } => super::is_datagram(datagram),
             Self::LookUp { username, .. } => text::is_username(username),
             Self::Call { to, .. } => text::is_username(to),
+            Self::InRoom(ref ask) => ask.is_legal(),
             Self::SignOut
             | Self::WatchLobby { .. }
             | Self::JoinRoom { .. }
@@ -484,8 +489,4 @@ impl ClientMessage<'_> {
 
 fn is_page(count: u8) -> bool {
     (1..=CHAT_PAGE_MAX).contains(&count)
-}
-
-fn is_slot(slot: Slot) -> bool {
-    usize::from(slot.0) < ROOM_PARTICIPANTS_MAX
 }

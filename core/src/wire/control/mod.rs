@@ -6,18 +6,26 @@
 
 mod client;
 mod frame;
+mod in_room;
 mod parts;
 mod server;
 
 pub use client::ClientMessage;
 pub use frame::{FrameReader, Parsed, emit_client, emit_server, parse_client, parse_server};
+pub use in_room::{RoomAsk, RoomTold};
 pub use parts::{
     Act, CallOutcome, Codec, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, SignOutReason,
     TrackInfo,
 };
 pub use server::ServerMessage;
 
-use crate::limits::{DATAGRAM_MAX_BYTES, HOP_PREFIX_BYTES};
+use crate::id::Slot;
+use crate::limits::{DATAGRAM_MAX_BYTES, HOP_PREFIX_BYTES, ROOM_PARTICIPANTS_MAX};
+
+/// Whether it can be a place in a room.
+fn is_slot(slot: Slot) -> bool {
+    usize::from(slot.0) < ROOM_PARTICIPANTS_MAX
+}
 
 /// Whether it has the length of a datagram.
 fn is_datagram(bytes: &[u8]) -> bool {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::in_room::RoomTold;
+use super::is_slot;
 use super::parts::{
     Act, CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, SignOutReason,
 };
@@ -508,6 +510,8 @@ pub enum ServerMessage<'a> {
         /// Only hosts may share their screens.
         hosts_share: bool,
     },
+    /// About what goes on in a room: reactions.
+    InRoom(RoomTold),
 }
 
 impl ServerMessage<'_> {
@@ -520,7 +524,7 @@ impl ServerMessage<'_> {
                 text::is_username(username) && text::is_display_name(display_name) && scram.len() <= 512
             }
             Self::Room { name, people, .. } => text::is_room_name(name) && usize::from(people) <= ROOM_PARTICIPANTS_MAX,
-            Self::Person { username, display_name, .. } => {
+            Self::Person { username, display_name, .. } | Self::Knock { username, display_name, .. } => {
                 text::is_username(username) && text::is_display_name(display_name)
             }
             Self::Keys { username, .. } => text::is_username(username),
@@ -548,9 +552,7 @@ impl ServerMessage<'_> {
             Self::Muted { tracks, by, .. } => tracks < 1 << TRACKS_MAX && text::is_username(by),
             Self::UnmuteAsked { by, .. } => text::is_username(by),
             Self::Waiting { name, .. } => text::is_room_name(name),
-            Self::Knock { username, display_name, .. } => {
-                text::is_username(username) && text::is_display_name(display_name)
-            }
+            Self::InRoom(ref told) => told.is_legal(),
             Self::Audit { by, whom, .. } => text::is_username(by) && (whom.is_empty() || text::is_username(whom)),
             Self::File { author, display_name, name, .. } => {
                 text::is_username(author) && text::is_display_name(display_name) && text::is_file_name(name)
@@ -589,8 +591,4 @@ impl ServerMessage<'_> {
             | Self::Alive => true,
         }
     }
-}
-
-fn is_slot(slot: Slot) -> bool {
-    usize::from(slot.0) < ROOM_PARTICIPANTS_MAX
 }

@@ -45,6 +45,12 @@ impl Meeting<'_> {
                     self.session.send(Command::RaiseHand { room, is_up });
                 }
             }
+            Line::React(reaction) => {
+                if let Some(room) = self.current_or_say() {
+                    let request = self.session.engine.request();
+                    self.session.send(Command::React { request, room, reaction });
+                }
+            }
             Line::Audit(count) => {
                 if let Some(room) = self.current_or_say() {
                     let request = self.session.engine.request();

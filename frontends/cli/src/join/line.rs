@@ -1,6 +1,7 @@
 //! Typed lines: chat, or a command after a slash.
 
 use hph_client::core::wire::control::Act;
+use hph_client::engine::Reaction;
 
 /// What a line means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub enum Line {
     SetPassword(String),
     /// Raise one's hand, or lower it.
     Hand(bool),
+    /// Show a sign to the room.
+    React(Reaction),
     /// Show so many entries of what was done to keep order.
     Audit(u32),
     /// Send a file to the current room.
@@ -99,8 +102,11 @@ pub enum Line {
     Unknown(String),
 }
 
+/// How one reacts.
+const REACT: &str = "/react up|party|clap|laugh|heart|think";
+
 /// Every command with its arguments.
-pub const COMMANDS: [&str; 52] = [
+pub const COMMANDS: [&str; 53] = [
     "/mic on|off",
     "/cam on|off",
     "/ptt on|off",
@@ -116,6 +122,7 @@ pub const COMMANDS: [&str; 52] = [
     "/fetch #ID",
     "/unread",
     "/hand on|off",
+    REACT,
     "/mute USER",
     "/stopvideo USER",
     "/ask USER",
@@ -190,6 +197,7 @@ impl Line {
             "unread" => Self::Unread,
             "password" => named(rest, Self::SetPassword, "/password WORDS"),
             "hand" => switch(rest).map_or(Self::Incomplete("/hand on|off"), Self::Hand),
+            "react" | "r" => Reaction::named(rest).map_or(Self::Incomplete(REACT), Self::React),
             "audit" => count(rest).map_or(Self::Incomplete("/audit [COUNT]"), Self::Audit),
             "msg" | "dm" => direct(rest).unwrap_or(Self::Incomplete("/msg USER TEXT")),
             "call" => named(rest, Self::Call, "/call USER"),
@@ -373,6 +381,8 @@ mod tests {
         assert_eq!(Line::parse("/mute"), Some(Line::Incomplete("/mute USER")));
         assert_eq!(Line::parse("/end lan"), Some(Line::Incomplete("/end")), "not everybody's meeting by a slip");
         assert_eq!(Line::parse("/hand on"), Some(Line::Hand(true)));
+        assert_eq!(Line::parse("/react 👍"), Some(Line::React(Reaction::ThumbsUp)));
+        assert_eq!(Line::parse("/react 🙈"), Some(Line::Incomplete(REACT)));
         // A password is set by a line of its own.
         assert_eq!(ACTS.map(|(_, act, _)| act).len() + 1, Act::ALL.len());
         assert_eq!(Line::parse("/password hoa sen 7"), Some(Line::SetPassword("hoa sen 7".to_owned())));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hph_core::id::{CallId, RoomId, Slot, TrackId};
 use hph_core::limits::TRACKS_MAX;
+use hph_core::room::reaction::Reaction;
 use hph_core::room::roles::Role;
 use hph_core::wire::control::{
     Act, CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, TrackInfo,
@@ -303,6 +304,15 @@ pub enum Event {
         slot: Slot,
         /// Login name.
         username: String,
+    },
+    /// Somebody shows a sign, we ourselves perhaps: for [`super::REACTION_SHOWN`], or until their next one.
+    Reacted {
+        /// In which room.
+        room: RoomId,
+        /// Who.
+        slot: Slot,
+        /// Which.
+        reaction: Reaction,
     },
     /// Somebody else speaks.
     Speaker {

@@ -31,6 +31,7 @@ pub use guidance::{Demand, Guidance, LostStrip};
 pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip, LossStats};
 pub use hph_core::media::nack::GapStats;
 pub use hph_core::media::rate::{RateFigures, RateReason, RateState};
+pub use hph_core::room::reaction::{REACTION_SHOWN, Reaction};
 pub use hph_core::room::roles::Role;
 pub use offer::{Offer, ask};
 
@@ -309,6 +310,15 @@ pub enum Command {
         room: RoomId,
         /// Whether it is up.
         is_up: bool,
+    },
+    /// Show a sign to everybody in a room, one a second.
+    React {
+        /// Comes back in [`Event::Refused`].
+        request: u32,
+        /// In which room.
+        room: RoomId,
+        /// Which.
+        reaction: Reaction,
     },
     /// Ask what was done to keep order in a room of ours, the newest first.
     Audit {

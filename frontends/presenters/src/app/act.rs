@@ -242,6 +242,7 @@ impl App {
                     self.in_room(id, room::Event::ToggleHand, now, effects);
                 }
             }
+            Slash::React(reaction) => self.in_room(id, room::Event::React(reaction), now, effects),
             Slash::Mic(is_on) => self.in_room(id, room::Event::Mic(mute::Event::Switch(is_on)), now, effects),
             Slash::Camera(is_on) => {
                 if self.front_room().is_some_and(|(room, _)| room.camera.is_wanted() != is_on) {

@@ -39,6 +39,11 @@ impl App {
                 let by = self.name_of(by);
                 self.toasts.push(Notice::UnmuteAsked { room: *room, by }, now.at);
             }
+            ClientEvent::Reacted { room, slot, reaction } => {
+                if let (Some(room), Some(view)) = (self.rooms.get_mut(room), self.view.rooms.get(room)) {
+                    room.reacted(view, *slot, *reaction, now.at);
+                }
+            }
             ClientEvent::Microphone { remark, .. } => self.remark(*remark, now),
             ClientEvent::Ringing { .. } => self.ringing(&event, now, effects),
             ClientEvent::CallState { request, call, outcome } => {

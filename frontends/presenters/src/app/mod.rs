@@ -218,9 +218,9 @@ impl App {
 
     /// When [`Event::Tick`] is due.
     pub fn deadline(&self, now: Now) -> Instant {
-        let mics = self.rooms.values().filter_map(|room| room.mic.deadline());
+        let rooms = self.rooms.values().filter_map(|room| room.deadline(now.at));
         let others = self.toasts.deadline().into_iter().chain(self.lobby.deadline());
-        mics.chain(others).filter(|at| *at > now.at).fold(now.at + TICK, Instant::min)
+        rooms.chain(others).filter(|at| *at > now.at).fold(now.at + TICK, Instant::min)
     }
 
     fn scope(&self) -> Option<Scope> {

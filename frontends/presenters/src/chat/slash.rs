@@ -1,6 +1,7 @@
 //! Commands in the line in which one writes: `/mute lan`. Whoever can't use a pointer can do everything so.
 
 use hph_client::core::wire::control::Act;
+use hph_client::engine::Reaction;
 
 use crate::text::Lang;
 use crate::text::fold::fold;
@@ -21,6 +22,8 @@ pub enum Slash {
     Call(String),
     /// Raise the hand, or lower it.
     Hand(bool),
+    /// Show a sign.
+    React(Reaction),
     /// Switch our microphone.
     Mic(bool),
     /// Switch our camera.
@@ -74,10 +77,11 @@ const fn usage(form: &'static str, vi: &'static str, en: &'static str) -> Usage 
 }
 
 /// Every command. Those that keep order come with their acts.
-pub const COMMANDS: [(Usage, Option<Act>); 29] = [
+pub const COMMANDS: [(Usage, Option<Act>); 30] = [
     (usage("/msg NAME TEXT", "nhắn riêng cho một người", "write to one person"), None),
     (usage("/call NAME", "gọi một người vào phòng", "call somebody to this room"), None),
     (usage("/hand on|off", "giơ hoặc hạ tay", "raise or lower your hand"), None),
+    (usage("/react up|party|clap|laugh|heart|think", "bày tỏ cảm xúc", "show a reaction"), None),
     (usage("/mic on|off", "bật hoặc tắt micro của bạn", "switch your microphone"), None),
     (usage("/cam on|off", "bật hoặc tắt camera của bạn", "switch your camera"), None),
     (usage("/invite", "hiện lời mời vào phòng", "show the invitation"), None),
@@ -146,6 +150,7 @@ fn command(name: &str, arguments: &str) -> Result<Slash, SlashError> {
         }
         "/call" => Slash::Call(somebody()?),
         "/hand" => Slash::Hand(switch()?),
+        "/react" => Slash::React(Reaction::named(arguments).ok_or_else(wrong)?),
         "/mic" => Slash::Mic(switch()?),
         "/cam" => Slash::Camera(switch()?),
         "/invite" => nothing().map(|()| Slash::Invite)?,
@@ -201,6 +206,7 @@ mod tests {
             ("/msg “Ngọc Lan” chào\nbạn", message("Ngọc Lan", "chào\nbạn")),
             ("/hand bật", Slash::Hand(true)),
             ("/mic off", Slash::Mic(false)),
+            ("/react clap", Slash::React(Reaction::Clap)),
             ("/help", Slash::Help),
         ] {
             assert_eq!(parse(text), Some(Ok(expected)), "{text}");
@@ -224,6 +230,7 @@ mod tests {
             ("/msg \"lan chào", "/msg NAME TEXT"),
             ("/hand", "/hand on|off"),
             ("/hand maybe", "/hand on|off"),
+            ("/react", "/react up|party|clap|laugh|heart|think"),
         ] {
             assert_eq!(parse(text), Some(Err(SlashError::Usage(form))), "{text}");
         }

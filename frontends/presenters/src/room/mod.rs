@@ -3,6 +3,7 @@
 pub mod layout;
 pub mod mute;
 pub mod quality;
+pub mod reactions;
 mod scene;
 pub mod speaking;
 pub mod switch;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 use hph_client::core::id::{RoomId, Slot, TrackId};
 use hph_client::core::time::{Duration, Instant};
 use hph_client::core::wire::control::TrackInfo;
-use hph_client::engine::Command;
+use hph_client::engine::{Command, Reaction};
 use hph_client::media::{GateMode, VOLUME_MAX};
 use hph_client::view::RoomView;
 
@@ -22,6 +23,7 @@ use crate::time::{Now, ms};
 use layout::{Corner, Limits, Size};
 use mute::{Mute, Order};
 use quality::{Cause, Sample};
+use reactions::Reactions;
 pub use scene::{Arrangement, Placed, Scene};
 use switch::Switch;
 use tiles::{TileId, Tiles};
@@ -99,6 +101,8 @@ pub enum Event {
     ClosePanel,
     /// Raise our hand, or lower it.
     ToggleHand,
+    /// Show a sign to the room. Sooner than a second after the last one nothing happens.
+    React(Reaction),
     /// Keep the hand up though we have spoken.
     KeepHand,
     /// Make somebody louder or quieter for this user. **Units:** percent.
@@ -155,6 +159,7 @@ pub struct Room {
     pub first_picture: Option<Duration>,
     /// Whether to suggest that the hand be lowered: we have spoken.
     pub is_hand_asked: bool,
+    reactions: Reactions,
     is_front: bool,
     stage: Size,
     scale: f32,
@@ -196,6 +201,7 @@ impl Room {
             joined_at: now,
             first_picture: None,
             is_hand_asked: false,
+            reactions: Reactions::default(),
             is_front: true,
             stage: Size::default(),
             scale: 1.0,
@@ -237,6 +243,11 @@ impl Room {
             }
             Event::ClosePanel => self.panel = None,
             Event::ToggleHand => self.raise_hand(!self.is_hand_up(view), effects),
+            Event::React(reaction) => {
+                if self.reactions.may_send(now.at) {
+                    engine(effects, Command::React { request: 0, room: self.id, reaction });
+                }
+            }
             Event::KeepHand => (self.is_hand_asked, self.hand_spoke) = (false, None),
             Event::Volume(slot, percent) => {
                 self.change_volume(view, slot, effects, |volume| volume.percent = percent.min(VOLUME_MAX));
@@ -340,6 +351,21 @@ impl Room {
     pub fn volume(&self, slot: Slot, member: u32) -> (u32, bool) {
         let volume = self.volumes.get(&(slot, member)).copied().unwrap_or_default();
         (volume.percent, volume.is_silent)
+    }
+
+    /// Somebody shows a sign.
+    pub fn reacted(&mut self, view: &RoomView, slot: Slot, reaction: Reaction, now: Instant) {
+        self.reactions.show(view, slot, reaction, now);
+    }
+
+    /// What whoever has that tile shows now: not on their screen.
+    pub fn reaction(&self, id: TileId, now: Instant) -> Option<Reaction> {
+        self.reactions.of(id.slot, id.member, now).filter(|_| !id.is_screen)
+    }
+
+    /// When something is shown no longer.
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+        self.mic.deadline().into_iter().chain(self.reactions.deadline(now)).min()
     }
 
     fn set_layout(&mut self, layout: Layout) {

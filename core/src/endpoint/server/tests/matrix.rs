@@ -4,7 +4,7 @@ use super::*;
 use crate::id::{CallId, Slot, TrackId};
 use crate::media::nack::NackEntry;
 use crate::media::track_window::TrackKey;
-use crate::wire::control::{Act, TrackInfo};
+use crate::wire::control::{Act, RoomAsk, TrackInfo};
 
 /// Where the speaker is while it speaks about [`ROOM`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +134,8 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
         (M::Call { request: 1, to: "offline", room }, inside(Outcome::Refused(Refusal::NoSuchPerson))),
         (M::AnswerCall { call: CallId(5), accept: true }, always(NO_SUCH_CALL)),
         (M::CancelCall { call: CallId(5) }, always(NO_SUCH_CALL)),
+        (M::InRoom(RoomAsk::React { request: 1, room, reaction: 5 }), inside(Forwarded)),
+        (M::InRoom(RoomAsk::React { request: 1, room, reaction: 6 }), inside(Outcome::Refused(Refusal::Invalid))),
         (M::KeepAlive, always(Answered)),
         (M::SignOut, always(Asks("Closed"))),
     ]

@@ -7,6 +7,7 @@ mod chat;
 mod control;
 mod datagram;
 mod door;
+mod in_room;
 mod lobby;
 mod matrix;
 mod media;

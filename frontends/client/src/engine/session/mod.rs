@@ -91,6 +91,7 @@ pub(crate) fn keep(lasting: &mut Lasting<'_>, command: Command, now: Instant) {
         | Command::Enter { .. }
         | Command::SetPassword { .. }
         | Command::RaiseHand { .. }
+        | Command::React { .. }
         | Command::Audit { .. }
         | Command::Call { .. }
         | Command::AnswerCall { .. }

@@ -5,7 +5,9 @@ use std::net::UdpSocket;
 use async_io::Async;
 use hph_core::endpoint::client::{ClientEvent, ClientOutput};
 use hph_core::limits::HOP_PREFIX_BYTES;
-use hph_core::wire::control::{ClientMessage, DevicePublic, Refusal, ServerMessage, SignOutReason, emit_client};
+use hph_core::wire::control::{
+    ClientMessage, DevicePublic, Refusal, RoomAsk, RoomTold, ServerMessage, SignOutReason, emit_client,
+};
 use hph_core::wire::media::is_sound;
 use hph_platform::clock::Clock;
 use hph_platform::tunnel::TunnelQueue;
@@ -19,7 +21,7 @@ use crate::engine::transfers::Transfers;
 use crate::engine::translate::translate;
 use crate::engine::{
     Command, EngineFigures, Event, FailReason, FileFailure, FrameSink, Guidance, IncomingMedia, LostStrip, Participant,
-    why,
+    Reaction, why,
 };
 use crate::files::RemoteFile;
 use crate::media::Stages;
@@ -164,6 +166,9 @@ impl Output<'_> {
                 ClientMessage::Moderate { request: *request, room: *room, act: *act, whom }
             }
             Command::RaiseHand { room, is_up } => ClientMessage::RaiseHand { room: *room, is_up: *is_up },
+            Command::React { request, room, reaction } => {
+                ClientMessage::InRoom(RoomAsk::React { request: *request, room: *room, reaction: reaction.number() })
+            }
             Command::Audit { request, room, before, count } => {
                 ClientMessage::ReadAudit { request: *request, room: *room, before: *before, count: *count }
             }
@@ -296,10 +301,21 @@ impl Output<'_> {
             }
             M::Refresh { room, track, layers } => return self.guidance.ask_refresh(room, track, layers),
             M::ActiveSpeaker { room, slot } => Event::Speaker { room, slot },
+            M::InRoom(ref told) => return self.hear_in_room(told),
             M::CallState { request, call, outcome } => Event::CallState { request, call, outcome },
             _ => return,
         };
         self.events.push(event);
+    }
+
+    fn hear_in_room(&mut self, told: &RoomTold) {
+        let event = match *told {
+            // What only a newer server knows is passed over.
+            RoomTold::Reacted { room, slot, reaction } => {
+                Reaction::from_number(reaction).map(|reaction| Event::Reacted { room, slot, reaction })
+            }
+        };
+        self.events.extend(event);
     }
 
     fn hear_of_files(&mut self, message: &ServerMessage<'_>) {
