@@ -50,12 +50,13 @@ const BUCKETS: usize = 26 * STEPS as usize;
 pub struct Histogram {
     counts: [u32; BUCKETS],
     total: u64,
+    sum_us: u64,
     max_us: u64,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { counts: [0; BUCKETS], total: 0, max_us: 0 }
+        Self { counts: [0; BUCKETS], total: 0, sum_us: 0, max_us: 0 }
     }
 }
 
@@ -73,6 +74,7 @@ impl Histogram {
         {
             *known = known.saturating_add(count);
             self.total = self.total.saturating_add(u64::from(count));
+            self.sum_us = self.sum_us.saturating_add(us.saturating_mul(u64::from(count)));
             self.max_us = self.max_us.max(us);
         }
     }
@@ -83,12 +85,25 @@ impl Histogram {
             *count = count.saturating_add(*more);
         }
         self.total = self.total.saturating_add(other.total);
+        self.sum_us = self.sum_us.saturating_add(other.sum_us);
         self.max_us = self.max_us.max(other.max_us);
     }
 
     /// How many spans were recorded.
     pub const fn total(&self) -> u64 {
         self.total
+    }
+
+    /// All spans together.
+    pub const fn sum(&self) -> Duration {
+        Duration::from_micros(self.sum_us)
+    }
+
+    /// How many spans were not longer than `limit`. One within an eighth below it may be left out.
+    pub fn up_to(&self, limit: Duration) -> u64 {
+        let is_below = |(index, _): &(usize, &u32)| upper_end(*index as u64) <= limit.as_micros();
+        let below = self.counts.iter().enumerate().take_while(is_below);
+        below.fold(0u64, |sum, (_, count)| sum.saturating_add(u64::from(*count)))
     }
 
     /// The longest span.
@@ -143,6 +158,18 @@ mod tests {
         for (index, reason) in DropReason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, index, "{}", reason.name());
         }
+    }
+
+    #[test]
+    fn what_was_not_longer_than_a_limit_is_counted_and_all_is_summed() {
+        let mut histogram = Histogram::default();
+        for us in [0, 7, 100, 1000, 1000, 90_000] {
+            histogram.record(Duration::from_micros(us));
+        }
+        histogram.record_many(Duration::from_micros(5), 3);
+        let up_to = |us| histogram.up_to(Duration::from_micros(us));
+        assert_eq!((up_to(0), up_to(4), up_to(7), up_to(128), up_to(2000), up_to(1 << 27)), (1, 1, 5, 6, 8, 9));
+        assert_eq!(histogram.sum(), Duration::from_micros(92_122));
     }
 
     #[test]

@@ -68,16 +68,25 @@ impl Blobs {
     /// Writes a piece behind the others.
     ///
     /// # Errors
-    /// As the operating system reports them; what was written of it is taken back.
+    /// As the operating system reports them; what was written of it is taken back. If it was not for want of place, all of the
+    /// file is: a disk that fails is trusted with nothing that it took before.
     pub fn write(file: &File, from: u64, bytes: &[u8]) -> io::Result<()> {
-        file.write_all_at(bytes, from).inspect_err(|_| _ = file.set_len(from))
+        file.write_all_at(bytes, from).inspect_err(|error| {
+            let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+            _ = file.set_len(if is_full { from } else { 0 });
+        })
     }
 
     /// Puts a file that is complete in its place, for good. False, and nothing is left of it, if its hash is another one.
     ///
     /// # Errors
-    /// As the operating system reports them.
+    /// As the operating system reports them. Nothing is left of the file then: after a failed `fsync` nobody knows what of it is
+    /// on the disk, and another one would say that all is well.
     pub fn finish(&self, id: u64, file: &File, sha256: &[u8; 32]) -> io::Result<bool> {
+        self.try_finish(id, file, sha256).inspect_err(|_| _ = self.remove(id))
+    }
+
+    fn try_finish(&self, id: u64, file: &File, sha256: &[u8; 32]) -> io::Result<bool> {
         file.sync_all()?;
         if sha256_of(file)? != *sha256 {
             self.remove(id)?;

@@ -15,6 +15,7 @@ use crate::blobs::Blobs;
 use crate::config::ServerConfig;
 use crate::history::Readers;
 use crate::meeting::{Meeting, Output, Queue};
+use crate::notice::Notices;
 use crate::relay::RelayFigures;
 use crate::shelf::Shelf;
 use crate::store::StoreHandle;
@@ -39,6 +40,8 @@ pub(crate) struct Hub {
     pub sign_in_attempts: Cell<u64>,
     /// Files on their way.
     pub shelf: Shelf,
+    /// What the owner hears.
+    pub notices: Notices,
     meeting: RefCell<Meeting>,
     /// Where control frames are read, of whichever connection has its turn.
     incoming: RefCell<Vec<u8>>,
@@ -51,6 +54,7 @@ impl Hub {
         store: StoreHandle,
         gateway_key: [u8; 32],
         meeting: Meeting,
+        notices: Notices,
         executor: Rc<LocalExecutor<'static>>,
     ) -> Rc<Self> {
         let strangers =
@@ -59,6 +63,7 @@ impl Hub {
             secret: store.server_secret(),
             shelf: Shelf::new(Blobs::new(&config.data_dir)),
             gateway_key,
+            notices,
             config,
             store,
             logins: RefCell::new(LoginThrottle::new(Clock::now())),

@@ -22,6 +22,7 @@ mod jobs;
 mod meeting;
 mod memory;
 mod monitor;
+mod notice;
 mod relay;
 mod run;
 mod shelf;
@@ -29,5 +30,6 @@ mod signin;
 mod turns;
 
 pub use memory::MemoryBill;
+pub use notice::{Notice, Notices};
 pub use relay::RelayFigures;
 pub use run::{FiguresHandle, Server, StartError};

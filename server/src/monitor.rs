@@ -12,11 +12,14 @@ use async_net::{TcpListener, TcpStream};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
 use crate::hub::Hub;
+use crate::store::DiskState;
 
 /// Longest request that is read.
 const REQUEST_MAX_BYTES: usize = 4096;
 /// Nobody is waited for longer.
 const REQUEST_WAIT: Duration = Duration::from_secs(5);
+/// A database that says nothing for so long is not ready.
+const STORE_WAIT: Duration = Duration::from_secs(2);
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers for ever, one connection after the other: whoever watches comes every few seconds.
@@ -49,8 +52,10 @@ async fn answer(hub: &Rc<Hub>, mut stream: TcpStream) -> io::Result<()> {
         [b'G', b'E', b'T', b' ', rest @ ..] => match rest.split(|byte| *byte == b' ').next().unwrap_or_default() {
             b"/metrics" => ("200 OK", OPEN_METRICS, metrics(hub)),
             b"/healthz" => ("200 OK", plain, "ok\n".to_owned()),
-            b"/readyz" if is_ready(hub).await => ("200 OK", plain, "ready\n".to_owned()),
-            b"/readyz" => ("503 Service Unavailable", plain, "not ready\n".to_owned()),
+            b"/readyz" => match why_not_ready(hub).await {
+                None => ("200 OK", plain, "ready\n".to_owned()),
+                Some(why) => ("503 Service Unavailable", plain, format!("not ready: {why}\n")),
+            },
             _ => ("404 Not Found", plain, "/metrics, /healthz, /readyz\n".to_owned()),
         },
         _ => ("405 Method Not Allowed", plain, "GET\n".to_owned()),
@@ -63,9 +68,26 @@ async fn answer(hub: &Rc<Hub>, mut stream: TcpStream) -> io::Result<()> {
     stream.flush().await
 }
 
-/// Whether people may come: datagrams are relayed, the database answers, the server does not stop.
-async fn is_ready(hub: &Rc<Hub>) -> bool {
-    hub.is_relaying() && !hub.is_stopping.get() && hub.store.rooms().await.is_ok()
+/// Why people should not come yet, or go on elsewhere: the server stops, nothing is relayed, or nothing is stored.
+async fn why_not_ready(hub: &Rc<Hub>) -> Option<String> {
+    if hub.is_stopping.get() {
+        return Some("the server stops".to_owned());
+    }
+    if !hub.is_relaying() {
+        return Some("a relay thread has failed".to_owned());
+    }
+    let figures = hub.store.figures();
+    match figures.disk {
+        DiskState::Full => return Some("the disk is full".to_owned()),
+        DiskState::Failed => return Some(format!("the disk fails: {}", figures.why)),
+        DiskState::Well => {}
+    }
+    let asking = async { hub.store.rooms().await.err().map(|error| error.to_string()) };
+    let too_late = async {
+        Timer::after(STORE_WAIT).await;
+        Some("the database does not answer".to_owned())
+    };
+    asking.or(too_late).await
 }
 
 /// Everything that is counted.
@@ -95,6 +117,21 @@ pub(crate) fn metrics(hub: &Rc<Hub>) -> String {
         ("hph_packets_asked", "Lost packets that senders were asked for.", repair.asked),
         ("hph_parity_sent", "Packets that make lost ones again.", repair.parity_sent),
         ("hph_sign_in_attempts", "Attempts to sign in by password.", hub.sign_in_attempts.get()),
+    ] {
+        text.family(name, "counter", help);
+        text.row(&format!("{name}_total"), "", &value.to_string());
+    }
+    let store = hub.store.figures();
+    text.family("hph_store_disk", "stateset", "How the disk under the database is.");
+    for state in DiskState::ALL {
+        let is_it = u8::from(state == store.disk);
+        text.row("hph_store_disk", &format!("{{hph_store_disk=\"{}\"}}", state.name()), &is_it.to_string());
+    }
+    for (name, help, value) in [
+        ("hph_store_disk_full", "Times that the disk was found full.", store.found_full),
+        ("hph_store_disk_failures", "Times that the disk failed under the database.", store.failures),
+        ("hph_store_reopened", "Times that the database was opened anew after that.", store.reopened),
+        ("hph_file_failures", "Times that the disk failed under a file.", hub.shelf.failures()),
     ] {
         text.family(name, "counter", help);
         text.row(&format!("{name}_total"), "", &value.to_string());

@@ -31,6 +31,7 @@ use crate::hub::Hub;
 use crate::meeting::Meeting;
 use crate::memory::MemoryBill;
 use crate::monitor;
+use crate::notice::Notices;
 use crate::relay::{self, RelayFigures, Relays, Sockets};
 use crate::store::{Store, StoreError, StoreHandle, StoreLimits};
 use crate::tls::{Identity, Pin, TlsError};
@@ -108,6 +109,7 @@ pub struct Server {
     announcer: Result<Option<Announcer>, LanError>,
     admin: io::Result<UnixListener>,
     metrics: Option<std::net::TcpListener>,
+    notices: Notices,
 }
 
 impl Server {
@@ -144,7 +146,25 @@ impl Server {
             .metrics
             .map(|address| std::net::TcpListener::bind(address).map_err(|error| StartError::Listen { address, error }));
         let (metrics, figures) = (metrics.transpose()?, FiguresHandle::default());
-        Ok(Self { config, listener, sockets, identity, gateway_key, store, figures, announcer, admin, metrics })
+        let notices = Notices::default();
+        Ok(Self {
+            config,
+            listener,
+            sockets,
+            identity,
+            gateway_key,
+            store,
+            figures,
+            announcer,
+            admin,
+            metrics,
+            notices,
+        })
+    }
+
+    /// Gives what its owner should know to `notices` from now on.
+    pub fn tell(&mut self, notices: Notices) {
+        self.notices = notices;
     }
 
     /// Where it listens.
@@ -215,7 +235,7 @@ impl Server {
             let latest = self.store.latest_message_id(room.id).map_err(StartError::Store)?;
             known.push((latest, self.store.room_staff(room.id).map_err(StartError::Store)?));
         }
-        let store = StoreHandle::spawn(self.store).map_err(StartError::Thread)?;
+        let store = StoreHandle::spawn(self.store, self.notices.clone()).map_err(StartError::Thread)?;
         let listener: TcpListener = Async::new(self.listener).map_err(StartError::Thread)?.into();
         let limits = RateLimits {
             datagrams: (self.config.datagrams_per_second, self.config.datagrams_burst),
@@ -238,7 +258,7 @@ impl Server {
             meeting.machine.set_staff(RoomId(room.id), &room.created_by, hosts, banned);
             meeting.machine.set_rules(RoomId(room.id), staff.rules);
         }
-        let hub = Hub::new(self.config, store.clone(), self.gateway_key, meeting, Rc::clone(&executor));
+        let hub = Hub::new(self.config, store.clone(), self.gateway_key, meeting, self.notices, Rc::clone(&executor));
         let serving = async {
             accept(&hub, &acceptor, &listener).await;
             Ok(())

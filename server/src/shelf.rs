@@ -3,8 +3,9 @@
 //! What is uploaded goes through a short queue of its own and is written by a task of its own; what is fetched is asked for
 //! in ranges and waits behind everything else that a connection has to say. So neither holds up a word.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,8 @@ use hph_platform::clock::Clock;
 
 use crate::blobs::Blobs;
 use crate::hub::Hub;
-use crate::store::{FileError, FileRow, NewFile};
+use crate::notice::Notice;
+use crate::store::{FileError, FileRow, NewFile, StoreError};
 
 /// Files that one session sends at the same time, and all together.
 const UPLOADS_OF_ONE_MAX: usize = 2;
@@ -75,11 +77,18 @@ pub(crate) struct Shelf {
     uploads: RefCell<HashMap<(SessionId, u64), Sender<Chunk>>>,
     /// What sessions wait for, in the order in which they asked. Who has an entry has somebody who sends it.
     ranges: RefCell<HashMap<SessionId, VecDeque<Wanted>>>,
+    /// Files that the disk did not take.
+    failures: Cell<u64>,
 }
 
 impl Shelf {
     pub fn new(blobs: Blobs) -> Self {
-        Self { blobs, uploads: RefCell::default(), ranges: RefCell::default() }
+        Self { blobs, uploads: RefCell::default(), ranges: RefCell::default(), failures: Cell::new(0) }
+    }
+
+    /// How often the disk failed under a file that was on its way.
+    pub fn failures(&self) -> u64 {
+        self.failures.get()
     }
 
     /// A session is gone: what it was sending stays as it is.
@@ -150,6 +159,7 @@ impl Hub {
             FileError::TooLarge => Refusal::FileTooLarge,
             FileError::NoSpace => Refusal::NoSpace,
             FileError::OtherFile => Refusal::Invalid,
+            FileError::Store(StoreError::DiskFull) => Refusal::NoSpace,
             FileError::Store(_) => Refusal::Storage,
         })?;
         if row.is_stored {
@@ -179,8 +189,8 @@ impl Hub {
     ) -> Result<(), Refusal> {
         let (id, size, sha256, reference) = (row.id, row.size, row.sha256, row.author_ref);
         let blobs = self.shelf.blobs.clone();
-        let opening = smol::unblock(move || blobs.open(id, size));
-        let (file, mut have) = opening.await.map_err(|_| Refusal::Storage)?;
+        let opening = smol::unblock(move || blobs.open(id, size)).await;
+        let (file, mut have) = opening.map_err(|error| self.file_refused(&error))?;
         let file = Arc::new(file);
         let mut told = have;
         self.say(session, &ServerMessage::FileWanted { reference, file: id, from: have });
@@ -198,8 +208,8 @@ impl Hub {
                 continue;
             }
             let target = Arc::clone(&file);
-            let writing = smol::unblock(move || Blobs::write(&target, from, &bytes));
-            writing.await.map_err(|_| Refusal::Storage)?;
+            let writing = smol::unblock(move || Blobs::write(&target, from, &bytes)).await;
+            writing.map_err(|error| self.file_refused(&error))?;
             have += len;
             if have - told >= TOLD_AFTER_BYTES && have < size {
                 told = have;
@@ -207,8 +217,8 @@ impl Hub {
             }
         }
         let blobs = self.shelf.blobs.clone();
-        let finishing = smol::unblock(move || blobs.finish(id, &file, &sha256));
-        if !finishing.await.map_err(|_| Refusal::Storage)? {
+        let finishing = smol::unblock(move || blobs.finish(id, &file, &sha256)).await;
+        if !finishing.map_err(|error| self.file_refused(&error))? {
             let _ = self.store.forget_file(id).await;
             return Err(Refusal::Invalid);
         }
@@ -218,6 +228,17 @@ impl Hub {
             self.act(|machine, out| machine.tell_all_in(RoomId(room), &describe(0, room, row), out));
         }
         Ok(())
+    }
+
+    /// What the sender of a file hears when the disk does not take it; the owner hears it too.
+    fn file_refused(&self, error: &io::Error) -> Refusal {
+        let shelf = &self.shelf;
+        shelf.failures.set(shelf.failures.get() + 1);
+        self.notices.tell(&Notice::FileNotStored { why: error.to_string() });
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Refusal::NoSpace,
+            _ => Refusal::Storage,
+        }
     }
 
     /// Sends a range of a file to somebody who may have it, behind those that they asked for before: pieces of two ranges

@@ -243,6 +243,10 @@ impl Talk<'_> {
             Event::MessageFailed { reference, reason } if self.pending.remove(*reference) && !self.is_following => {
                 return Err(not_sent(*reason, self.session.out));
             }
+            Event::MessageDelayed { reason, .. } if !self.is_following => {
+                let out = self.session.out;
+                out.warn(&out.lang.fill(&lang::DELAYED, &[&out.lang.text(crate::refusal::phrase(*reason))]));
+            }
             Event::Refused { request, reason } if self.desk.is_refused(*request) && !self.is_following => {
                 return Err(refused(*reason, self.session.out));
             }
@@ -422,6 +426,9 @@ pub async fn msg(args: &MsgArgs, may_ask: bool, out: &Output) -> Result<Exit, Fa
                 break;
             }
             Input::Event(Event::MessageFailed { reason, .. }) => return Err(not_sent(reason, out)),
+            Input::Event(Event::MessageDelayed { reason, .. }) => {
+                out.warn(&out.lang.fill(&lang::DELAYED, &[&out.lang.text(crate::refusal::phrase(reason))]));
+            }
             Input::Stop(exit) => {
                 session.close().await?;
                 return Ok(exit);

@@ -184,6 +184,11 @@ phrases! {
     CALL_CANCELLED: "* the caller hung up", "* người gọi đã gác máy";
     CALL_GONE: "* the other side is gone", "* bên kia đã rời đi";
     NOT_SENT: "* not sent: {}", "* chưa gửi được: {}";
+    DELAYED: "* not sent yet: {}; it is tried again", "* chưa gửi được ngay: {}; sẽ tự gửi lại";
+    DISK_FULL: "the disk is full: nothing that people say or send can be stored until there is place; meetings go on", "đĩa đã đầy: chưa lưu được tin nhắn và tệp cho đến khi có chỗ trống; các cuộc họp vẫn tiếp tục";
+    DISK_FAILED: "the disk fails ({}): nothing that people say or send is stored until it can be opened anew; meetings go on", "đĩa bị lỗi ({}): chưa lưu được tin nhắn và tệp cho đến khi mở lại được; các cuộc họp vẫn tiếp tục";
+    DISK_WELL: "the disk is well again: what people say is stored", "đĩa đã ổn: tin nhắn lại được lưu";
+    FILE_NOT_STORED: "a file that somebody sent could not be stored: {}", "không lưu được một tệp vừa được gửi: {}";
     REFUSED_HERE: "* refused: {}", "* bị từ chối: {}";
     SOURCE_OVER: "* {}: the file is over, it is off now", "* {}: hết tệp, đã tắt";
     SOURCE_LOST: "* {}: its device is gone; it goes on when that is plugged in again", "* {}: thiết bị đã bị rút; cắm lại là chạy tiếp";

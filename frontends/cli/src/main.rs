@@ -27,6 +27,7 @@ mod gateway;
 mod history;
 mod identity;
 mod join;
+mod journal;
 mod keys;
 mod lang;
 mod lobby;

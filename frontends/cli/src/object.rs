@@ -151,6 +151,9 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         Event::MessageFailed { reference, reason } => {
             ("message_failed", json!({"reference": reference.to_string(), "reason": reason.code()}))
         }
+        Event::MessageDelayed { reference, reason } => {
+            ("message_delayed", json!({"reference": reference.to_string(), "reason": reason.code()}))
+        }
         Event::Refused { request, reason } => ("refused", json!({"request": request, "reason": reason.code()})),
         Event::Ringing { call, from, display_name, room, name, seconds } => (
             "ringing",

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::addresses::reachable;
 use crate::exit::{Exit, Failure};
+use crate::journal;
 use crate::lang::{self, Lang};
 use crate::object::object;
 use crate::output::Output;
@@ -144,7 +145,8 @@ pub fn serve_beside<Bound, Running>(
 ) -> Result<Exit, Failure> {
     let (config, _) = args.load()?;
     let stops = signals::stop_requests().map_err(|error| Failure::new(Exit::Failed, "E-SYS-01", error))?;
-    let server = Server::bind(config.clone()).map_err(|error| start_failure(&error))?;
+    let mut server = Server::bind(config.clone()).map_err(|error| start_failure(&error))?;
+    server.tell(journal::notices(out.lang));
     let bound = bind(&server, &config)?;
     announce(&server, &config, out);
     let _beside = start(bound)?;

@@ -7,6 +7,7 @@
 mod addresses;
 mod doctor;
 mod exit;
+mod journal;
 mod lang;
 mod object;
 mod output;

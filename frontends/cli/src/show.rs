@@ -85,6 +85,7 @@ impl Rows {
             | Event::AuditAll { .. } => return of_order(event, &room_name, out),
             Event::DirectStored { .. } => lang.text(&lang::DIRECT_STORED).to_owned(),
             Event::MessageFailed { reason, .. } => lang.fill(&lang::NOT_SENT, &[&lang.text(refusal::unsent(*reason))]),
+            Event::MessageDelayed { reason, .. } => lang.fill(&lang::DELAYED, &[&lang.text(refusal::phrase(*reason))]),
             Event::Refused { reason, .. } => lang.fill(&lang::REFUSED_HERE, &[&lang.text(refusal::phrase(*reason))]),
             Event::Ringing { from, display_name, name, seconds, .. } => {
                 lang.fill(&lang::RINGING, &[&out.bold(&person(display_name, from)), &one_row(name), seconds])

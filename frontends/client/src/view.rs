@@ -230,6 +230,7 @@ impl MeetingView {
             | Event::DirectStored { .. }
             | Event::KeysUnusable { .. }
             | Event::MessageFailed { .. }
+            | Event::MessageDelayed { .. }
             | Event::Microphone { .. }
             | Event::FileProgress { .. }
             | Event::FileSent { .. }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use super::health::{Trouble, note};
+
 /// Why the store could not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
@@ -26,6 +28,8 @@ pub enum StoreError {
     },
     /// The disk is full.
     DiskFull,
+    /// The disk fails: what it was last asked to write may be there or not, and is not acknowledged.
+    Disk(String),
     /// There is no such room.
     UnknownRoom,
     /// There is no such message in the room, or it is no longer kept, or was taken back.
@@ -56,6 +60,7 @@ impl fmt::Display for StoreError {
                 "the database has schema version {found}, this server knows up to {known}: start a newer server"
             ),
             Self::DiskFull => f.write_str("the disk is full"),
+            Self::Disk(reason) => write!(f, "the disk fails: {reason}"),
             Self::UnknownRoom => f.write_str("there is no such room"),
             Self::UnknownMessage => f.write_str("there is no such message"),
             Self::NotYours => f.write_str("the message is another person's"),
@@ -70,10 +75,21 @@ impl std::error::Error for StoreError {}
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        let reason = error.to_string();
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt(error.to_string()),
-            Some(ErrorCode::DiskFull) => Self::DiskFull,
-            _ => Self::Database(error.to_string()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                note(Trouble::Failed(reason.clone()));
+                Self::Corrupt(reason)
+            }
+            Some(ErrorCode::DiskFull) => {
+                note(Trouble::Full);
+                Self::DiskFull
+            }
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => {
+                note(Trouble::Failed(reason.clone()));
+                Self::Disk(reason)
+            }
+            _ => Self::Database(reason),
         }
     }
 }

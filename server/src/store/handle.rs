@@ -6,6 +6,10 @@ use std::thread;
 use async_channel::{Receiver, Sender, bounded};
 use hph_core::room::roles::RoomPassword;
 
+use crate::notice::Notices;
+
+use super::health::{Health, StoreFigures};
+use super::keeper::{Job, Keeper};
 use super::reader::ReaderHandle;
 use super::{
     Account, AuditEntry, Device, Direct, FileError, FileRow, Hits, Message, NewAccount, NewChange, NewDirect, NewEntry,
@@ -15,20 +19,10 @@ use super::{
 
 /// Jobs that may wait; more senders wait at the door.
 const QUEUE_MAX: usize = 1024;
-/// Messages in one transaction.
-const GROUP_MAX: usize = 256;
 
-/// Where the answer to an append goes.
-type Answer = Sender<Result<StoredMessage, StoreError>>;
-
-enum Job {
-    Append(NewEntry, Answer),
-    Run(Box<dyn FnOnce(&mut Store) + Send>),
-}
-
-/// A clonable door to the thread that owns the [`Store`]. Each method does what the method of the same name of
+/// A clonable door to the thread that owns the [`Store`] (see [`super::keeper`]). Each method does what the method of the same name of
 /// [`Store`] does, in the order in which they were asked, and all that can fail fails with [`StoreError::Closed`] after
-/// [`close`](Self::close). A job goes on if the task that asked for it is dropped.
+/// [`close`](Self::close), and with [`StoreError::Disk`] while the disk fails. A job goes on if the task that asked for it is dropped.
 ///
 /// Messages that wait together are committed together: under load many of them share one wait for the disk. What is
 /// looked up in the history has a thread and a connection of its own, and sees all that was answered before.
@@ -37,6 +31,7 @@ pub struct StoreHandle {
     jobs: Sender<Job>,
     ended: Receiver<()>,
     reader: ReaderHandle,
+    health: Health,
     server_secret: Secret,
 }
 
@@ -45,16 +40,23 @@ impl StoreHandle {
     ///
     /// # Errors
     /// The operating system starts no more threads, or the file can't be opened a second time.
-    pub fn spawn(store: Store) -> io::Result<Self> {
+    pub fn spawn(store: Store, notices: Notices) -> io::Result<Self> {
         let (jobs, queue) = bounded(QUEUE_MAX);
         let (alive, ended) = bounded(1);
         let server_secret = store.server_secret;
-        let reader = ReaderHandle::spawn(store.reader().map_err(io::Error::other)?)?;
+        let health = Health::new(notices);
+        let reader = ReaderHandle::spawn(store.reader().map_err(io::Error::other)?, health.clone())?;
+        let keeper = Keeper::new(store, reader.clone(), health.clone());
         thread::Builder::new().name("store".to_owned()).spawn(move || {
-            run(store, &queue);
+            keeper.run(&queue);
             drop(alive);
         })?;
-        Ok(Self { jobs, ended, reader, server_secret })
+        Ok(Self { jobs, ended, reader, health, server_secret })
+    }
+
+    /// How the disk is, and what the threads counted.
+    pub fn figures(&self) -> StoreFigures {
+        self.health.figures()
     }
 
     /// Takes no more jobs, finishes those that wait and closes the file.
@@ -359,10 +361,16 @@ impl StoreHandle {
         self.run(move |store| store.latest_direct_id(&recipient)).await
     }
 
+    /// A job that fails with that error.
+    #[cfg(test)]
+    pub(super) async fn fail_for_test(&self, error: rusqlite::Error) -> StoreError {
+        self.run(move |_| Err::<(), StoreError>(error.into())).await.expect_err("it fails")
+    }
+
     async fn append(&self, entry: NewEntry) -> Result<StoredMessage, StoreError> {
         let (answer, answered) = bounded(1);
         self.jobs.send(Job::Append(entry, answer)).await.map_err(|_| StoreError::Closed)?;
-        answered.recv().await.map_err(|_| StoreError::Closed)?
+        answered.recv().await.map_err(|_| self.health.unanswered())?
     }
 
     async fn run<T, E>(&self, job: impl FnOnce(&mut Store) -> Result<T, E> + Send + 'static) -> Result<T, E>
@@ -376,49 +384,6 @@ impl StoreHandle {
             let _ = answer.try_send(job(store));
         });
         self.jobs.send(Job::Run(job)).await.map_err(|_| StoreError::Closed)?;
-        answered.recv().await.map_err(|_| StoreError::Closed)?
+        answered.recv().await.map_err(|_| self.health.unanswered())?
     }
-}
-
-fn run(mut store: Store, queue: &Receiver<Job>) {
-    while let Ok(mut job) = queue.recv_blocking() {
-        loop {
-            let next = match job {
-                Job::Run(run) => {
-                    run(&mut store);
-                    None
-                }
-                Job::Append(entry, answer) => append_group(&mut store, entry, answer, queue),
-            };
-            match next {
-                Some(next) => job = next,
-                None => break,
-            }
-        }
-    }
-}
-
-/// Commits the first entry together with those that wait right behind it, then answers all. Returns the job that
-/// ended the group, if there was one.
-fn append_group(store: &mut Store, entry: NewEntry, answer: Answer, queue: &Receiver<Job>) -> Option<Job> {
-    let mut entries = vec![entry];
-    let mut waiting = vec![answer];
-    let mut next = None;
-    while entries.len() < GROUP_MAX {
-        match queue.try_recv() {
-            Ok(Job::Append(entry, answer)) => {
-                entries.push(entry);
-                waiting.push(answer);
-            }
-            Ok(other) => {
-                next = Some(other);
-                break;
-            }
-            Err(_) => break,
-        }
-    }
-    for (answer, result) in waiting.iter().zip(store.append_all(&entries)) {
-        let _ = answer.try_send(result);
-    }
-    next
 }

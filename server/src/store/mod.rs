@@ -10,8 +10,10 @@ mod directs;
 mod error;
 mod files;
 mod handle;
+mod health;
 #[cfg(test)]
 mod history_tests;
+mod keeper;
 mod messages;
 mod moderation;
 mod open;
@@ -29,6 +31,7 @@ pub use directs::{Direct, NewDirect};
 pub use error::{RegisterError, RoomError, StoreError};
 pub use files::{FileError, FileRow, NewFile};
 pub use handle::StoreHandle;
+pub use health::{DiskState, StoreFigures};
 pub use messages::{Message, NewChange, NewMessage, Page};
 pub use moderation::{AuditEntry, RoomStaff};
 pub use open::DATABASE_FILE;

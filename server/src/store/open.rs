@@ -147,7 +147,7 @@ fn check(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// SQLite's companions of a file: its name with something behind.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

@@ -4,8 +4,10 @@ use std::io;
 use std::thread;
 
 use async_channel::{Receiver, Sender, bounded};
+use hph_platform::clock::Clock;
 use rusqlite::{Connection, OpenFlags};
 
+use super::health::Health;
 use super::{Store, StoreError};
 
 /// Look-ups that may wait; more wait at the door.
@@ -32,28 +34,56 @@ impl Store {
     }
 }
 
-type Job = Box<dyn FnOnce(&StoreReader) + Send>;
+enum Job {
+    LookUp(Box<dyn FnOnce(&StoreReader) + Send>),
+    /// Another connection from now on, or none; then say so.
+    Lend(Option<StoreReader>, Sender<()>),
+}
 
 /// A clonable door to the thread that owns the [`StoreReader`].
 #[derive(Clone, Debug)]
 pub(super) struct ReaderHandle {
     jobs: Sender<Job>,
     ended: Receiver<()>,
+    health: Health,
 }
 
 impl ReaderHandle {
     /// Starts the thread. It ends when the last handle is dropped or one is closed.
-    pub fn spawn(reader: StoreReader) -> io::Result<Self> {
+    pub fn spawn(reader: StoreReader, health: Health) -> io::Result<Self> {
         let (jobs, queue) = bounded::<Job>(QUEUE_MAX);
         let (alive, ended) = bounded(1);
+        let seen = health.clone();
         thread::Builder::new().name("store reader".to_owned()).spawn(move || {
+            let mut reader = Some(reader);
             while let Ok(job) = queue.recv_blocking() {
-                job(&reader);
+                match job {
+                    Job::LookUp(look_up) => {
+                        let began = Clock::now();
+                        // Without a connection it is dropped: whoever asked is told.
+                        if let Some(reader) = &reader {
+                            look_up(reader);
+                            seen.record_look_up(Clock::now().since(began));
+                        }
+                    }
+                    Job::Lend(other, done) => {
+                        reader = other;
+                        let _ = done.try_send(());
+                    }
+                }
             }
             drop(reader);
             drop(alive);
         })?;
-        Ok(Self { jobs, ended })
+        Ok(Self { jobs, ended, health })
+    }
+
+    /// Gives the thread another connection, or none, and waits until it has closed the one that it had. Blocks.
+    pub fn lend(&self, reader: Option<StoreReader>) {
+        let (done, is_done) = bounded(1);
+        if self.jobs.send_blocking(Job::Lend(reader, done)).is_ok() {
+            let _ = is_done.recv_blocking();
+        }
     }
 
     /// Takes no more jobs, finishes those that wait and closes the file.
@@ -72,7 +102,7 @@ impl ReaderHandle {
             // Nobody may be waiting any more; then the answer is not needed.
             let _ = answer.try_send(job(reader));
         });
-        self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
-        answered.recv().await.map_err(|_| StoreError::Closed)?
+        self.jobs.send(Job::LookUp(job)).await.map_err(|_| StoreError::Closed)?;
+        answered.recv().await.map_err(|_| self.health.unanswered())?
     }
 }

@@ -10,6 +10,7 @@ use tempfile::{TempDir, tempdir};
 
 use super::schema::{MIGRATIONS, migrate};
 use super::*;
+use crate::notice::{Notice, Notices};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
@@ -230,7 +231,7 @@ fn many_tasks_each_get_their_own_number_in_their_own_order() {
     let directory = directory();
     let mut store = open(&directory);
     let room = store.create_room("a", "lan", 0).expect("made").id;
-    let handle = StoreHandle::spawn(store).expect("starts");
+    let handle = StoreHandle::spawn(store, Notices::default()).expect("starts");
     let tasks: Vec<_> = (0..8)
         .map(|author: u64| {
             let handle = handle.clone();
@@ -258,7 +259,7 @@ fn many_tasks_each_get_their_own_number_in_their_own_order() {
 #[test]
 fn jobs_run_in_the_order_in_which_they_were_asked() {
     let directory = directory();
-    let handle = StoreHandle::spawn(open(&directory)).expect("starts");
+    let handle = StoreHandle::spawn(open(&directory), Notices::default()).expect("starts");
     block_on(async {
         let room = handle.create_room("a", "lan", 0).await.expect("made").id;
         let (stored, latest) = zip(
@@ -273,7 +274,7 @@ fn jobs_run_in_the_order_in_which_they_were_asked() {
 #[test]
 fn a_closed_store_says_so_and_its_thread_has_let_go_of_the_file() {
     let directory = directory();
-    let handle = StoreHandle::spawn(open(&directory)).expect("starts");
+    let handle = StoreHandle::spawn(open(&directory), Notices::default()).expect("starts");
     let twin = handle.clone();
     block_on(async {
         handle.register(lan()).await.expect("registered");
@@ -284,6 +285,43 @@ fn a_closed_store_says_so_and_its_thread_has_let_go_of_the_file() {
         twin.close().await;
     });
     assert!(!directory.path().join("hph-server.db-wal").exists(), "the last connection folds the log in");
+}
+
+#[test]
+fn a_database_whose_disk_failed_is_opened_anew_with_all_that_was_acknowledged() {
+    let directory = directory();
+    let mut store = open(&directory);
+    let room = store.create_room("a", "lan", 0).expect("made").id;
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let sink = std::sync::Arc::clone(&told);
+    let notices = Notices::new(move |notice| sink.lock().expect("whole").push(notice.clone()));
+    let handle = StoreHandle::spawn(store, notices).expect("starts");
+    block_on(async {
+        for n in 0..3 {
+            handle.append_message(message(room, "lan", n)).await.expect("stored");
+        }
+        // What a failed fsync looks like to whoever asked; the next job comes after the database was opened anew.
+        let failed = handle
+            .fail_for_test(rusqlite::Error::SqliteFailure(
+                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC),
+                None,
+            ))
+            .await;
+        assert!(matches!(failed, StoreError::Disk(_)), "{failed:?}");
+        assert_eq!(handle.append_message(message(room, "lan", 3)).await.expect("stored").id, 4);
+        let found = handle.history(room, 0, 9).await.expect("the reader too");
+        assert_eq!(found.messages.len(), 4);
+        assert_eq!((handle.figures().failures, handle.figures().reopened), (1, 1));
+        assert_eq!(handle.figures().disk, DiskState::Well);
+    });
+    assert!(matches!(told.lock().expect("whole")[..], [Notice::DiskFailed { .. }, Notice::DiskWell]));
+    // Another database is not taken for it.
+    fs::rename(directory.path().join(DATABASE_FILE), directory.path().join("away")).expect("moved");
+    let error = rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC), None);
+    block_on(handle.fail_for_test(error));
+    assert!(matches!(block_on(handle.rooms()), Err(StoreError::Disk(_))));
+    assert!(matches!(block_on(handle.history(room, 0, 9)), Err(StoreError::Disk(_))));
+    assert!(!directory.path().join(DATABASE_FILE).exists(), "no new one is made");
 }
 
 fn mode(path: &Path) -> u32 {

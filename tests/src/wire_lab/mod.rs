@@ -4,11 +4,13 @@
 //! - [`proxy`]: one TCP and UDP port in front of a server, that records everything and breaks what it is told to.
 //! - [`person`]: a participant: an engine, all that it said, all frames that came.
 //! - [`command`]: `hph` as other programs run it.
+//! - [`fault`]: system calls of a process that fail.
 //! - [`raw`]: a signed-in TLS connection without an engine, for those who do not keep to the rules.
 //! - [`material`]: pictures and sound to send.
 //! - [`wait`]: waiting, with a limit.
 
 pub mod command;
+pub mod fault;
 pub mod material;
 pub mod person;
 pub mod proxy;

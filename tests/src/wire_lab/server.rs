@@ -182,6 +182,14 @@ impl ServerProcess {
         self.process = Some(process);
     }
 
+    /// Its process id.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("the server runs").id()
+    }
+
     /// Memory that it holds now. **Units:** bytes.
     ///
     /// # Panics

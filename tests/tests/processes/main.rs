@@ -7,6 +7,7 @@ mod abuse;
 mod capture;
 mod chat;
 mod defects;
+mod disk;
 mod doctor;
 mod door;
 mod files;

@@ -50,7 +50,12 @@ fn the_owner_of_the_machine_sees_who_is_there_and_ends_sessions_and_accounts() {
     drop(server);
 }
 
-fn get(port: u16, path: &str) -> String {
+/// A port that nobody listens at now.
+pub(super) fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port()
+}
+
+pub(super) fn get(port: u16, path: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
     let mut answer = String::new();
@@ -60,8 +65,7 @@ fn get(port: u16, path: &str) -> String {
 
 #[test]
 fn whoever_watches_the_server_gets_figures_and_no_names() {
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+    let port = free_port();
     let server = LocalServer::start_with(|config| config.metrics = Some(([127, 0, 0, 1], port).into()));
     let (_lan, _) = Person::in_room(guest(&server.target, "Hường"), ROOM);
     let text = get(port, "/metrics");

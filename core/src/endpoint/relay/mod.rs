@@ -37,7 +37,7 @@ use core::net::SocketAddr;
 
 pub use allocate::Budgets;
 pub use command::{HopSecret, RelayCommand, RelayReport};
-pub use repair::RepairFigures;
+pub use repair::{RepairFigures, ReportFigures};
 pub use room::RelayRoom;
 pub use session::{HopLog, RelaySessionPlace};
 pub use shards::{SHARDS_MAX, Shards};
@@ -120,6 +120,7 @@ pub struct RelayMachine<'a> {
     cache: PacketCache<'a>,
     logs: &'a mut [HopLog],
     repair: RepairFigures,
+    reports: ReportFigures,
     /// Sessions whose gaps are looked at by the clock, not only when their next datagram comes.
     watched: heapless::Vec<u16, WATCHED_MAX>,
     watch_due_at: Instant,
@@ -146,6 +147,7 @@ impl<'a> RelayMachine<'a> {
             cache: storage.cache,
             logs: storage.logs,
             repair: RepairFigures::default(),
+            reports: ReportFigures::default(),
             watched: heapless::Vec::new(),
             watch_due_at: Instant::NEVER,
         }
@@ -218,6 +220,11 @@ impl<'a> RelayMachine<'a> {
     /// What was sent again, and asked for.
     pub const fn repair(&self) -> &RepairFigures {
         &self.repair
+    }
+
+    /// What clients report of what they receive.
+    pub const fn reports(&self) -> &ReportFigures {
+        &self.reports
     }
 
     /// Media datagrams sent on by this shard, one per receiver.

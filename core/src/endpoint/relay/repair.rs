@@ -10,9 +10,10 @@ use crate::crypto::hop::Clear;
 use crate::error::DropReason;
 use crate::id::{RoomId, SessionId, Slot, TrackId};
 use crate::limits::HOP_PREFIX_BYTES;
-use crate::media::feedback::{Downstream, FEEDBACK_MAX_BYTES, FeedbackReport};
+use crate::media::feedback::{Downstream, FEEDBACK_MAX_BYTES, FeedbackReport, HopStats};
 use crate::media::nack::{NackEntry, parse_nack};
 use crate::media::rate::RateReport;
+use crate::stats::Histogram;
 use crate::time::{Duration, Instant};
 use crate::wire::datagram::Kind;
 use crate::wire::media::MediaHeader;
@@ -43,6 +44,30 @@ pub struct RepairFigures {
     pub parity_withheld: u64,
     /// Packets that were not sent, at first, since the receiver's hop would have made voice wait behind them.
     pub policed: u64,
+}
+
+/// What clients report of what they receive, each time they do.
+#[derive(Clone, Debug, Default)]
+pub struct ReportFigures {
+    /// Round trips between the server and clients.
+    pub round_trip: Histogram,
+    /// Loss of the seconds before the report. **Units:** 1/65536, each as a microsecond.
+    pub loss: Histogram,
+}
+
+impl ReportFigures {
+    /// Adds those of another shard.
+    pub fn merge(&mut self, other: &Self) {
+        self.round_trip.merge(&other.round_trip);
+        self.loss.merge(&other.loss);
+    }
+
+    fn record(&mut self, stats: &HopStats) {
+        if stats.rtt > Duration::ZERO {
+            self.round_trip.record(stats.rtt);
+        }
+        self.loss.record(Duration::from_micros(stats.loss.into()));
+    }
 }
 
 impl RepairFigures {
@@ -227,6 +252,7 @@ impl RelayMachine<'_> {
         let Some(log) = self.logs.get_mut(lane) else { return Ok(()) };
         let mut news = RateReport::default();
         log.sent.handle_report(now, &report, |packet| news.add(packet));
+        self.reports.record(&log.sent.stats());
         let downstream = of_receiver(log);
         let session = self.session_mut(id).ok_or(DropReason::UnknownConnection)?;
         session.rate.handle_report(now, &news);

@@ -545,6 +545,13 @@ pub enum Event {
         /// Why.
         reason: FailReason,
     },
+    /// The server can't store our message now: it is sent again until it can. Said once for each.
+    MessageDelayed {
+        /// Its reference.
+        reference: u64,
+        /// Why.
+        reason: Refusal,
+    },
     /// A request was refused.
     Refused {
         /// The request.

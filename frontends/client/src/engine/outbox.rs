@@ -34,6 +34,19 @@ pub(crate) struct Waiting {
     pub text: String,
     /// When it may be sent (again); none while it is on its way.
     pub due: Option<Instant>,
+    /// Its author knows that the server can't store it now.
+    is_delayed: bool,
+}
+
+impl Waiting {
+    /// Whether the server means it by this number.
+    fn is_numbered(&self, number: u64) -> bool {
+        let asked = match self.target {
+            Target::Person { request, .. } => u64::from(request),
+            Target::Room(_) | Target::Edit(..) | Target::Delete(..) => 0,
+        };
+        self.reference == number || (asked != 0 && asked == number)
+    }
 }
 
 /// Everything that is not acknowledged, in the order in which it was written.
@@ -47,7 +60,7 @@ impl Outbox {
     pub fn push(&mut self, now: Instant, reference: u64, target: Target, text: String) -> bool {
         let has_room = self.waiting.len() < WAITING_MAX;
         if has_room {
-            self.waiting.push_back(Waiting { reference, target, text, due: Some(now) });
+            self.waiting.push_back(Waiting { reference, target, text, due: Some(now), is_delayed: false });
         }
         has_room
     }
@@ -59,14 +72,7 @@ impl Outbox {
 
     /// The server refused it: sent again if it was only too fast, else forgotten. Gives the reference if it is forgotten.
     pub fn refuse(&mut self, now: Instant, number: u64, reason: Refusal) -> Option<u64> {
-        let is_it = |message: &&mut Waiting| {
-            let asked = match message.target {
-                Target::Person { request, .. } => u64::from(request),
-                Target::Room(_) | Target::Edit(..) | Target::Delete(..) => 0,
-            };
-            message.reference == number || (asked != 0 && asked == number)
-        };
-        let message = self.waiting.iter_mut().find(is_it)?;
+        let message = self.waiting.iter_mut().find(|message| message.is_numbered(number))?;
         if reason == Refusal::TooFast || reason == Refusal::Storage {
             message.due = Some(now + RETRY_AFTER);
             return None;
@@ -74,6 +80,13 @@ impl Outbox {
         let reference = message.reference;
         self.acknowledge(reference);
         Some(reference)
+    }
+
+    /// The server can't store it now, and it will be sent again. Gives its reference the first time.
+    pub fn delay(&mut self, number: u64) -> Option<u64> {
+        let message = self.waiting.iter_mut().find(|message| message.is_numbered(number) && !message.is_delayed)?;
+        message.is_delayed = true;
+        Some(message.reference)
     }
 
     /// Everything for which this holds is sent again: its way there is new.
@@ -139,6 +152,15 @@ mod tests {
         assert!(outbox.next_due(at(2), |_| true).is_none());
         assert_eq!(outbox.next_due(at(2000), |_| true).unwrap().reference, 1);
         assert_eq!(outbox.next_due(at(2000), |_| true).unwrap().reference, 2);
+    }
+
+    #[test]
+    fn that_a_message_is_delayed_is_told_once() {
+        let mut outbox = Outbox::default();
+        outbox.push(at(0), 1, ROOM, "a".to_owned());
+        assert_eq!(outbox.refuse(at(1), 1, Refusal::Storage), None);
+        assert_eq!((outbox.delay(1), outbox.delay(1), outbox.delay(2)), (Some(1), None, None));
+        assert_eq!(outbox.next_due(at(2000), |_| true).unwrap().reference, 1, "and it is sent again");
     }
 
     #[test]

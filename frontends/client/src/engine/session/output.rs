@@ -220,6 +220,12 @@ impl Output<'_> {
                 let failed = self.outbox.refuse(Clock::now(), request, reason);
                 match (failed, u32::try_from(request)) {
                     (Some(reference), _) => return self.message_failed(reference, FailReason::Refused(reason)),
+                    (None, _)
+                        if reason == Refusal::Storage
+                            && let Some(reference) = self.outbox.delay(request) =>
+                    {
+                        Event::MessageDelayed { reference, reason }
+                    }
                     (None, Ok(request)) => Event::Refused { request, reason },
                     (None, Err(_)) => return,
                 }
