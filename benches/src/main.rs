@@ -15,6 +15,8 @@ mod chat;
 #[cfg(target_os = "linux")]
 mod core_cost;
 #[cfg(target_os = "linux")]
+mod desktop;
+#[cfg(target_os = "linux")]
 mod jitter;
 #[cfg(target_os = "linux")]
 mod memory;
@@ -56,6 +58,7 @@ media    a call over emulated networks, in virtual time: adaptation, loss, delay
 chat     a million messages: search, pages of history, new messages, size of the file, start
 soak     a meeting of real processes for 20 minutes (--minutes N): memory, files, threads, delays; fails if any grows
 network  the call of media between network namespaces: loss, 5 to 0.5 to 5 Mbit/s, a download beside (root, scripts/setup network)
+desktop  the desktop program with nine pictures under Xvfb: its thread, pictures a second, input to paint, start, memory
 memory   resident memory of a server, idle and with people
 mumble   the same of mumble-server, to compare with
 abuse    what strangers, forgers, replays and floods cost everybody else
@@ -102,6 +105,7 @@ fn run(arguments: &[&str]) -> io::Result<()> {
         }
         Some(&"camera") => camera::run(&mut report, has("--quick")),
         Some(&"chat") => chat::run(&report, has("--quick")),
+        Some(&"desktop") => desktop::run(&report, has("--quick")),
         Some(&"memory") => memory::run(&mut report, has("--quick")),
         Some(&"mumble") => mumble::run(&mut report, has("--quick")),
         Some(&"abuse") => abuse::run(&mut report, has("--quick")),

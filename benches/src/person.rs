@@ -18,7 +18,7 @@ use hph_client::media::{
 use hph_client::platform::camera::CameraFormat;
 use hph_client::platform::clock::Clock;
 use hph_client::platform::entropy;
-use hph_client::tls::Trust;
+use hph_client::tls::{Pin, Trust};
 use hph_load::server::ServerProcess;
 
 use crate::process::{self, Process};
@@ -111,32 +111,11 @@ impl Person {
     fn enter(server: SocketAddr, trust: Trust, name: &str, film: Option<&Path>) -> io::Result<Self> {
         let stages = Arc::<Mutex<Stages>>::default();
         let receiver = Receiver::start(ReceiverConfig::default(), Arc::clone(&stages))?;
-        let config = EngineConfig {
-            host: server.ip().to_string(),
-            port: server.port(),
-            trust,
-            account: Account::Guest { display_name: name.to_owned(), email: String::new() },
-            device_seed: entropy::array(),
-            people: None,
-            agent: "hph-bench".to_owned(),
-            is_patient: true,
-        };
-        let engine = Engine::start(config, receiver.sink(), Arc::clone(&stages))?;
-        engine.send(Command::JoinNamed { request: 1, name: ROOM.to_owned(), may_create: true });
-        let room = wait_for(&engine, |event| match event {
-            Event::Joined { room, .. } => Some(room),
-            _ => None,
-        })?;
+        let engine = Engine::start(config(server, trust, name), receiver.sink(), Arc::clone(&stages))?;
+        let room = join(&engine, ROOM)?;
         let mut devices = open(&engine, &receiver, room, name, film)?;
         for (track, device) in [TrackId::CAMERA, TrackId::MICROPHONE].into_iter().zip(&mut devices) {
-            engine.send(Command::SetTrack { room, track, info: device.info() });
-            wait_for(&engine, |event| match event {
-                Event::Participant { participant, is_me: true, .. } => {
-                    participant.tracks.get(usize::from(track.0)).filter(|info| info.is_on).map(|_| ())
-                }
-                _ => None,
-            })?;
-            device.begin();
+            announce(&engine, room, track, device)?;
         }
         Ok(Self { engine, receiver, stages, _devices: devices })
     }
@@ -180,6 +159,68 @@ impl Person {
         }
         Look(look)
     }
+}
+
+/// Somebody who shows pictures and looks at nothing, in this process.
+pub struct Sender {
+    engine: Engine,
+    _camera: Capture,
+}
+
+impl Sender {
+    /// Goes into a room and switches the camera on.
+    ///
+    /// # Errors
+    /// The server does not let them in.
+    pub fn enter(server: SocketAddr, pin: Pin, name: &str, room: &str) -> io::Result<Self> {
+        let config = config(server, Trust::Expect(pin), name);
+        let engine = Engine::start(config, Box::new(|_| {}), Arc::default())?;
+        let room = join(&engine, room)?;
+        let spec = CameraSpec::Test { format: PATTERN, name: name.to_uppercase() };
+        let mut camera = Capture::camera_held(&spec, VideoCodec::Strips, TrackId::CAMERA, room, engine.frames())?;
+        announce(&engine, room, TrackId::CAMERA, &mut camera)?;
+        Ok(Self { engine, _camera: camera })
+    }
+
+    /// Takes what the engine says, so that it does not wait for a reader.
+    pub fn listen(&self) {
+        while self.engine.events().try_recv().is_ok() {}
+    }
+}
+
+/// How somebody signs in as a guest.
+fn config(server: SocketAddr, trust: Trust, name: &str) -> EngineConfig {
+    EngineConfig {
+        host: server.ip().to_string(),
+        port: server.port(),
+        trust,
+        account: Account::Guest { display_name: name.to_owned(), email: String::new() },
+        device_seed: entropy::array(),
+        people: None,
+        agent: "hph-bench".to_owned(),
+        is_patient: true,
+    }
+}
+
+fn join(engine: &Engine, room: &str) -> io::Result<RoomId> {
+    engine.send(Command::JoinNamed { request: 1, name: room.to_owned(), may_create: true });
+    wait_for(engine, |event| match event {
+        Event::Joined { room, .. } => Some(room),
+        _ => None,
+    })
+}
+
+/// Switches a track on and lets its device begin when the server has said yes.
+fn announce(engine: &Engine, room: RoomId, track: TrackId, device: &mut Capture) -> io::Result<()> {
+    engine.send(Command::SetTrack { room, track, info: device.info() });
+    wait_for(engine, |event| match event {
+        Event::Participant { participant, is_me: true, .. } => {
+            participant.tracks.get(usize::from(track.0)).filter(|info| info.is_on).map(|_| ())
+        }
+        _ => None,
+    })?;
+    device.begin();
+    Ok(())
 }
 
 fn median_ms(times: &Histogram) -> Option<f64> {

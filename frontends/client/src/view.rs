@@ -65,6 +65,26 @@ pub struct ChatLine {
     pub is_edited: bool,
 }
 
+/// Somebody who waits to be let into a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Knocker {
+    /// Login name.
+    pub username: String,
+    /// Name to show.
+    pub display_name: String,
+}
+
+/// What holds in a room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RoomRules {
+    /// Whoever comes waits until a host lets them in.
+    pub has_waiting_room: bool,
+    /// Whoever comes needs a password.
+    pub has_password: bool,
+    /// Only hosts may share their screens.
+    pub hosts_share: bool,
+}
+
 /// A room that we are in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoomView {
@@ -84,6 +104,10 @@ pub struct RoomView {
     pub chat_latest: u64,
     /// Whether nobody new may come in.
     pub is_locked: bool,
+    /// What else holds.
+    pub rules: RoomRules,
+    /// Who waits to be let in, those first who came first; only hosts are told.
+    pub knocking: Vec<Knocker>,
 }
 
 impl RoomView {
@@ -183,6 +207,9 @@ impl MeetingView {
                 view.participants.clear();
                 view.speaker = None;
                 view.is_locked = false;
+                // Both are told anew.
+                view.rules = RoomRules::default();
+                view.knocking.clear();
             }
             Event::Left { room, .. } => {
                 self.rooms.remove(room);
@@ -197,9 +224,12 @@ impl MeetingView {
                     view.participants.remove(slot);
                 }
             }
-            Event::PersonKey { .. } | Event::Safety { .. } | Event::RoomLocked { .. } | Event::Speaker { .. } => {
-                self.apply_state(event);
-            }
+            Event::PersonKey { .. }
+            | Event::Safety { .. }
+            | Event::RoomLocked { .. }
+            | Event::Rules { .. }
+            | Event::Knock { .. }
+            | Event::Speaker { .. } => self.apply_state(event),
             Event::Chat { .. } | Event::ChatChanged { .. } => self.apply_chat(event),
             Event::Direct { id, text: Some(_), .. } => self.direct_latest = *id,
             Event::Ringing { call, display_name, room, name, .. } => self.calls.push(IncomingCall {
@@ -222,8 +252,6 @@ impl MeetingView {
             | Event::UnmuteAsked { .. }
             | Event::PasswordWanted { .. }
             | Event::Waiting { .. }
-            | Event::Knock { .. }
-            | Event::Rules { .. }
             | Event::Audit { .. }
             | Event::AuditAll { .. }
             | Event::Direct { .. }
@@ -264,6 +292,21 @@ impl MeetingView {
             Event::Speaker { room, slot } => {
                 if let Some(view) = self.rooms.get_mut(room) {
                     view.speaker = *slot;
+                }
+            }
+            Event::Rules { room, has_waiting_room, has_password, hosts_share } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    let (has_waiting_room, has_password) = (*has_waiting_room, *has_password);
+                    view.rules = RoomRules { has_waiting_room, has_password, hosts_share: *hosts_share };
+                }
+            }
+            Event::Knock { room, username, display_name, is_waiting } => {
+                if let Some(view) = self.rooms.get_mut(room) {
+                    view.knocking.retain(|who| who.username != *username);
+                    if *is_waiting {
+                        let (username, display_name) = (username.clone(), display_name.clone());
+                        view.knocking.push(Knocker { username, display_name });
+                    }
                 }
             }
             _ => {}
@@ -349,6 +392,28 @@ mod tests {
             device,
             key,
         }
+    }
+
+    #[test]
+    fn whoever_knocks_is_there_once_until_they_are_answered() {
+        let mut view = MeetingView::default();
+        let room = RoomId(1);
+        view.apply(&Event::Joined { request: 0, room, name: "Nhóm 17".to_owned(), slot: Slot(0) });
+        let knock = |username: &str, is_waiting| {
+            let (username, display_name) = (username.to_owned(), username.to_uppercase());
+            Event::Knock { room, username, display_name, is_waiting }
+        };
+        for event in [knock("lan", true), knock("minh", true), knock("lan", true), knock("minh", false)] {
+            view.apply(&event);
+        }
+        let names: Vec<_> = view.rooms[&room].knocking.iter().map(|who| who.display_name.as_str()).collect();
+        assert_eq!(names, ["LAN"]);
+        view.apply(&Event::Rules { room, has_waiting_room: true, has_password: false, hosts_share: true });
+        let rules = RoomRules { has_waiting_room: true, has_password: false, hosts_share: true };
+        assert_eq!(view.rooms[&room].rules, rules);
+        view.apply(&Event::Joined { request: 0, room, name: "Nhóm 17".to_owned(), slot: Slot(0) });
+        assert_eq!(view.rooms[&room].rules, RoomRules::default());
+        assert!(view.rooms[&room].knocking.is_empty(), "after a reconnect it is told anew");
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! What other threads tell the program.
 
+use std::path::PathBuf;
+
+use hph_client::engine::FileTarget;
 use hph_client::platform::screen::Screen;
 use hph_presenters::prejoin::{self, Devices};
 use hph_presenters::signin::Offer;
 use hph_presenters::trouble::Trouble;
 
 use crate::devices::Opened;
+use crate::outside::NoChooser;
 
 /// A piece of news.
 pub enum Note {
@@ -28,6 +32,8 @@ pub enum Note {
     Screens(Vec<Screen>),
     /// A loudspeaker can't be used, in the system's words.
     SpeakerFailed(String),
+    /// Files were chosen to be sent there, or there is nothing here to choose them in.
+    Chosen(FileTarget, Result<Vec<PathBuf>, NoChooser>),
     /// There are new pictures.
     Pictures,
 }

@@ -3,6 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+#[cfg(feature = "window")]
+use std::rc::Rc;
+#[cfg(feature = "window")]
+use std::time::Duration;
 
 use clap::Parser;
 use hph_client::media::{CameraSpec, DeviceChoice, MicrophoneSpec, SpeakerSpec};
@@ -43,6 +47,15 @@ struct Args {
     /// Where settings and keys are kept [default: $XDG_CONFIG_HOME/hph and $XDG_STATE_HOME/hph]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// Where files are kept that are fetched [default: the user's folder for downloads]
+    #[arg(long, value_name = "DIR")]
+    downloads: Option<PathBuf>,
+    /// Print how the window does as soon as others are seen, after so many seconds, and end
+    #[arg(long, value_name = "SECONDS", requires = "link", hide = true)]
+    measure: Option<u64>,
+    /// How many others are waited for before measuring
+    #[arg(long, value_name = "N", default_value_t = 1, hide = true)]
+    people: usize,
     /// Draw every screen into this folder, without a display, and end
     #[arg(long, value_name = "DIR", conflicts_with = "link")]
     screenshot: Option<PathBuf>,
@@ -81,8 +94,34 @@ fn open(args: &Args) -> io::Result<()> {
     if let Some((width, height)) = folders.memory().window {
         window.window().set_size(LogicalSize::new(width as f32, height as f32));
     }
-    let _program = Program::start(&window, folders, options(args)).map_err(io::Error::other)?;
+    let program = Program::start(&window, folders, options(args)).map_err(io::Error::other)?;
+    #[cfg(feature = "window")]
+    follow(args, &window, &program);
     window.run().map_err(no_display)
+}
+
+/// What only the window itself knows: whether it is in front, and which files are dropped on it.
+#[cfg(feature = "window")]
+fn follow(args: &Args, window: &ui::App, program: &Rc<Program>) {
+    use hph_desktop::measure::{self, Measure};
+    use hph_presenters::app::Event;
+    use slint::winit_030::winit::event::WindowEvent;
+    let measured =
+        args.measure.map(|seconds| Measure::start(window, program, args.people, Duration::from_secs(seconds)));
+    let program = Rc::downgrade(program);
+    measure::follow(window, move |event| {
+        if let Some(measured) = &measured {
+            measured.window_event(event);
+        }
+        let Some(program) = program.upgrade() else { return };
+        match event {
+            WindowEvent::Focused(is_active) => program.post(Event::WindowActive(*is_active)),
+            WindowEvent::DroppedFile(path) => {
+                program.post(Event::Files(hph_presenters::files::Event::Dropped(vec![path.clone()])));
+            }
+            _ => {}
+        }
+    });
 }
 
 fn no_display(error: slint::PlatformError) -> io::Error {
@@ -116,5 +155,6 @@ fn options(args: &Args) -> Options {
         speaker: args.speaker.as_ref().map(speaker),
         screen: args.screen.clone(),
         language: args.language.clone(),
+        downloads: args.downloads.clone(),
     }
 }

@@ -11,17 +11,18 @@ mod wire;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use hph_client::core::id::TrackId;
-use hph_client::engine::{Event as EngineEvent, RemoteTrack};
+use hph_client::engine::{Event as EngineEvent, FileTarget, RemoteTrack};
 use hph_client::media::{CameraSpec, MicrophoneSpec, SpeakerSpec};
 use hph_client::platform::clock::Clock;
 use hph_client::platform::entropy;
 use hph_client::platform::screen::Screen;
 use hph_presenters::app::{App, Event, Sheet};
-use hph_presenters::{Effects, Now, prejoin, room, signin};
+use hph_presenters::{Effects, Now, files, prejoin, room, signin};
 use slint::{ComponentHandle, Image, Timer, TimerMode};
 
 use crate::devices::Devices;
@@ -59,9 +60,14 @@ pub struct Options {
     pub screen: Option<String>,
     /// `vi` or `en`, whatever is remembered.
     pub language: Option<String>,
+    /// Where files are kept that are fetched, instead of the user's folder for downloads.
+    pub downloads: Option<PathBuf>,
 }
 
 pub use sources::has_display;
+
+/// A track and how many of its pictures were drawn.
+pub type Shown = (RemoteTrack, u64);
 
 /// The program.
 pub struct Program {
@@ -95,14 +101,16 @@ struct State {
     share: String,
     /// What can be shared, while one chooses.
     screens: Vec<Screen>,
+    /// For whom a file is whose path is typed, while one does.
+    file_for: Option<FileTarget>,
     /// The loudspeaker where sound goes now; none before the first.
     sounding: Option<String>,
     counts: levels::Counts,
     ticks: u32,
     /// When pictures were drawn last. **Units:** microseconds.
     drawn_us: u64,
-    /// Pictures that were drawn until now.
-    drawn: u64,
+    /// Pictures of each track that were drawn until now.
+    shown: HashMap<RemoteTrack, u64>,
 }
 
 impl Program {
@@ -133,11 +141,12 @@ impl Program {
             ringing: None,
             share: "default".to_owned(),
             screens: Vec::new(),
+            file_for: None,
             sounding: None,
             counts: levels::Counts::new(),
             ticks: 0,
             drawn_us: 0,
-            drawn: 0,
+            shown: HashMap::new(),
         };
         let program = Rc::new_cyclic(|weak| Self {
             state: RefCell::new(state),
@@ -177,6 +186,25 @@ impl Program {
     pub fn post_all(&self, events: impl IntoIterator<Item = Event>) {
         self.queue.borrow_mut().extend(events);
         self.run();
+    }
+
+    /// How many pictures of each of the others were drawn until now.
+    pub fn shown(&self) -> Vec<Shown> {
+        let state = self.state.borrow();
+        let is_mine = |(room, slot, _): &RemoteTrack| state.my_slot(*room) == Some(*slot);
+        state.shown.iter().filter(|(track, _)| !is_mine(track)).map(|(track, count)| (*track, *count)).collect()
+    }
+
+    /// From going into the room in front to the first picture of somebody else.
+    pub fn first_picture(&self) -> Option<hph_client::core::time::Duration> {
+        self.state.borrow().app.front_room().and_then(|(room, _)| room.first_picture)
+    }
+
+    /// Whether the microphone of the room in front is open, and whether it was switched on, the key aside; none without a room.
+    pub fn microphone(&self) -> Option<(bool, bool)> {
+        let state = self.state.borrow();
+        let (room, _) = state.app.front_room()?;
+        Some((room.mic.is_open(), room.mic.is_wanted()))
     }
 
     /// Handles what waits. Does nothing if that is going on further up: there it is handled next.
@@ -236,6 +264,8 @@ impl Program {
                 }
                 self.post(Event::PreJoin(event));
             }
+            Note::Chosen(to, Ok(paths)) => self.post(Event::Files(files::Event::Chosen(to, paths))),
+            Note::Chosen(to, Err(_)) => self.ask_for_path(Some(to)),
             Note::Screens(screens) => self.choose_screen(screens),
             Note::SpeakerFailed(detail) => {
                 self.post(Event::DeviceFailed(hph_presenters::trouble::Trouble::Speaker, detail));
@@ -299,6 +329,7 @@ impl State {
             EngineEvent::Left { room, .. } => {
                 self.devices.close_room(*room);
                 self.pictures.retain(|(of, ..), _| of != room);
+                self.shown.retain(|(of, ..), _| of != room);
             }
             EngineEvent::ParticipantGone { room, slot, .. } => {
                 self.pictures.retain(|(of, whose, _), _| (of, whose) != (room, slot));
@@ -332,7 +363,7 @@ impl State {
                 self.view.set_preview(ui, image);
                 continue;
             }
-            self.drawn += 1;
+            *self.shown.entry(taken.track).or_default() += 1;
             self.view.put_picture(taken.track, image.clone());
             is_news |= self.pictures.insert(taken.track, image).is_none();
             let (room, slot, track) = taken.track;
@@ -344,8 +375,14 @@ impl State {
 
     fn refresh(&mut self, ui: &ui::App, now: Now) {
         let lang = self.options.language.clone();
-        let seen =
-            Seen { app: &self.app, screens: &self.screens, pictures: &self.pictures, lang: lang.as_deref(), now };
+        let seen = Seen {
+            app: &self.app,
+            screens: &self.screens,
+            file_for: self.file_for.as_ref(),
+            pictures: &self.pictures,
+            lang: lang.as_deref(),
+            now,
+        };
         self.view.refresh(ui, &seen);
         let scale = ui.window().scale_factor();
         self.board.set_tiles(&self.view.tile_widths(scale));

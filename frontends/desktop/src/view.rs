@@ -3,6 +3,7 @@
 mod before;
 mod chat;
 mod figures;
+mod files;
 mod looks;
 mod over;
 mod people;
@@ -10,7 +11,7 @@ mod room;
 
 use std::collections::HashMap;
 
-use hph_client::engine::RemoteTrack;
+use hph_client::engine::{FileTarget, RemoteTrack};
 use hph_client::platform::screen::Screen as Shareable;
 use hph_presenters::Now;
 use hph_presenters::app::App;
@@ -19,7 +20,10 @@ use hph_presenters::text::Lang;
 use slint::{ComponentHandle, Image, SharedString};
 
 pub use chat::targets;
+pub use files::failure;
 pub use room::code;
+
+use before::refresh_door;
 
 use crate::rows::Rows;
 use crate::ui;
@@ -42,7 +46,11 @@ pub struct View {
     /// Whose picture stands in which row.
     tracks: Vec<RemoteTrack>,
     messages: Rows<ui::ChatRow>,
+    found: Rows<ui::ChatRow>,
     targets: Rows<SharedString>,
+    waiting: Rows<ui::Choice>,
+    files: Rows<ui::FileRow>,
+    transfers: Rows<ui::TransferRow>,
     members: Rows<ui::MemberRow>,
     keys: Rows<ui::KeyRow>,
     figures: Rows<ui::FigureRow>,
@@ -59,6 +67,8 @@ pub struct Seen<'a> {
     pub app: &'a App,
     /// What can be shared, while one chooses.
     pub screens: &'a [Shareable],
+    /// For whom a file is whose path is typed, while one does.
+    pub file_for: Option<&'a FileTarget>,
     /// The newest picture of everybody.
     pub pictures: &'a HashMap<RemoteTrack, Image>,
     /// The language, if it was said at the start.
@@ -91,7 +101,13 @@ impl View {
         let chat = ui.global::<ui::Chat>();
         chat.set_rows(view.messages.model());
         chat.set_names(view.targets.model());
-        ui.global::<ui::People>().set_rows(view.members.model());
+        chat.set_found(view.found.model());
+        let people = ui.global::<ui::People>();
+        people.set_rows(view.members.model());
+        people.set_waiting(view.waiting.model());
+        let files = ui.global::<ui::Files>();
+        files.set_rows(view.files.model());
+        files.set_transfers(view.transfers.model());
         let settings = ui.global::<ui::Settings>();
         settings.set_keys(view.keys.model());
         settings.set_version(env!("CARGO_PKG_VERSION").into());
@@ -111,7 +127,10 @@ impl View {
         match seen.app.screen {
             Screen::First | Screen::SignIn => self.refresh_sign_in(ui, seen, lang),
             Screen::Lobby => self.refresh_lobby(ui, seen, lang),
-            Screen::PreJoin => self.refresh_prejoin(ui, seen, lang),
+            Screen::PreJoin => {
+                self.refresh_prejoin(ui, seen, lang);
+                refresh_door(ui, seen, lang);
+            }
             Screen::Room => self.refresh_room(ui, seen, lang),
             Screen::Left | Screen::Ended(_) => {}
         }

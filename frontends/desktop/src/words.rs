@@ -69,6 +69,21 @@ pub fn notice(notice: &Notice, lang: Lang) -> Told {
             name("Đã tắt micro trong phòng {}.", "Your microphone in {} was switched off.", room)
         }
         Notice::Direct { name: from, .. } => name("{} nhắn riêng cho bạn.", "{} has written to you privately.", from),
+        Notice::Knock { name: who, .. } => name("{} đang chờ được cho vào.", "{} waits to be let in.", who),
+        Notice::FileCame { from, name: file } => told(
+            lang.pick("{} đã gửi tệp {f}.", "{} has put the file {f} here.").replace("{f}", file).replace("{}", from),
+        ),
+        Notice::FileFetched(path) => {
+            let what = lang.pick("Đã lưu tệp.", "The file is saved.").to_owned();
+            Told { what, detail: path.display().to_string() }
+        }
+        Notice::FileFailed { name: file, reason } => Told {
+            what: lang.pick("Không gửi hay nhận được tệp {}.", "The file {} did not come through.").replace("{}", file),
+            detail: crate::view::failure(reason, lang),
+        },
+        Notice::Called { name: who, room } => {
+            told(lang.pick("{} gọi bạn vào {r}.", "{} calls you to {r}.").replace("{r}", room).replace("{}", who))
+        }
         Notice::CallDeclined(who) => name("{} đã từ chối cuộc gọi.", "{} has declined the call.", who),
         Notice::CallNotAnswered(who) => name("{} không trả lời.", "{} does not answer.", who),
         Notice::Copied => say("Đã sao chép.", "Copied."),

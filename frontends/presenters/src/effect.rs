@@ -1,7 +1,8 @@
 //! What a presenter wants done. The frontend carries it out in order and answers with events, where there is an answer.
 
 use hph_client::core::id::{RoomId, Slot, TrackId};
-use hph_client::engine::{Account, Command};
+use hph_client::engine::{Account, Command, FileTarget};
+use hph_client::files::RemoteFile;
 use hph_client::tls::Pin;
 
 /// Effects in the order in which they are to be carried out.
@@ -99,14 +100,23 @@ pub enum Effect {
     Copy(String),
     /// Ring for a call, or stop.
     Ring(bool),
-    /// Ask for the user's attention outside the window.
-    Notify,
+    /// Ask for the user's attention outside the window, for this.
+    Notify(crate::toasts::Notice),
     /// Put the focus there.
     Focus(Focus),
     /// Fill the screen, or no longer.
     FullScreen(bool),
     /// Let the user choose what is shared; then [`crate::room::Event::ShareChosen`].
     PickScreen,
+    /// Let the user choose files to send there; then [`crate::files::Event::Chosen`].
+    PickFiles(FileTarget),
+    /// Give [`Command::FetchFile`] with the folder where this machine keeps what is fetched.
+    FetchFile {
+        /// The request.
+        request: u32,
+        /// Which.
+        file: RemoteFile,
+    },
     /// Collect diagnostics, redacted, and show them before they are saved.
     CollectDiagnostics,
     /// End the program.

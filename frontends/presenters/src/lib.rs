@@ -2,9 +2,9 @@
 //! into events, and carries the effects out.
 //!
 //! - [`app`]: which screen is in front, the connection, the rooms; it owns all the others.
-//! - [`signin`], [`lobby`], [`prejoin`]: the way into a room.
+//! - [`signin`], [`lobby`], [`prejoin`], [`door`]: the way into a room.
 //! - [`room`]: tiles, layouts, microphone and camera of a room.
-//! - [`chat`], [`people`]: the panels of a room.
+//! - [`chat`], [`people`], [`files`]: the panels of a room.
 //! - [`keys`]: the keyboard and the palette of commands.
 //! - [`toasts`], [`trouble`]: what is told in passing, and what went wrong.
 //! - [`settings`]: what is remembered.
@@ -21,7 +21,9 @@
 pub mod app;
 pub mod chat;
 pub mod diagnostics;
+pub mod door;
 pub mod effect;
+pub mod files;
 pub mod ids;
 pub mod keys;
 pub mod lobby;

@@ -58,6 +58,12 @@ pub enum Event {
     CancelCreate,
     /// The name of the new room was changed.
     NewName(String),
+    /// Whether whoever comes into the new room waits to be let in.
+    NewWaitingRoom(bool),
+    /// Whether only hosts may share in it.
+    NewHostsShare(bool),
+    /// Its password; nothing: it has none.
+    NewPassword(String),
     /// Make it and go in.
     Create,
     /// Show the invitation to a room.
@@ -75,6 +81,19 @@ pub struct NewRoom {
     pub name: String,
     /// What is wrong with it.
     pub flaw: Option<Flaw>,
+    /// Whoever comes waits until a host lets them in.
+    pub has_waiting_room: bool,
+    /// Only hosts may share their screens.
+    pub hosts_share: bool,
+    /// Whoever comes needs it; nothing: nobody does.
+    pub password: String,
+}
+
+impl NewRoom {
+    /// Whether anything is to hold in it that does not hold by itself.
+    pub const fn has_rules(&self) -> bool {
+        self.has_waiting_room || self.hosts_share || !self.password.is_empty()
+    }
 }
 
 /// The invitation to a room.
@@ -104,21 +123,25 @@ pub struct Lobby {
 }
 
 impl Lobby {
-    /// Takes an event; gives the name of a room that is to be made and entered.
-    pub fn handle(&mut self, event: Event, now: Now, effects: &mut Effects) -> Option<String> {
+    /// Takes an event; gives a room that is to be made and entered.
+    pub fn handle(&mut self, event: Event, now: Now, effects: &mut Effects) -> Option<NewRoom> {
         self.touched_at = Some(now.at);
         match event {
             Event::Search(text) => self.search = text,
             Event::Touched => {}
             Event::StartCreate => {
-                self.new_room = Some(NewRoom { name: typed::one_line(&self.search), flaw: None });
+                self.new_room = Some(NewRoom { name: typed::one_line(&self.search), ..NewRoom::default() });
                 effects.push(Effect::Focus(Focus::First));
             }
             Event::CancelCreate => self.new_room = None,
             Event::NewName(name) => {
                 let flaw = typed::room_name(&name).err().filter(|flaw| *flaw != Flaw::Empty);
-                self.new_room = Some(NewRoom { name, flaw });
+                let sheet = self.new_room.get_or_insert_default();
+                (sheet.name, sheet.flaw) = (name, flaw);
             }
+            Event::NewWaitingRoom(is_on) => self.new_room.get_or_insert_default().has_waiting_room = is_on,
+            Event::NewHostsShare(is_on) => self.new_room.get_or_insert_default().hosts_share = is_on,
+            Event::NewPassword(text) => self.new_room.get_or_insert_default().password = text,
             Event::Create => return self.create(),
             Event::Invite(room) => self.invite = self.invitation(&room),
             Event::CloseInvite => self.invite = None,
@@ -131,12 +154,12 @@ impl Lobby {
         None
     }
 
-    fn create(&mut self) -> Option<String> {
+    fn create(&mut self) -> Option<NewRoom> {
         let sheet = self.new_room.as_mut()?;
         match typed::room_name(&sheet.name) {
             Ok(name) => {
-                (self.new_room, self.search) = (None, String::new());
-                Some(name)
+                self.search.clear();
+                self.new_room.take().map(|sheet| NewRoom { name, ..sheet })
             }
             Err(flaw) => {
                 sheet.flaw = Some(flaw);

@@ -59,6 +59,8 @@ pub struct Row {
 /// The list.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sections {
+    /// Those who wait to be let in, the first one first: their login names and names to show. Only hosts are told.
+    pub waiting: Vec<(String, String)>,
     /// Those with a hand up, the first one first.
     pub hands: Vec<Row>,
     /// Everybody who is found, ourselves first.
@@ -80,6 +82,8 @@ pub enum Event {
     Confirm,
     /// No.
     Cancel,
+    /// Give the room a password.
+    SetPassword(String),
 }
 
 /// What waits for a yes.
@@ -123,6 +127,12 @@ impl People {
                 }
             }
             Event::Cancel => self.asked = None,
+            Event::SetPassword(password) => {
+                if my_role(view) >= Act::Password.least_role() && !password.is_empty() {
+                    self.running.insert(request, (Act::Password, String::new()));
+                    engine(effects, Command::SetPassword { request, room, password });
+                }
+            }
         }
     }
 
@@ -170,7 +180,8 @@ impl People {
             (!row.is_me, std::cmp::Reverse(row.role), fold(given_name(&row.name)), fold(&row.name), row.slot)
         });
         let acts = Act::ALL.into_iter().filter(|act| !act.has_target() && may(view, *act, "")).collect();
-        Sections { hands, here, acts, count: view.participants.len() }
+        let waiting = view.knocking.iter().map(|who| (who.username.clone(), who.display_name.clone())).collect();
+        Sections { waiting, hands, here, acts, count: view.participants.len() }
     }
 
     fn row(&self, view: &RoomView, tiles: &Tiles, who: &Participant, now: Now) -> Row {
@@ -228,8 +239,13 @@ pub fn may(view: &RoomView, act: Act, whom: &str) -> bool {
     let is_useful = match act {
         Act::Lock => !view.is_locked,
         Act::Unlock => view.is_locked,
-        // Words must be typed for it, and there is no place for them yet.
+        // Words must be typed for it: [`Event::SetPassword`].
         Act::Password => false,
+        Act::NoPassword => view.rules.has_password,
+        Act::WaitingRoom => !view.rules.has_waiting_room,
+        Act::NoWaitingRoom => view.rules.has_waiting_room,
+        Act::HostsShare => !view.rules.hosts_share,
+        Act::AllShare => view.rules.hosts_share,
         _ => true,
     };
     me >= act.least_role() && (!act.has_target() || me.is_above(theirs)) && is_useful

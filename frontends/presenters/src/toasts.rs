@@ -1,10 +1,12 @@
 //! What is told in passing, and calls that ring.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 
 use hph_client::core::id::{CallId, RoomId};
 use hph_client::core::time::{Duration, Instant};
 use hph_client::core::wire::control::Act;
+use hph_client::engine::FileFailure;
 
 use crate::text::when;
 use crate::time::{Now, ms, seconds_until};
@@ -78,6 +80,38 @@ pub enum Notice {
         /// Name of the sender.
         name: String,
     },
+    /// Somebody waits to be let into a room.
+    Knock {
+        /// Which room.
+        room: RoomId,
+        /// Login name.
+        username: String,
+        /// Name to show.
+        name: String,
+    },
+    /// Somebody put a file on the shelf of the room in front.
+    FileCame {
+        /// Name of the sender.
+        from: String,
+        /// Name of the file.
+        name: String,
+    },
+    /// A file was fetched, and is there.
+    FileFetched(PathBuf),
+    /// A file was not sent, or not fetched.
+    FileFailed {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: FileFailure,
+    },
+    /// Somebody calls: said by the desktop, since the window shows it itself.
+    Called {
+        /// Name of the caller.
+        name: String,
+        /// Name of the room.
+        room: String,
+    },
     /// A call that we made was declined, not answered, or its callee is gone.
     CallDeclined(String),
     /// See [`Self::CallDeclined`].
@@ -95,7 +129,7 @@ pub enum Notice {
 impl Notice {
     /// Whether it stays until it is closed.
     pub const fn is_error(&self) -> bool {
-        matches!(self, Self::Trouble(_) | Self::DeviceTrouble { .. } | Self::KeyChanged(_))
+        matches!(self, Self::Trouble(_) | Self::DeviceTrouble { .. } | Self::KeyChanged(_) | Self::FileFailed { .. })
     }
 }
 
@@ -178,6 +212,13 @@ impl Toasts {
         let toast = self.shown.remove(index);
         self.fill(now);
         toast.undo
+    }
+
+    /// What is no longer so needs no telling.
+    pub fn withdraw(&mut self, now: Instant, is_over: impl Fn(&Notice) -> bool) {
+        self.shown.retain(|toast| !is_over(&toast.notice));
+        self.waiting.retain(|(notice, _)| !is_over(notice));
+        self.fill(now);
     }
 
     /// Time has passed.

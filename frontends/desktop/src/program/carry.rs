@@ -3,12 +3,12 @@
 use std::thread;
 
 use hph_client::core::id::{RoomId, TrackId};
-use hph_client::engine::{Command, Engine, Offer};
+use hph_client::engine::{Command, Engine, FileTarget, Offer};
 use hph_client::platform::screen::{self, Screen, ScreenKind};
 use hph_presenters::app::Event;
 use hph_presenters::effect::Connection;
 use hph_presenters::trouble::Trouble;
-use hph_presenters::{Effect, room, signin};
+use hph_presenters::{Effect, files, room, signin};
 use slint::ComponentHandle;
 
 use super::Program;
@@ -16,7 +16,8 @@ use super::sources::AGENT;
 use crate::devices::Opened;
 use crate::inbox::{Note, tell};
 use crate::session::Session;
-use crate::trial;
+use crate::ui;
+use crate::{outside, trial, words};
 
 impl Program {
     pub(super) fn carry_out(&self, effect: Effect) {
@@ -29,6 +30,13 @@ impl Program {
             Effect::CloseTrack { room, track } => self.close_track(room, track),
             Effect::ApplyDevices => self.apply_devices(),
             Effect::PickScreen => self.pick_screen(),
+            Effect::PickFiles(to) => self.pick_files(to),
+            Effect::FetchFile { request, file } => {
+                let folder = self.state.borrow().options.downloads.clone().unwrap_or_else(outside::downloads);
+                // A folder that can't be made is told as the disk's trouble.
+                let _ = std::fs::create_dir_all(&folder);
+                self.command(Command::FetchFile { request, file, folder });
+            }
             Effect::Quit => drop(slint::quit_event_loop()),
             other => self.carry_out_here(other),
         }
@@ -83,7 +91,12 @@ impl Program {
             Effect::Focus(focus) => state.view.focus(&ui, focus),
             Effect::FullScreen(is_full) => ui.window().set_fullscreen(is_full),
             Effect::CollectDiagnostics => ui.invoke_copy(state.view.figures_text(&ui).into()),
-            // The toolkit asks for nobody's attention, and there is no server in this program: others are carried out above.
+            Effect::Notify(notice) => {
+                let told = words::notice(&notice, state.app.lang().unwrap_or_default());
+                let telling = move || drop(outside::notify(&told.what, &told.detail));
+                let _ = thread::Builder::new().name("telling".to_owned()).spawn(telling);
+            }
+            // There is no server in this program: others are carried out above.
             _ => {}
         }
     }
@@ -201,6 +214,53 @@ impl Program {
         for (room, track) in tracks.into_iter().filter(|(_, track)| *track != TrackId::SCREEN) {
             self.state.borrow_mut().devices.close((room, track));
             self.open_track(room, track);
+        }
+    }
+
+    /// Lets the user choose files in the desktop's own window; where there is none, a path is typed.
+    fn pick_files(&self, to: FileTarget) {
+        let (inbox, lang) = {
+            let state = self.state.borrow();
+            (state.inbox.clone(), state.app.lang().unwrap_or_default())
+        };
+        let title = lang.pick("Chọn tệp để gửi", "Choose files to send");
+        let asking = move || tell(&inbox, Note::Chosen(to, outside::choose_files(title)));
+        let _ = thread::Builder::new().name("choosing".to_owned()).spawn(asking);
+    }
+
+    /// Asks for the path of a file to send there, or no longer.
+    pub(super) fn ask_for_path(&self, to: Option<FileTarget>) {
+        if let Some(ui) = self.ui.upgrade() {
+            let screen = ui.global::<ui::Files>();
+            (screen.set_path("".into()), screen.set_path_error("".into()));
+            let state = &mut *self.state.borrow_mut();
+            let name = match &to {
+                Some(FileTarget::Person(who)) => state.app.name_of(who),
+                Some(FileTarget::Room(room)) => {
+                    state.app.view.rooms.get(room).map(|room| room.name.clone()).unwrap_or_default()
+                }
+                None => String::new(),
+            };
+            screen.set_path_for(name.into());
+            state.file_for = to;
+        }
+        self.post(Event::Tick);
+    }
+
+    /// Sends the file of that path, if there is one.
+    pub(super) fn send_path(&self, text: &str) {
+        let to = self.state.borrow().file_for.clone();
+        let (Some(ui), Some(to)) = (self.ui.upgrade(), to) else { return };
+        match outside::typed(text) {
+            Some(path) => {
+                self.state.borrow_mut().file_for = None;
+                self.post(Event::Files(files::Event::Chosen(to, vec![path])));
+            }
+            None => {
+                let lang = self.state.borrow().app.lang().unwrap_or_default();
+                let none = lang.pick("Không có tệp này.", "There is no such file.");
+                ui.global::<ui::Files>().set_path_error(none.into());
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use hph_presenters::settings::{Event as Settings, MicMode, Theme};
 use hph_presenters::signin::{Event as SignIn, Field, Way};
 use hph_presenters::text::Lang;
 use hph_presenters::toasts::Notice;
-use hph_presenters::{chat, lobby, people, prejoin, room};
+use hph_presenters::{chat, door, lobby, people, prejoin, room};
 use slint::ComponentHandle;
 
 use super::Program;
@@ -41,6 +41,9 @@ pub(super) fn connect(ui: &ui::App, program: &Rc<Program>) {
     room(&ui.global::<ui::Room>(), program);
     chat(&ui.global::<ui::Chat>(), program);
     people(&ui.global::<ui::People>(), program);
+    rules(&ui.global::<ui::People>(), program);
+    doors(&ui.global::<ui::Door>(), program);
+    files(&ui.global::<ui::Files>(), program);
     settings(ui, program);
 }
 
@@ -70,8 +73,10 @@ fn shell(shell: &ui::Shell<'_>, program: &Rc<Program>) {
         ui::SheetKind::Palette => Some(Sheet::Palette),
         _ => None,
     })));
-    on!(program, shell, on_close_sheet, |p| p
-        .post_all([Event::Lobby(lobby::Event::CancelCreate), Event::Sheet(None),]));
+    on!(program, shell, on_close_sheet, |p| {
+        p.ask_for_path(None);
+        p.post_all([Event::Lobby(lobby::Event::CancelCreate), Event::Sheet(None)]);
+    });
     on!(program, shell, on_confirm, |p, is_yes| {
         p.post(Event::People(if is_yes { people::Event::Confirm } else { people::Event::Cancel }));
     });
@@ -185,6 +190,15 @@ fn lobby(lobby: &ui::Lobby<'_>, program: &Rc<Program>) {
     on!(program, lobby, on_create, |p, name| {
         p.post_all([lobby::Event::NewName(name.into()), lobby::Event::Create].map(Event::Lobby));
     });
+    on!(program, lobby, on_set_new_waiting_room, |p, is_on| {
+        p.post(Event::Lobby(lobby::Event::NewWaitingRoom(is_on)));
+    });
+    on!(program, lobby, on_set_new_hosts_share, |p, is_on| {
+        p.post(Event::Lobby(lobby::Event::NewHostsShare(is_on)));
+    });
+    on!(program, lobby, on_edit_new_password, |p, text| {
+        p.post(Event::Lobby(lobby::Event::NewPassword(text.into())));
+    });
     on!(program, lobby, on_return, |p| {
         let front = p.state.borrow().app.front();
         if let Some(front) = front {
@@ -222,6 +236,7 @@ fn room(screen: &ui::Room<'_>, program: &Rc<Program>) {
     on!(program, screen, on_open_panel, |p, panel| p.post(Event::Room(match panel {
         1 => room::Event::TogglePanel(room::Panel::Chat),
         2 => room::Event::TogglePanel(room::Panel::People),
+        3 => room::Event::TogglePanel(room::Panel::Files),
         _ => room::Event::ClosePanel,
     })));
     on!(program, screen, on_turn_page, |p, by| {
@@ -241,6 +256,10 @@ fn chat(screen: &ui::Chat<'_>, program: &Rc<Program>) {
     });
     on!(program, screen, on_choose_target, |p, index| p.choose_target(index as usize));
     on!(program, screen, on_everyone, |p| p.choose_target(0));
+    on!(program, screen, on_search, |p, words| p.post(Event::Chat(chat::Event::Search(words.into()))));
+    on!(program, screen, on_more_found, |p| p.post(Event::Chat(chat::Event::MoreFound)));
+    on!(program, screen, on_attach, |p| p.attach());
+    on!(program, screen, on_fetch, |p, id| p.fetch_enclosed(&id));
     on!(program, screen, on_load_older, |p| p.post(Event::Chat(chat::Event::Older)));
     on!(program, screen, on_edit, |p, id| if let Some(id) = stored(&id) {
         p.post(Event::Chat(chat::Event::StartEdit(id)));
@@ -285,6 +304,45 @@ fn people(screen: &ui::People<'_>, program: &Rc<Program>) {
         let percent = u32::try_from(percent).unwrap_or(100);
         p.post(Event::Room(room::Event::Volume(place(slot), percent)));
     });
+}
+
+/// Who may come in, and what holds in the room.
+fn rules(screen: &ui::People<'_>, program: &Rc<Program>) {
+    let act = |act, whom: String| Event::People(people::Event::Act(act, whom));
+    let room = move |p: &Program, what| p.post(act(what, String::new()));
+    on!(program, screen, on_admit, |p, whom| p.post(act(Act::Admit, whom.into())));
+    on!(program, screen, on_turn_away, |p, whom| p.post(act(Act::TurnAway, whom.into())));
+    on!(program, screen, on_admit_all, |p| p.admit_all());
+    on!(program, screen, on_set_waiting_room, |p, is_on| {
+        room(&p, if is_on { Act::WaitingRoom } else { Act::NoWaitingRoom });
+    });
+    on!(program, screen, on_set_hosts_share, |p, is_on| {
+        room(&p, if is_on { Act::HostsShare } else { Act::AllShare });
+    });
+    on!(program, screen, on_set_password, |p, text| p.set_room_password(text.into()));
+    on!(program, screen, on_remove_password, |p| room(&p, Act::NoPassword));
+}
+
+fn doors(screen: &ui::Door<'_>, program: &Rc<Program>) {
+    on!(program, screen, on_edit, |p, text| p.post(Event::Door(door::Event::Typed(text.into()))));
+    on!(program, screen, on_say, |p, text| {
+        p.post_all([door::Event::Typed(text.into()), door::Event::Say].map(Event::Door));
+    });
+    on!(program, screen, on_give_up, |p| p.post(Event::Door(door::Event::GiveUp)));
+}
+
+fn files(screen: &ui::Files<'_>, program: &Rc<Program>) {
+    use hph_presenters::files::Event as F;
+    on!(program, screen, on_pick, |p| p.attach());
+    on!(program, screen, on_fetch, |p, id| if let Ok(file) = id.parse() {
+        p.post(Event::Files(F::FetchShelved(file)));
+    });
+    on!(program, screen, on_delete, |p, id| if let Ok(file) = id.parse() {
+        p.post(Event::Files(F::Delete(file)));
+    });
+    on!(program, screen, on_stop, |p, request| p.post(Event::Files(F::Stop(request as u32))));
+    on!(program, screen, on_older, |p| p.post(Event::Files(F::Older)));
+    on!(program, screen, on_send_path, |p, text| p.send_path(&text));
 }
 
 fn settings(ui: &ui::App, program: &Rc<Program>) {
@@ -374,6 +432,8 @@ impl Program {
             }
             Some(Notice::LowerHand) => Event::Room(room::Event::ToggleHand),
             Some(Notice::Direct { from, .. }) => return self.read_direct(id, from),
+            Some(Notice::Knock { username, .. }) => Event::People(people::Event::Act(Act::Admit, username)),
+            Some(Notice::FileCame { .. }) => Event::Room(room::Event::TogglePanel(room::Panel::Files)),
             _ => Event::Undo(id),
         };
         self.post_all([event, Event::CloseToast(id)]);
@@ -400,6 +460,42 @@ impl Program {
             self.open_chat();
             self.post(Event::Chat(chat::Event::Open(chat::ThreadId::Direct(whom))));
         }
+    }
+
+    /// Chooses files for whoever is written to now.
+    fn attach(&self) {
+        let to = self.state.borrow().app.file_target();
+        if let Some(to) = to {
+            self.post(Event::Files(hph_presenters::files::Event::Pick(to)));
+        }
+    }
+
+    /// Fetches the file that a message tells of.
+    fn fetch_enclosed(&self, id: &str) {
+        let file = {
+            let state = self.state.borrow();
+            let chat = &state.app.chat;
+            stored(id).and_then(|id| chat.front_thread()?.lines().find(|line| line.id == id)?.file.clone()?.remote)
+        };
+        if let Some(file) = file {
+            self.post(Event::Files(hph_presenters::files::Event::Fetch(file)));
+        }
+    }
+
+    fn admit_all(&self) {
+        let waiting = {
+            let state = self.state.borrow();
+            let Some((_, view)) = state.app.front_room() else { return };
+            view.knocking.clone()
+        };
+        self.post_all(waiting.into_iter().map(|who| Event::People(people::Event::Act(Act::Admit, who.username))));
+    }
+
+    fn set_room_password(&self, password: String) {
+        if let Some(ui) = self.ui.upgrade() {
+            ui.global::<ui::People>().set_new_password("".into());
+        }
+        self.post(Event::People(people::Event::SetPassword(password)));
     }
 
     fn choose_target(&self, index: usize) {

@@ -2,6 +2,7 @@
 
 use slint::{ComponentHandle, Image, ModelRc, SharedString, VecModel};
 
+use super::panels;
 use super::people::{PEOPLE, portrait, slide};
 use super::{Lang, Scene};
 use crate::ui::{
@@ -22,12 +23,20 @@ pub const SCENES: &[Scene] = &[
     Scene { name: "lobby", fill: lobby },
     Scene { name: "lobby-empty", fill: lobby_empty },
     Scene { name: "lobby-create", fill: lobby_create },
+    Scene { name: "lobby-options", fill: panels::lobby_options },
+    Scene { name: "door-password", fill: panels::door_password },
+    Scene { name: "door-waiting", fill: panels::door_waiting },
     Scene { name: "prejoin", fill: pre_join },
     Scene { name: "prejoin-trouble", fill: pre_join_trouble },
     Scene { name: "room", fill: room_grid },
     Scene { name: "room-chat", fill: room_chat },
     Scene { name: "room-private", fill: room_private },
     Scene { name: "room-people", fill: room_people },
+    Scene { name: "room-knock", fill: panels::room_knock },
+    Scene { name: "room-files", fill: panels::room_files },
+    Scene { name: "room-path", fill: panels::room_path },
+    Scene { name: "room-found", fill: panels::room_found },
+    Scene { name: "room-edit", fill: panels::room_edit },
     Scene { name: "room-share", fill: room_share },
     Scene { name: "room-alone", fill: room_alone },
     Scene { name: "room-reconnect", fill: room_reconnect },
@@ -38,7 +47,7 @@ pub const SCENES: &[Scene] = &[
     Scene { name: "ended", fill: ended },
 ];
 
-fn rows<T: Clone + 'static>(rows: impl IntoIterator<Item = T>) -> ModelRc<T> {
+pub(super) fn rows<T: Clone + 'static>(rows: impl IntoIterator<Item = T>) -> ModelRc<T> {
     ModelRc::new(VecModel::from(rows.into_iter().collect::<Vec<T>>()))
 }
 
@@ -47,11 +56,11 @@ fn words(words: &[&str]) -> ModelRc<SharedString> {
 }
 
 /// The one of two texts that is in the language: what comes from presenters, in the pictures.
-const fn of(lang: Lang, vi: &'static str, en: &'static str) -> &'static str {
+pub(super) const fn of(lang: Lang, vi: &'static str, en: &'static str) -> &'static str {
     if lang.as_bytes()[0] == b'v' { vi } else { en }
 }
 
-fn shell(app: &App, screen: Screen, lang: Lang) -> Shell<'_> {
+pub(super) fn shell(app: &App, screen: Screen, lang: Lang) -> Shell<'_> {
     let shell = app.global::<Shell>();
     shell.set_screen(screen);
     shell.set_language(lang.into());
@@ -153,7 +162,7 @@ fn lobby(app: &App, lang: Lang) {
     screen.set_people(rows((0..PEOPLE.len()).map(person)));
 }
 
-fn lobby_create(app: &App, lang: Lang) {
+pub(super) fn lobby_create(app: &App, lang: Lang) {
     lobby(app, lang);
     app.global::<Lobby>().set_new_name("Ôn tập cuối kỳ".into());
     app.global::<Shell>().set_sheet(SheetKind::Create);
@@ -266,7 +275,7 @@ fn with_tiles(app: &App, tiles: impl Fn(f32, f32) -> Vec<(TileInfo, Image)> + 's
     });
 }
 
-fn room_grid(app: &App, lang: Lang) {
+pub(super) fn room_grid(app: &App, lang: Lang) {
     room(app, lang);
     with_tiles(app, move |width, height| {
         let tiles = grid(width, height, lang).into_iter().enumerate();
@@ -274,7 +283,7 @@ fn room_grid(app: &App, lang: Lang) {
     });
 }
 
-fn line(index: usize, time: &str, text: &str) -> ChatRow {
+pub(super) fn line(index: usize, time: &str, text: &str) -> ChatRow {
     let (name, letter, hue) = PEOPLE[index];
     ChatRow {
         id: text.into(),
@@ -289,7 +298,7 @@ fn line(index: usize, time: &str, text: &str) -> ChatRow {
     }
 }
 
-fn room_chat(app: &App, lang: Lang) {
+pub(super) fn room_chat(app: &App, lang: Lang) {
     room_grid(app, lang);
     app.global::<Room>().set_panel(1);
     app.global::<Room>().set_unread(0);
@@ -307,16 +316,17 @@ fn room_chat(app: &App, lang: Lang) {
     ]));
 }
 
-fn room_private(app: &App, lang: Lang) {
+pub(super) fn room_private(app: &App, lang: Lang) {
     room_chat(app, lang);
     let chat = app.global::<Chat>();
     chat.set_target(2);
     chat.set_is_private(true);
     chat.set_target_name(PEOPLE[2].0.into());
     chat.set_draft(of(lang, "Cảm ơn Ngọc nhé", "Thank you").into());
+    chat.set_rows(rows(panels::private_rows(lang)));
 }
 
-fn room_people(app: &App, lang: Lang) {
+pub(super) fn room_people(app: &App, lang: Lang) {
     room_grid(app, lang);
     let room = app.global::<Room>();
     room.set_panel(2);

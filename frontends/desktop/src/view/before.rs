@@ -1,5 +1,6 @@
 //! The screens before a room: server, signing in, lobby, devices.
 
+use hph_presenters::door::Step;
 use hph_presenters::prejoin::{Check, Device, Item, PreJoin, Replay};
 use hph_presenters::signin::{Field, Found, Way};
 use hph_presenters::text::typed::Strength;
@@ -97,6 +98,9 @@ impl View {
         screen.set_front(front_name(app));
         screen.set_creating(app.is_entering());
         if let Some(new) = &lobby.new_room {
+            screen.set_new_waiting_room(new.has_waiting_room);
+            screen.set_new_hosts_share(new.hosts_share);
+            screen.set_new_password(new.password.as_str().into());
             screen.set_new_name(new.name.as_str().into());
             screen.set_create_error(new.flaw.map(|flaw| words::flaw(flaw, lang)).unwrap_or_default().into());
         }
@@ -163,6 +167,23 @@ impl View {
         screen.set_has_preview(false);
         screen.set_preview(Image::default());
     }
+}
+
+/// The closed door of a room.
+pub(super) fn refresh_door(ui: &ui::App, seen: &Seen<'_>, lang: Lang) {
+    let Some(door) = &seen.app.door else { return };
+    let screen = ui.global::<ui::Door>();
+    screen.set_room(door.name.as_str().into());
+    screen.set_waited(counts::lasting(door.waited_s(seen.now), lang).into());
+    let (text, is_wrong, is_asking) = match &door.step {
+        Step::Password { text, is_wrong, is_asking } => (text.as_str(), *is_wrong, *is_asking),
+        Step::Waiting { .. } => ("", false, false),
+    };
+    screen.set_wants_password(matches!(door.step, Step::Password { .. }));
+    screen.set_password(text.into());
+    screen.set_busy(is_asking);
+    let wrong = lang.pick("Sai mật khẩu. Hãy thử lại.", "That is another password. Try again.");
+    screen.set_error(if is_wrong { wrong } else { "" }.into());
 }
 
 /// A server of this network: its name is anybody's choice, so its address stands beside it.

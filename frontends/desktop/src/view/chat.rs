@@ -57,21 +57,36 @@ impl View {
         });
         screen.set_has_older(older.is_some());
         screen.set_is_loading(older == Some(true));
-        self.messages.set(rows.iter().filter_map(|row| shown(row, front.is_some(), lang)).collect());
+        self.messages.set(rows.iter().filter_map(|row| shown(row, front.is_some(), seen, lang)).collect());
+        // What is written to one person is sealed: the server finds nothing in it.
+        screen.set_may_search(front.is_none());
+        screen.set_is_searching(app.chat.search.is_some());
+        if let Some(search) = &app.chat.search {
+            screen.set_is_search_running(search.is_running);
+            screen.set_has_more_found(search.has_more());
+            let found = app.chat.found_rows(&app.view, now);
+            self.found.set(found.iter().map(|message| found_row(message, seen, lang)).collect());
+        }
     }
 }
 
-fn shown(row: &Row, is_private: bool, lang: Lang) -> Option<ui::ChatRow> {
+/// What was found is told with its day, and can't be changed there.
+fn found_row(message: &Message, seen: &Seen<'_>, lang: Lang) -> ui::ChatRow {
+    let row = of_message(message, false, seen, lang);
+    ui::ChatRow { is_head: true, may_edit: false, may_delete: false, ..row }
+}
+
+fn shown(row: &Row, is_private: bool, seen: &Seen<'_>, lang: Lang) -> Option<ui::ChatRow> {
     let divider = |text: String| Some(ui::ChatRow { divider: text.into(), ..ui::ChatRow::default() });
     match row {
         Row::Older { .. } => None,
         Row::Day(day) => divider(day.text(lang)),
         Row::Unread => divider(lang.pick("Tin chưa đọc", "Unread").to_owned()),
-        Row::Message(message) => Some(of_message(message, is_private, lang)),
+        Row::Message(message) => Some(of_message(message, is_private, seen, lang)),
     }
 }
 
-fn of_message(message: &Message, is_private: bool, lang: Lang) -> ui::ChatRow {
+fn of_message(message: &Message, is_private: bool, seen: &Seen<'_>, lang: Lang) -> ui::ChatRow {
     let sealed = lang.pick("Thiết bị này không mở được tin này.", "This device can't open this message.");
     let text = if message.is_sealed { Some(sealed) } else { message.text.as_deref() };
     let failed = match message.delivery {
@@ -84,8 +99,15 @@ fn of_message(message: &Message, is_private: bool, lang: Lang) -> ui::ChatRow {
         (None, Some(reference)) => format!("r{reference}"),
         (None, None) => String::new(),
     };
+    let (file, file_state, file_part) =
+        message.file.as_ref().map(|file| super::files::enclosed(file, seen, lang)).unwrap_or_default();
+    let may_fetch = message.file.as_ref().is_some_and(|file| file.remote.is_some());
     ui::ChatRow {
         id: id.into(),
+        file: file.into(),
+        file_state: file_state.into(),
+        file_part,
+        may_fetch,
         divider: SharedString::default(),
         author: message.name.as_str().into(),
         letter: message.initial.as_str().into(),

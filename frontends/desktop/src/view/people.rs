@@ -20,6 +20,12 @@ impl View {
         screen.set_is_locked(view.is_locked);
         screen.set_may_mute_all(sections.acts.contains(&Act::MuteAll));
         screen.set_may_lock(sections.acts.iter().any(|act| matches!(act, Act::Lock | Act::Unlock)));
+        screen.set_may_rule(hph_presenters::people::my_role(view) >= Role::Host);
+        screen.set_has_waiting_room(view.rules.has_waiting_room);
+        screen.set_hosts_share(view.rules.hosts_share);
+        screen.set_has_password(view.rules.has_password);
+        let waiting = sections.waiting.iter().map(|(id, name)| ui::Choice { id: id.into(), name: name.into() });
+        self.waiting.set(waiting.collect());
         let row = |row: &Row| member(row, room.volume(row.slot, row.member).0, lang);
         self.members.set(sections.here.iter().map(row).collect());
     }

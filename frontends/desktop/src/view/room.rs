@@ -57,11 +57,13 @@ impl View {
             None => 0,
             Some(Panel::Chat) => 1,
             Some(Panel::People) => 2,
+            Some(Panel::Files) => 3,
         });
         let thread = hph_presenters::chat::ThreadId::Room(room.id);
         let unread = app.chat.unread(&thread).saturating_add(app.chat.unread_directs());
         screen.set_unread(i32::try_from(unread).unwrap_or(i32::MAX));
-        screen.set_hands(count(view.participants.values().filter(|who| who.hand != 0).count()));
+        let hands = view.participants.values().filter(|who| who.hand != 0).count();
+        screen.set_hands(count(hands + view.knocking.len()));
         let sample = app.diagnostics.now();
         screen.set_my_rtt(if sample.is_up { format!("{:.0} ms", sample.rtt_ms) } else { String::new() }.into());
         screen.set_my_bars(super::figures::bars(&sample));
@@ -69,6 +71,10 @@ impl View {
         match room.panel {
             Some(Panel::Chat) => self.refresh_chat(ui, seen, lang),
             Some(Panel::People) => self.refresh_people(ui, seen, lang),
+            Some(Panel::Files) => {
+                self.refresh_files(ui, room.id, seen, lang);
+                self.refresh_transfers(seen, lang);
+            }
             None => {}
         }
     }

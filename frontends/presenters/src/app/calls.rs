@@ -59,8 +59,9 @@ impl App {
             began: now.at,
             until: now.at + Duration::from_secs((*seconds).into()),
         };
+        let told = Notice::Called { name: incoming.name.clone(), room: incoming.room_name.clone() };
         if self.calls.ring(incoming) {
-            effects.extend([Effect::Ring(true), Effect::Notify]);
+            effects.extend([Effect::Ring(true), Effect::Notify(told)]);
         }
     }
 
@@ -105,7 +106,7 @@ impl App {
     }
 
     /// The name to show of somebody online; the login name of anybody else.
-    pub(super) fn name_of(&self, username: &str) -> String {
+    pub fn name_of(&self, username: &str) -> String {
         let who = self.view.people.values().find(|who| who.username == username);
         who.map_or(username, |who| who.display_name.as_str()).to_owned()
     }

@@ -1,7 +1,6 @@
 //! What the engine says.
 
 use hph_client::core::id::TrackId;
-use hph_client::core::wire::control::Refusal;
 use hph_client::engine::{EndReason, MicrophoneRemark};
 
 use super::*;
@@ -31,8 +30,18 @@ impl App {
                 self.gone(*room, left.unwrap_or_default(), Trouble::of_leave(*reason), now, effects);
             }
             ClientEvent::Refused { request, reason } => self.refused(*request, *reason, now),
-            // Nobody can type one here yet.
-            ClientEvent::PasswordWanted { request, .. } => self.refused(*request, Refusal::WrongPassword, now),
+            ClientEvent::PasswordWanted { request, room } => {
+                self.stands_before(*request, |name| Door::password(*request, *room, name));
+            }
+            ClientEvent::Waiting { request, room, .. } => {
+                self.stands_before(*request, |name| Door::waiting(*request, *room, name, now.at));
+            }
+            ClientEvent::Knock { room, username, display_name, is_waiting: true } => {
+                self.knocked(*room, username, display_name, now, effects);
+            }
+            ClientEvent::Knock { room, username, .. } => self.toasts.withdraw(now.at, |notice| {
+                matches!(notice, Notice::Knock { room: of, username: who, .. } if of == room && who == username)
+            }),
             ClientEvent::Moderated { request } => self.moderated(*request, now),
             ClientEvent::Muted { room, tracks, by } => self.muted(*room, tracks, by, now, effects),
             ClientEvent::UnmuteAsked { room, by } => {
@@ -57,6 +66,7 @@ impl App {
             ClientEvent::KeysUnusable { .. } => self.toasts.push(Notice::Trouble(Trouble::KeysUnreadable), now.at),
             _ => {}
         }
+        self.hear_of_files(&event, now, effects);
         self.sync(&event, now, effects);
     }
 
@@ -69,6 +79,7 @@ impl App {
             | ClientEvent::ParticipantGone { room, .. } => *room,
             _ => return,
         };
+        self.say_rules(about, effects);
         let (Some(room), Some(view)) = (self.rooms.get_mut(&about), self.view.rooms.get(&about)) else { return };
         room.sync(view, now, effects);
         let raised = self.people.get_mut(&about).map(|people| people.sync(view, now.at)).unwrap_or_default();
@@ -173,6 +184,7 @@ impl App {
         self.calls.incoming.clear();
         self.calls.outgoing.clear();
         (self.front, self.left, self.link) = (None, None, Link::default());
+        (self.door, self.new_rules, self.files) = (None, None, Files::default());
         self.wanted.clear();
     }
 
@@ -229,9 +241,20 @@ impl App {
             return;
         }
         let name = self.name_of(from);
-        self.toasts.push(Notice::Direct { from: from.to_owned(), name }, now.at);
+        self.tell(Notice::Direct { from: from.to_owned(), name }, now, effects);
+    }
+
+    /// Somebody waits to be let into a room where we keep order.
+    fn knocked(&mut self, room: RoomId, username: &str, name: &str, now: Now, effects: &mut Effects) {
+        let (username, name) = (username.to_owned(), name.to_owned());
+        self.tell(Notice::Knock { room, username, name }, now, effects);
+    }
+
+    /// A toast; if the window is not in front, the desktop tells it too.
+    fn tell(&mut self, notice: Notice, now: Now, effects: &mut Effects) {
         if !self.is_active {
-            effects.push(Effect::Notify);
+            effects.push(Effect::Notify(notice.clone()));
         }
+        self.toasts.push(notice, now.at);
     }
 }

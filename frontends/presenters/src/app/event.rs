@@ -7,7 +7,7 @@ use hph_client::engine::{self as client, Command};
 use crate::diagnostics::Reading;
 use crate::keys::{Action, Chord};
 use crate::trouble::Trouble;
-use crate::{chat, lobby, people, prejoin, room, settings, signin};
+use crate::{chat, door, files, lobby, people, prejoin, room, settings, signin};
 
 /// Where one is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +76,10 @@ pub enum Event {
     Chat(chat::Event),
     /// Everybody in the room in front.
     People(people::Event),
+    /// Files: those of the room in front, and those that one person sends another.
+    Files(files::Event),
+    /// The closed door of a room.
+    Door(door::Event),
     /// The sheet of settings.
     Settings(settings::Event),
     /// Prepare for a room of that name, or go in at once where one always does.

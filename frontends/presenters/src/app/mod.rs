@@ -8,6 +8,7 @@ mod calls;
 mod engine;
 mod event;
 mod rooms;
+mod shelf;
 pub mod strip;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,9 @@ use hph_client::view::{MeetingView, RoomView};
 
 use crate::chat::{Chat, ThreadId};
 use crate::diagnostics::{Diagnostics, Reading};
+use crate::door::Door;
 use crate::effect::{Effect, Effects};
+use crate::files::Files;
 use crate::ids::Ids;
 use crate::keys::{self, Binding, Found, Scope};
 use crate::lobby::Lobby;
@@ -57,6 +60,10 @@ pub struct App {
     pub lobby: Lobby,
     /// Before a room.
     pub prejoin: Option<PreJoin>,
+    /// What stands between us and a room that we want to enter.
+    pub door: Option<Door>,
+    /// Files.
+    pub files: Files,
     /// Messages.
     pub chat: Chat,
     /// Calls.
@@ -81,6 +88,8 @@ pub struct App {
     ids: Ids,
     bindings: Vec<Binding>,
     wanted: Vec<Wanted>,
+    /// What is to hold in a room that we make, until we are in it.
+    new_rules: Option<crate::lobby::NewRoom>,
     /// The room that was left last.
     left: Option<String>,
 }
@@ -109,7 +118,9 @@ impl App {
             Event::Tick => self.tick(now, effects),
             Event::SignIn(event) => self.handle_signin(event, now, effects),
             Event::Lobby(event) => {
-                if let Some(name) = self.lobby.handle(event, now, effects) {
+                if let Some(room) = self.lobby.handle(event, now, effects) {
+                    let name = room.name.clone();
+                    self.new_rules = Some(room).filter(crate::lobby::NewRoom::has_rules);
                     self.prepare(name, true, false, now, effects);
                 }
             }
@@ -122,6 +133,8 @@ impl App {
             Event::InRoom(id, event) => self.in_room(id, event, now, effects),
             Event::Chat(event) => self.handle_chat(event, now, effects),
             Event::People(event) => self.handle_people(event, effects),
+            Event::Files(event) => self.handle_files(event, effects),
+            Event::Door(event) => self.handle_door(event, now, effects),
             Event::Settings(event) => self.handle_settings(event, now, effects),
             Event::Join { name, may_create, is_at_once } => self.prepare(name, may_create, is_at_once, now, effects),
             Event::Enter => self.enter(effects),
@@ -323,6 +336,9 @@ impl App {
         let is_chat = self.rooms.get(&id).is_some_and(|room| room.panel == Some(room::Panel::Chat));
         let event = if is_chat { crate::chat::Event::Open(ThreadId::Room(id)) } else { crate::chat::Event::Close };
         self.handle_chat(event, now, effects);
+        if self.rooms.get(&id).is_some_and(|room| room.panel == Some(room::Panel::Files)) {
+            self.files.open(id, &mut self.ids, effects);
+        }
     }
 }
 

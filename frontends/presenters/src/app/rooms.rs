@@ -1,9 +1,11 @@
 //! Going into rooms, from one to another, and out again.
 
 use hph_client::core::id::TrackId;
-use hph_client::core::wire::control::Refusal;
+use hph_client::core::wire::control::{Act, Refusal};
+use hph_client::engine::Role;
 
 use super::*;
+use crate::door;
 use crate::room::mute;
 
 /// A room that we have asked to go into.
@@ -116,6 +118,9 @@ impl App {
             self.rooms.insert(id, room);
             self.people.insert(id, People::default());
         }
+        if self.door.as_ref().is_some_and(|door| door.request == request || door.room == id) {
+            self.door = None;
+        }
         if let Some(wanted) = wanted {
             self.prejoin = None;
             self.bring_to_front(id, now, effects);
@@ -137,11 +142,60 @@ impl App {
     /// A room did not let us in. Whether that was it.
     pub(super) fn join_refused(&mut self, request: u32, reason: Refusal, now: Now) -> bool {
         let Some(at) = self.wanted.iter().position(|wanted| wanted.request == request) else { return false };
+        let mut doors = self.door.iter_mut().filter(|door| door.request == request);
+        if reason == Refusal::WrongPassword && doors.any(door::Door::refuse_password) {
+            return true;
+        }
+        (self.door, self.new_rules) = (None, None);
         self.wanted.remove(at);
         self.prejoin = None;
         self.screen = if self.front.is_some() { Screen::Room } else { Screen::Lobby };
         self.toasts.push(Notice::Trouble(Trouble::of_refusal(reason)), now.at);
         true
+    }
+
+    /// A room wants something before it lets us in.
+    pub(super) fn stands_before(&mut self, request: u32, door: impl FnOnce(String) -> Door) {
+        if let Some(wanted) = self.wanted.iter().find(|wanted| wanted.request == request) {
+            self.door = Some(door(wanted.name.clone()));
+        }
+    }
+
+    pub(super) fn handle_door(&mut self, event: door::Event, now: Now, effects: &mut Effects) {
+        match (&mut self.door, event) {
+            (Some(_), door::Event::GiveUp) => self.give_up(now, effects),
+            (Some(door), event) => door.handle(event, effects),
+            (None, _) => {}
+        }
+    }
+
+    /// Waits no longer to be let in.
+    fn give_up(&mut self, now: Now, effects: &mut Effects) {
+        let Some(door) = self.door.take() else { return };
+        self.wanted.retain(|wanted| wanted.request != door.request);
+        self.new_rules = None;
+        crate::effect::engine(effects, Command::Leave(door.room));
+        self.prejoin = None;
+        self.go_to_lobby(now, effects);
+    }
+
+    /// What was chosen for a new room holds from the moment that we are in it, if we may say so.
+    pub(super) fn say_rules(&mut self, id: RoomId, effects: &mut Effects) {
+        let Some(view) = self.view.rooms.get(&id) else { return };
+        if crate::people::my_role(view) < Role::Host {
+            return;
+        }
+        let is_it = |new: &mut crate::lobby::NewRoom| new.name.to_lowercase() == view.name.to_lowercase();
+        let Some(new) = self.new_rules.take_if(is_it) else { return };
+        let acts = [(new.has_waiting_room, Act::WaitingRoom), (new.hosts_share, Act::HostsShare)];
+        for (_, act) in acts.into_iter().filter(|(is_wanted, _)| *is_wanted) {
+            let (request, whom) = (self.ids.request(), String::new());
+            crate::effect::engine(effects, Command::Moderate { request, room: id, act, whom });
+        }
+        if !new.password.is_empty() {
+            let (request, password) = (self.ids.request(), new.password);
+            crate::effect::engine(effects, Command::SetPassword { request, room: id, password });
+        }
     }
 
     /// Brings a room to the front. In the one that was there nobody hears or sees us any more.

@@ -292,7 +292,7 @@ fn a_call_rings_is_answered_and_leads_to_its_room() {
         seconds: 30,
     };
     rig.told(ringing(1));
-    assert!(matches!(rig.effects[..], [Effect::Ring(true), Effect::Notify]));
+    assert!(matches!(rig.effects[..], [Effect::Ring(true), Effect::Notify(_)]));
     rig.ms = 30_000;
     rig.does(Event::Tick);
     assert_eq!((rig.app.calls.incoming.len(), rig.app.calls.missed.len()), (0, 1));
@@ -518,3 +518,5 @@ fn a_meter_writes_nothing_and_the_network_is_checked_by_its_figures() {
     rig.lets_in(ROOM, "Nhóm 17");
     assert!(rig.open.is_empty(), "as it was prepared: silent");
 }
+
+mod doors;

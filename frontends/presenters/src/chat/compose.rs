@@ -1,5 +1,7 @@
 //! Writing: sending, changing, taking back, looking up; and what the engine says about messages.
 
+use hph_client::files::RemoteFile;
+
 use super::*;
 use crate::text::fold::fold;
 use crate::text::name::given_name;
@@ -261,8 +263,17 @@ impl Chat {
                 continue;
             };
             let pending = thread.pending.remove(index);
-            thread.add_sent(pending, &view.username);
+            thread.add_sent(pending, &view.username, None);
         }
+    }
+
+    /// A file of ours is with one person: it is kept here as what we write to them is.
+    pub fn add_sent_file(&mut self, to: &str, name: &str, size: u64, view: &MeetingView, ids: &mut Ids, now: Now) {
+        self.version += 1;
+        let (reference, text) = (ids.reference(), name.to_owned());
+        let pending = Pending { reference, text, target: None, time_ms: now.unix_ms, failed: None };
+        let file = Enclosed { name: name.to_owned(), size, remote: None };
+        self.thread_mut(&ThreadId::Direct(to.to_owned())).add_sent(pending, &view.username, Some(file));
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of the engine's event")]
@@ -279,7 +290,10 @@ impl Chat {
         let name = view.people.values().find(|who| who.username == from);
         let name = name.map_or(from, |who| who.display_name.as_str());
         let is_sealed = text.is_none();
-        let line = Line { key, is_sealed, ..line(id, from, name, time_ms, text, false) };
+        let remote = text.as_deref().and_then(RemoteFile::from_direct);
+        let text = remote.as_ref().map(|remote| remote.name.clone()).or(text);
+        let file = remote.map(|remote| Enclosed { name: remote.name.clone(), size: remote.size, remote: Some(remote) });
+        let line = Line { key, is_sealed, file, ..line(id, from, name, time_ms, text, false) };
         let is_read = id <= self.read_direct;
         let thread = self.thread_mut(&ThreadId::Direct(from.to_owned()));
         thread.insert_direct(line, is_read);
@@ -362,7 +376,8 @@ fn unslashed(text: &str) -> String {
 
 fn line(id: u64, author: &str, name: &str, time_ms: u64, text: Option<String>, is_edited: bool) -> Line {
     let (author, name) = (author.to_owned(), name.to_owned());
-    Line { id, author, name, time_ms, text, is_edited, key: KeyState::default(), is_sealed: false, is_for_me: false }
+    let key = KeyState::default();
+    Line { id, author, name, time_ms, text, is_edited, key, is_sealed: false, is_for_me: false, file: None }
 }
 
 /// Whether a text of somebody else names us: `@` and our login name or given name.

@@ -20,7 +20,7 @@ use crate::text::typed::Flaw;
 use crate::time::Now;
 pub use rows::{Delivery, Message, Row};
 pub use slash::{Slash, SlashError};
-pub use thread::{Line, Older, Pending, Thread};
+pub use thread::{Enclosed, Line, Older, Pending, Thread};
 
 /// The number of direct messages where the protocol wants a room.
 const DIRECTS: RoomId = RoomId(0);

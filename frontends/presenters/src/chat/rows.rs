@@ -2,7 +2,7 @@
 
 use hph_client::view::MeetingView;
 
-use super::{Chat, FailReason, KeyState, Line, Older, Pending, Thread, ThreadId};
+use super::{Chat, Enclosed, FailReason, KeyState, Line, Older, Pending, Thread, ThreadId};
 use crate::text::name::{hue, initial};
 use crate::text::when::{self, Day};
 use crate::time::Now;
@@ -60,6 +60,8 @@ pub struct Message {
     pub may_delete: bool,
     /// How far the key that signed it may be trusted.
     pub key: KeyState,
+    /// The file that it tells of.
+    pub file: Option<Enclosed>,
 }
 
 /// A row of a thread.
@@ -168,6 +170,7 @@ fn stored(id: &ThreadId, line: &Line, thread: &Thread, view: &MeetingView, now: 
         may_edit: in_room && is_mine && is_there,
         may_delete: in_room && is_there && (is_mine || is_owner),
         key: line.key,
+        file: line.file.clone(),
     }
 }
 
@@ -197,5 +200,6 @@ fn waiting(pending: &Pending, is_up: bool, view: &MeetingView, now: &Now) -> Mes
         may_edit: false,
         may_delete: false,
         key: KeyState::default(),
+        file: None,
     }
 }

@@ -2,12 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hph_client::files::RemoteFile;
+
 use super::{FailReason, KeyState};
 
 /// Messages that a thread keeps; the oldest go first.
 const LINES_MAX: usize = 2000;
 /// Messages that wait to be sent, and that could not be.
 const PENDING_MAX: usize = 100;
+
+/// A file that a direct message tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enclosed {
+    /// Its name.
+    pub name: String,
+    /// **Units:** bytes.
+    pub size: u64,
+    /// How to fetch it; none of our own.
+    pub remote: Option<RemoteFile>,
+}
 
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +43,8 @@ pub struct Line {
     pub is_sealed: bool,
     /// Whether somebody else names us in it.
     pub is_for_me: bool,
+    /// The file that it tells of; then the text is its name.
+    pub file: Option<Enclosed>,
 }
 
 /// A message that is being sent.
@@ -152,7 +167,7 @@ impl Thread {
     }
 
     /// Puts a message of ours in that was sent to one person.
-    pub(super) fn add_sent(&mut self, pending: Pending, username: &str) {
+    pub(super) fn add_sent(&mut self, pending: Pending, username: &str, file: Option<Enclosed>) {
         let Pending { reference, text, time_ms, .. } = pending;
         let line = Line {
             id: reference,
@@ -164,6 +179,7 @@ impl Thread {
             key: KeyState::default(),
             is_sealed: false,
             is_for_me: false,
+            file,
         };
         self.lines.insert((time_ms, reference), line);
         self.bound_direct();

@@ -53,6 +53,8 @@ pub enum Panel {
     Chat,
     /// Everybody in the room.
     People,
+    /// The files on its shelf.
+    Files,
 }
 
 /// How loud a room is that is not in front.

@@ -29,6 +29,16 @@ pub fn bitrate(bps: u64, lang: Lang) -> String {
     }
 }
 
+/// A size: `1,2 MB`, `340 kB`, `12 B`.
+pub fn bytes(count: u64, lang: Lang) -> String {
+    match count {
+        0..1000 => format!("{count} B"),
+        1000..1_000_000 => format!("{} kB", count / 1000),
+        1_000_000..1_000_000_000 => format!("{} MB", decimal(count as f64 / 1e6, lang)),
+        _ => format!("{} GB", decimal(count as f64 / 1e9, lang)),
+    }
+}
+
 /// How long something has lasted, in its largest unit: `12 phút`, `12 minutes`.
 pub fn lasting(seconds: u64, lang: Lang) -> String {
     let (count, vi, one, many) = match seconds {

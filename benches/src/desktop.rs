@@ -1,0 +1,110 @@
+//! `bench desktop`: the desktop program in a meeting of nine people who show pictures, on a display without a screen (Xvfb) and
+//! drawn by the software renderer. The figures are the program's own; see `frontends/desktop/src/measure.rs`.
+
+use std::env;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+
+use hph_client::link::Invitation;
+use hph_core::time::Duration;
+use hph_load::figure::Report;
+use hph_load::server::{ServerProcess, Setup};
+use hph_platform::clock::Clock;
+
+use crate::person::Sender;
+
+/// People who show pictures.
+const PEOPLE: usize = 9;
+/// Where they are.
+const ROOM: &str = "bench";
+/// The display of the run: no desktop has so many.
+const DISPLAY: &str = ":93";
+/// How long the server of the display may take to be there.
+const DISPLAY_MAX: Duration = Duration::from_secs(10);
+
+/// How often somebody listens to what engines say.
+const LISTEN_EVERY: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// A process that is killed when this is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Something is missing, or does not start.
+pub fn run(report: &Report, is_quick: bool) -> io::Result<()> {
+    let program = program()?;
+    let server = ServerProcess::start(&Setup::default())?;
+    let people: Vec<Sender> = (0..PEOPLE)
+        .map(|number| Sender::enter(server.address, server.pin, &format!("BENCH {number}"), ROOM))
+        .collect::<io::Result<_>>()?;
+    report.say(&format!("{} people show 640x360 at 15 pictures a second", people.len()));
+    // Their engines wait for somebody who takes what they say.
+    let (end, ended) = mpsc::channel::<()>();
+    let listening = thread::spawn(move || {
+        while ended.recv_timeout(LISTEN_EVERY) == Err(RecvTimeoutError::Timeout) {
+            people.iter().for_each(Sender::listen);
+        }
+    });
+    let _display = display()?;
+    let state = tempfile::Builder::new().prefix("hph-bench-").tempdir()?;
+    let invitation = Invitation {
+        host: server.address.ip().to_string(),
+        port: server.address.port(),
+        pin: Some(server.pin),
+        room: Some(ROOM.to_owned()),
+    };
+    let mut command = Command::new(&program);
+    command.arg(invitation.to_string()).args(["--name", "Bench", "--join", "--speaker", "none", "--language", "vi"]);
+    command.args(["--people", &PEOPLE.to_string(), "--measure", if is_quick { "5" } else { "20" }]);
+    command.arg("--state").arg(state.path()).env("DISPLAY", DISPLAY).env("SLINT_BACKEND", "winit-software");
+    command.env_remove("WAYLAND_DISPLAY").stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut window = Killed(command.spawn()?);
+    let said = BufReader::new(window.0.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
+    let mut count = 0;
+    for line in said.lines() {
+        let line: serde_json::Value = serde_json::from_str(&line?)?;
+        let (name, unit) = (line["figure"].as_str().unwrap_or_default(), line["unit"].as_str().unwrap_or_default());
+        report.value(name, line["value"].as_f64().unwrap_or(f64::NAN), unit);
+        count += 1;
+    }
+    drop(end);
+    let _ = listening.join();
+    if count == 0 { Err(io::Error::other("the desktop program said no figures")) } else { Ok(()) }
+}
+
+/// Beside this one, where `cargo build --release -p hph-desktop` puts it; or what `HPH_DESKTOP` says.
+fn program() -> io::Result<PathBuf> {
+    let program = match env::var_os("HPH_DESKTOP") {
+        Some(program) => PathBuf::from(program),
+        None => env::current_exe()?.with_file_name("hph-desktop"),
+    };
+    let missing = format!("{} is not there (cargo build --release -p hph-desktop)", program.display());
+    if program.exists() { Ok(program) } else { Err(io::Error::other(missing)) }
+}
+
+fn display() -> io::Result<Killed> {
+    let mut command = Command::new("Xvfb");
+    command.args([DISPLAY, "-screen", "0", "1280x720x24", "-nolisten", "tcp"]);
+    let missing = |error| io::Error::other(format!("Xvfb: {error} (apt install xvfb)"));
+    let display = Killed(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().map_err(missing)?);
+    let socket = format!("/tmp/.X11-unix/X{}", DISPLAY.trim_start_matches(':'));
+    let until = Clock::now() + DISPLAY_MAX;
+    while !Path::new(&socket).exists() {
+        if Clock::now() > until {
+            return Err(io::Error::other("Xvfb does not start"));
+        }
+        Clock::sleep(Duration::from_millis(20));
+    }
+    Ok(display)
+}
