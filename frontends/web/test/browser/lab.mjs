@@ -36,11 +36,11 @@ export function freePort() {
 
 /** A process of `hph`; its objects come one a line. */
 export class Hph {
-  constructor(args) {
+  constructor(args, environment = {}) {
     this.lines = [];
     this.errors = '';
     this.child = spawn(HPH, ['--json', '--no-input', ...args], {
-      env: { ...process.env, LANG: 'C', XDG_STATE_HOME: folder() },
+      env: { ...process.env, LANG: 'C', XDG_STATE_HOME: folder(), ...environment },
     });
     children.add(this.child);
     this.ended = new Promise((resolve) => this.child.on('exit', resolve));

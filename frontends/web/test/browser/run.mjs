@@ -3,10 +3,11 @@ import * as access from './access.mjs';
 import { stories, tidy } from './lab.mjs';
 import * as latency from './latency.mjs';
 import * as meeting from './meeting.mjs';
+import * as rooms from './rooms.mjs';
 import * as security from './security.mjs';
 
 const only = process.argv[2];
-const tests = Object.entries({ ...meeting, ...security, ...access, ...latency }).filter(
+const tests = Object.entries({ ...meeting, ...rooms, ...security, ...access, ...latency }).filter(
   ([name]) => !only || name.includes(only),
 );
 let failed = 0;
