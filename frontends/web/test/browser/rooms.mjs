@@ -2,15 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { browser, check, enter, folder, freePort, gateway, goIn, Hph, serve, until, visitor } from './lab.mjs';
-
-async function begin() {
-  const [port, webPort, data] = [await freePort(), await freePort(), folder()];
-  const server = await serve(data, port);
-  const way = await gateway(server.link, webPort, ['--server-key', join(data, 'gateway.key')]);
-  const launched = await browser();
-  return { port, webPort, data, server, way, launched, url: `https://127.0.0.1:${webPort}/` };
-}
+import { begin, check, enter, folder, goIn, Hph, until, visitor } from './lab.mjs';
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
@@ -27,7 +19,7 @@ async function send(page, panel, path) {
 }
 
 export async function files_go_to_the_room_and_sealed_to_one_person() {
-  const { server, url, launched, way, webPort, data } = await begin();
+  const { server, url, launched, way, gatewayAgain } = await begin();
   const mine = folder();
   const [big, small] = [join(mine, 'bài giảng.bin'), join(mine, 'ghi chú.txt')];
   const [bigBytes, smallBytes] = [randomBytes(3_000_000), Buffer.from('chỉ mình bạn đọc')];
@@ -101,7 +93,7 @@ export async function files_go_to_the_room_and_sealed_to_one_person() {
   await one.getByTestId('transfers').waitFor();
   await way.kill();
   await one.getByTestId('reconnecting').waitFor();
-  await gateway(server.link, webPort, ['--server-key', join(data, 'gateway.key')]);
+  await gatewayAgain();
   const twice = two.getByTestId('shelf-file').filter({ hasText: 'bài giảng.bin' });
   await until(async () => (await twice.count()) === 2, 'the file, in spite of it', 60);
   const late = await saved(two, () => twice.first().getByTestId('download').click());
@@ -171,7 +163,7 @@ export async function messages_are_changed_taken_back_paged_to_and_found() {
 }
 
 export async function a_room_has_a_password_and_hosts_let_in() {
-  const { server, url, launched, way, webPort, data } = await begin();
+  const { server, url, launched, way, gatewayAgain } = await begin();
   const host = await visitor(launched, url, 'Hường');
   await enter(host, 'kín');
   await host.getByTestId('people').click();
@@ -199,7 +191,7 @@ export async function a_room_has_a_password_and_hosts_let_in() {
   // A lost connection asks nobody again.
   await way.kill();
   await one.getByTestId('reconnecting').waitFor();
-  await gateway(server.link, webPort, ['--server-key', join(data, 'gateway.key')]);
+  await gatewayAgain();
   await until(async () => (await one.getByTestId('reconnecting').count()) === 0, 'Đạt back', 30);
   await one.locator('[data-test=tile]', { hasText: 'Hường' }).waitFor();
   check((await one.getByTestId('password-wanted').count()) === 0, 'the password is asked again');

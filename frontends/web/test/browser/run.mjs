@@ -5,10 +5,12 @@ import * as latency from './latency.mjs';
 import * as meeting from './meeting.mjs';
 import * as rooms from './rooms.mjs';
 import * as security from './security.mjs';
+import * as senses from './senses.mjs';
+import * as wire from './wire.mjs';
 
 const only = process.argv[2];
-const tests = Object.entries({ ...meeting, ...rooms, ...security, ...access, ...latency }).filter(
-  ([name]) => !only || name.includes(only),
+const tests = Object.entries({ ...meeting, ...senses, ...wire, ...rooms, ...security, ...access, ...latency }).filter(
+  ([name, test]) => typeof test === 'function' && name.includes('_') && (!only || name.includes(only)),
 );
 let failed = 0;
 for (const [name, test] of tests) {
