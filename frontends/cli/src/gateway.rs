@@ -104,7 +104,7 @@ pub fn run(args: &Args, out: &Output) -> Result<Exit, Failure> {
     let key = args.server_key.as_deref().map(read_key).transpose()?;
     let upstream = Upstream { host: host.clone(), port: *port, pin, key };
     let gateway = bind(args.listen, upstream, &state.join("gateway"), &args.browsers)?;
-    let running = start(gateway, &args.browsers, out)?;
+    let running = start(gateway, out)?;
     out.talk(out.lang.text(&lang::STOP_WITH));
     let _ = stops.recv_blocking();
     let figures = running.figures.figures();
@@ -130,7 +130,7 @@ pub fn serve(args: &ServeArgs, out: &Output) -> Result<Exit, Failure> {
         &args.config,
         out,
         |server, config| beside(server, config, listen, &args.browsers),
-        |gateway| start(gateway, &args.browsers, out),
+        |gateway| start(gateway, out),
     )
 }
 
@@ -152,15 +152,22 @@ fn beside(server: &Server, config: &ServerConfig, listen: SocketAddr, args: &Bro
 /// There is no page, no certificate, or the port is taken.
 pub fn bind(listen: SocketAddr, upstream: Upstream, keys: &Path, args: &BrowserArgs) -> Result<Gateway, Failure> {
     let page = args.page.as_deref().map_or_else(Page::embedded, Page::read).map_err(|error| page_failure(&error))?;
-    let tls = match (args.plain, &args.certificate, &args.certificate_key) {
-        (true, ..) => None,
-        (false, Some(chain), Some(key)) => Some(certificate::given(chain, key)),
-        (false, ..) => Some(certificate::own(keys, &certificate::hosts_of(reachable(listen.ip()), &args.web_name))),
+    let (tls, authority) = match (args.plain, &args.certificate, &args.certificate_key) {
+        (true, ..) => (None, None),
+        (false, Some(chain), Some(key)) => {
+            let tls = certificate::given(chain, key).map_err(|error| certificate_failure(&error))?;
+            (Some(tls), None)
+        }
+        (false, ..) => {
+            let hosts = certificate::hosts_of(reachable(listen.ip()), &args.web_name);
+            let (tls, authority) = certificate::own(keys, &hosts).map_err(|error| certificate_failure(&error))?;
+            (Some(tls), Some(authority))
+        }
     };
-    let tls = tls.transpose().map_err(|error| certificate_failure(&error))?;
     let config = Config {
         listen,
         tls,
+        authority,
         is_behind_proxy: args.behind_proxy,
         origins: Origins::new(args.web_name.iter().cloned()),
         page,
@@ -175,7 +182,7 @@ pub fn bind(listen: SocketAddr, upstream: Upstream, keys: &Path, args: &BrowserA
 ///
 /// # Errors
 /// There is no thread.
-pub fn start(gateway: Gateway, args: &BrowserArgs, out: &Output) -> Result<Running, Failure> {
+pub fn start(gateway: Gateway, out: &Output) -> Result<Running, Failure> {
     let listening = gateway.listening();
     let scheme = if listening.is_secure { "https" } else { "http" };
     let hosts = reachable(listening.address.ip());
@@ -184,10 +191,16 @@ pub fn start(gateway: Gateway, args: &BrowserArgs, out: &Output) -> Result<Runni
     out.talk(&out.lang.fill(&lang::BROWSERS, &[&links.join(" ")]));
     if !listening.is_secure {
         out.talk(out.lang.text(&lang::BROWSERS_PLAIN));
-    } else if args.certificate.is_none() {
-        out.talk(out.lang.text(&lang::BROWSERS_OWN_KEY));
     }
-    out.object(|| object("browsers", json!({"address": listening.address.to_string(), "links": links})));
+    let authority = gateway.authority().map(|authority| authority.fingerprint.clone());
+    if let Some(fingerprint) = &authority {
+        let page = links.first().map(|link| format!("{link}ca")).unwrap_or_default();
+        out.talk(&out.lang.fill(&lang::BROWSERS_OWN_KEY, &[&page, fingerprint]));
+    }
+    out.object(|| {
+        let address = listening.address.to_string();
+        object("browsers", json!({"address": address, "links": links, "authority_sha256": authority}))
+    });
     let figures = gateway.figures();
     let (stop, stopping) = async_channel::bounded(1);
     let thread = std::thread::Builder::new().name("gateway".to_owned());

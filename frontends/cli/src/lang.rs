@@ -226,8 +226,8 @@ phrases! {
     FORGOT: "forgot {} key(s) of {}", "đã quên {} khoá của {}";
     FORGOT_NONE: "no key of {} is remembered", "không nhớ khoá nào của {}";
     BROWSERS: "browsers: {}", "trình duyệt: {}";
-    BROWSERS_OWN_KEY: "their warning about the certificate comes once for each browser: the key is this gateway's own; compare nothing, use it in a network that you trust, or give --certificate",
-        "mỗi trình duyệt sẽ cảnh báo về chứng chỉ một lần: khoá là của chính cổng này; hãy dùng trong mạng mà bạn tin cậy, hoặc chỉ định --certificate";
+    BROWSERS_OWN_KEY: "each browser warns once of the certificate, which is this gateway's own. Whoever wants no warning installs its authority from {}; its SHA-256 must be {}",
+        "mỗi trình duyệt sẽ cảnh báo một lần về chứng chỉ, vì nó là của chính cổng này. Ai không muốn bị cảnh báo thì cài chứng chỉ gốc từ {}; SHA-256 của nó phải là {}";
     BROWSERS_PLAIN: "plain HTTP: away from this machine browsers give no camera and no microphone to such a page, unless a reverse proxy with HTTPS stands in front",
         "HTTP không mã hoá: trừ khi có proxy HTTPS đứng trước, trình duyệt ở máy khác sẽ không cho trang này dùng camera và micro";
     SERVING: "“{}” listens at {}, TCP and UDP", "“{}” đang nghe tại {}, TCP và UDP";

@@ -40,6 +40,8 @@ const VERSION: u8 = 1;
 const CONTROL_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of datagrams in one message: a full socket holds no more than that of what is no longer wanted.
 const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Control bytes in one message while datagrams wait: a file that is fetched is control, and would hold up voices for minutes.
+const CONTROL_TURN_BYTES: usize = 8 * 1024;
 /// Datagrams that are taken before the others get their turn.
 const BATCH: usize = 64;
 
@@ -65,6 +67,8 @@ struct Waiting {
     backlog: Backlog,
     /// What the browser was told of its backlog, and when.
     told: (BacklogFigures, Instant),
+    /// Control bytes went last, and datagrams waited: it is their turn.
+    is_datagrams_turn: bool,
 }
 
 /// Carries until either end is gone.
@@ -124,6 +128,51 @@ where
     closing.or(too_late).await;
 }
 
+impl Waiting {
+    /// What goes next: control bytes first, but not all of them while datagrams wait.
+    fn next_message(&mut self, now: Instant) -> Option<Bytes> {
+        let is_datagrams_turn = std::mem::take(&mut self.is_datagrams_turn);
+        if is_datagrams_turn { None } else { self.next_control() }
+            .or_else(|| self.next_dropped(now))
+            .or_else(|| self.next_datagrams(now))
+            .or_else(|| self.next_control())
+    }
+
+    fn next_control(&mut self) -> Option<Bytes> {
+        let is_shared = !self.backlog.is_empty();
+        let len = if is_shared { self.control.len().min(CONTROL_TURN_BYTES) } else { self.control.len() };
+        if len == 0 {
+            return None;
+        }
+        self.is_datagrams_turn = is_shared;
+        let mut message = Vec::with_capacity(len + 1);
+        message.push(CONTROL);
+        message.extend(self.control.drain(..len));
+        Some(message.into())
+    }
+
+    fn next_dropped(&mut self, now: Instant) -> Option<Bytes> {
+        let figures = self.backlog.figures();
+        if figures.dropped() == self.told.0.dropped() || now.since(self.told.1) < DROPPED_INTERVAL {
+            return None;
+        }
+        self.told = (figures, now);
+        let mut message = vec![DROPPED];
+        figures.dropped().iter().for_each(|count| message.extend_from_slice(&count.to_be_bytes()));
+        Some(message.into())
+    }
+
+    fn next_datagrams(&mut self, now: Instant) -> Option<Bytes> {
+        let mut message = vec![DATAGRAMS];
+        while self.backlog.next_len().is_some_and(|len| message.len() + len + 2 <= MESSAGE_BYTES_MAX) {
+            let Some(datagram) = self.backlog.pop(now) else { break };
+            message.extend_from_slice(&(datagram.len() as u16).to_be_bytes());
+            message.extend_from_slice(&datagram);
+        }
+        (message.len() > 1).then(|| message.into())
+    }
+}
+
 impl Shared<'_> {
     fn is_drained(&self) -> bool {
         self.waiting.borrow().control.is_empty()
@@ -177,30 +226,8 @@ impl Shared<'_> {
         }
     }
 
-    /// What goes next: control bytes first.
     fn next_message(&self) -> Option<Bytes> {
-        let Waiting { control, backlog, told } = &mut *self.waiting.borrow_mut();
-        if !control.is_empty() {
-            let mut message = Vec::with_capacity(control.len() + 1);
-            message.push(CONTROL);
-            message.append(control);
-            return Some(message.into());
-        }
-        let now = Clock::now();
-        let figures = backlog.figures();
-        if figures.dropped() != told.0.dropped() && now.since(told.1) >= DROPPED_INTERVAL {
-            *told = (figures, now);
-            let mut message = vec![DROPPED];
-            figures.dropped().iter().for_each(|count| message.extend_from_slice(&count.to_be_bytes()));
-            return Some(message.into());
-        }
-        let mut message = vec![DATAGRAMS];
-        while backlog.next_len().is_some_and(|len| message.len() + len + 2 <= MESSAGE_BYTES_MAX) {
-            let Some(datagram) = backlog.pop(now) else { break };
-            message.extend_from_slice(&(datagram.len() as u16).to_be_bytes());
-            message.extend_from_slice(&datagram);
-        }
-        (message.len() > 1).then(|| message.into())
+        self.waiting.borrow_mut().next_message(Clock::now())
     }
 
     async fn read_browser<S>(
@@ -243,5 +270,38 @@ impl Shared<'_> {
         }
         self.figures.change(|figures| figures.datagrams_up += count);
         if bytes.is_empty() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_file_lets_datagrams_pass_and_nothing_is_left_behind() {
+        let now = Instant::from_micros(1_000_000);
+        let mut waiting = Waiting { control: vec![7; 3 * CONTROL_TURN_BYTES + 5], ..Waiting::default() };
+        let mut kinds = Vec::new();
+        let mut carried = 0;
+        for turn in 0..5 {
+            if turn < 3 {
+                // What has no media header: reports and pings.
+                waiting.backlog.push(now, &[3; 64]);
+            }
+            if let Some(message) = waiting.next_message(now) {
+                kinds.push(message[0]);
+                carried += if message[0] == CONTROL { message.len() - 1 } else { 0 };
+            }
+        }
+        while let Some(message) = waiting.next_message(now) {
+            kinds.push(message[0]);
+            carried += if message[0] == CONTROL { message.len() - 1 } else { 0 };
+        }
+        assert_eq!(carried, 3 * CONTROL_TURN_BYTES + 5);
+        assert_eq!(&kinds[..4], [CONTROL, DATAGRAMS, CONTROL, DATAGRAMS], "{kinds:?}");
+        // Their turn comes, but they are too old by then: the rest of what was said goes all the same.
+        waiting.control = vec![7; 5];
+        waiting.is_datagrams_turn = true;
+        assert_eq!(waiting.next_message(now).map(|message| message.len()), Some(6));
     }
 }

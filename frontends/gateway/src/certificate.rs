@@ -1,18 +1,22 @@
 //! The key that browsers see: our own, made at first start, or one that the owner gives.
 //!
 //! A browser knows nothing of a key of our own: it warns once, and its owner accepts it for this address. That suffices for a
-//! trial in one's own network. Whoever wants no warning gives a certificate, or puts a reverse proxy that has one in front.
+//! trial in one's own network. Whoever wants no warning installs our authority ([`Authority`]), gives a certificate, or puts a reverse
+//! proxy that has one in front.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, fs, io};
 
-use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
+use hph_client::platform::clock::Clock;
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::authority::{self, Authority};
 
 /// Why there is no key or certificate.
 #[derive(Debug)]
@@ -45,35 +49,48 @@ impl fmt::Display for CertificateError {
 
 impl std::error::Error for CertificateError {}
 
-/// A certificate of our own for these names and addresses, in a directory that only its owner reads. It is made anew when it
-/// does not name all of them; the key stays.
+/// The certificate is made anew when it is so old. Browsers whose owner took it in spite of their warning warn again then.
+const RENEW_AFTER_DAYS: u64 = 100;
+
+/// A certificate of our own for these names and addresses, in a directory that only its owner reads, and the authority that signed
+/// it. It is made anew when it does not name all of them or is old; the key stays.
 ///
 /// # Errors
 /// Any [`CertificateError`].
-pub fn own(directory: &Path, hosts: &[String]) -> Result<Arc<ServerConfig>, CertificateError> {
+pub fn own(directory: &Path, hosts: &[String]) -> Result<(Arc<ServerConfig>, Authority), CertificateError> {
     let file = |name: &str| directory.join(name);
-    let failed = |path: PathBuf| move |error| CertificateError::File { path, error };
-    fs::create_dir_all(directory).map_err(failed(directory.to_owned()))?;
-    let (key_path, certificate_path, hosts_path) = (file("key.pem"), file("certificate.pem"), file("names"));
-    let key = match fs::read_to_string(&key_path) {
-        Ok(pem) => KeyPair::from_pem(&pem).map_err(|_| CertificateError::Unreadable(key_path.clone()))?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(CertificateError::Make)?;
-            write_private(&key_path, &key.serialize_pem()).map_err(failed(key_path.clone()))?;
-            key
-        }
-        Err(error) => return Err(failed(key_path)(error)),
+    fs::create_dir_all(directory).map_err(|error| CertificateError::File { path: directory.to_owned(), error })?;
+    let (key_path, path, names_path) = (file("key.pem"), file("certificate.pem"), file("names"));
+    let key = if key_path.exists() {
+        read_key(&key_path)?
+    } else {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(CertificateError::Make)?;
+        write(&key_path, &key.serialize_pem())?;
+        key
     };
-    let names = hosts.join("\n");
-    let is_known = fs::read_to_string(&hosts_path).is_ok_and(|known| known == names);
-    if !is_known || !certificate_path.exists() {
-        let mut params = CertificateParams::new(hosts.to_vec()).map_err(CertificateError::Make)?;
-        params.distinguished_name.push(DnType::CommonName, "HPH Meeting gateway");
-        let certificate = params.self_signed(&key).map_err(CertificateError::Make)?;
-        write_private(&certificate_path, &certificate.pem()).map_err(failed(certificate_path.clone()))?;
-        write_private(&hosts_path, &names).map_err(failed(hosts_path))?;
+    let (authority, issuer) = authority::own(directory, hosts)?;
+    // For whom it is, by whom, and since which day.
+    let today = Clock::unix_time_ms() / 86_400_000;
+    let about = format!("{}\n{}\n", hosts.join("\n"), authority.fingerprint);
+    let known = fs::read_to_string(&names_path).unwrap_or_default();
+    let made = known.strip_prefix(&about).and_then(|day| day.parse::<u64>().ok());
+    if made.is_none_or(|day| today.abs_diff(day) >= RENEW_AFTER_DAYS) || !path.exists() {
+        let certificate = authority::leaf(hosts)?.signed_by(&key, &issuer).map_err(CertificateError::Make)?;
+        write(&path, &certificate.pem())?;
+        write(&names_path, &format!("{about}{today}"))?;
     }
-    given(&certificate_path, &key_path)
+    Ok((given(&path, &key_path)?, authority))
+}
+
+/// A key of ours.
+pub(crate) fn read_key(path: &Path) -> Result<KeyPair, CertificateError> {
+    let pem = fs::read_to_string(path).map_err(|error| CertificateError::File { path: path.to_owned(), error })?;
+    KeyPair::from_pem(&pem).map_err(|_| CertificateError::Unreadable(path.to_owned()))
+}
+
+/// Writes a file that only its owner reads.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), CertificateError> {
+    write_private(path, text).map_err(|error| CertificateError::File { path: path.to_owned(), error })
 }
 
 /// A certificate chain and its key, in PEM.

@@ -21,6 +21,7 @@ use rustls::ServerConfig;
 use smol::LocalExecutor;
 use socket2::SockRef;
 
+use crate::authority::Authority;
 use crate::carry;
 use crate::figures::FiguresHandle;
 use crate::http::{self, Request};
@@ -39,6 +40,8 @@ const UNSENT_BYTES_MAX: u32 = 32 * 1024;
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// What the page speaks over the WebSocket.
 const PROTOCOL: &str = "hph-web-1";
+/// First byte of a TLS connection (RFC 8446 section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
 /// Where the WebSocket is.
 const SOCKET_PATH: &str = "/session";
 
@@ -48,6 +51,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// What browsers see; none: plain HTTP, for loopback or behind a reverse proxy.
     pub tls: Option<Arc<ServerConfig>>,
+    /// What vouches for it, for whoever wants to install that; none unless it is of our own making.
+    pub authority: Option<Authority>,
     /// Whether a reverse proxy says in `X-Forwarded-For` where browsers are.
     pub is_behind_proxy: bool,
     /// Which pages may open sessions.
@@ -121,6 +126,11 @@ impl Gateway {
     pub fn listening(&self) -> Listening {
         let address = self.listener.local_addr().unwrap_or(self.config.listen);
         Listening { address, is_secure: self.config.tls.is_some() }
+    }
+
+    /// What vouches for its certificate, if it is of our own making.
+    pub fn authority(&self) -> Option<&Authority> {
+        self.config.authority.as_ref()
     }
 
     /// Where the figures will be.
@@ -201,6 +211,7 @@ impl Hub {
         let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
         match &self.acceptor {
             None => self.serve(stream, peer).await,
+            Some(_) if self.is_plain(&stream).await => self.lead_to_https(stream).await,
             Some(acceptor) => {
                 let stream = within(REQUEST_MAX, acceptor.accept(stream)).await;
                 if let Ok(stream) = stream {
@@ -208,6 +219,25 @@ impl Hub {
                 }
             }
         }
+    }
+
+    /// Whether somebody speaks plain HTTP where TLS is spoken: who types an address without its scheme.
+    async fn is_plain(&self, stream: &TcpStream) -> bool {
+        let mut first = [0];
+        matches!(within(REQUEST_MAX, stream.peek(&mut first)).await, Ok(1)) && first != [TLS_HANDSHAKE]
+    }
+
+    async fn lead_to_https(&self, mut stream: TcpStream) {
+        let Ok(request) = within(REQUEST_MAX, http::read_request(&mut stream)).await else { return };
+        let host = request.header("host").filter(|host| self.config.origins.is_ours(host));
+        let address = host.map(|host| format!("https://{host}{}", request.path));
+        let sent = async {
+            match &address {
+                Some(address) => http::send_elsewhere(&mut stream, address).await,
+                None => http::send_status(&mut stream, "400 Bad Request", "This is HTTPS.").await,
+            }
+        };
+        let _ = within(FILE_MAX, sent).await;
     }
 
     async fn serve(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin, peer: IpAddr) {
@@ -229,6 +259,9 @@ impl Hub {
         let is_head = request.method == "HEAD";
         if request.method != "GET" && !is_head {
             return http::send_status(stream, "405 Method Not Allowed", "GET only").await;
+        }
+        if let Some(file) = self.config.authority.as_ref().and_then(|authority| authority.file(&request.path)) {
+            return http::send_file(stream, &file.as_file(), is_head).await;
         }
         match self.config.page.file(&request.path, request.has_word("accept-encoding", "gzip")) {
             Some(file) => http::send_file(stream, &file, is_head).await,

@@ -121,6 +121,21 @@ pub async fn send_status(stream: &mut (impl AsyncWrite + Unpin), status: &str, t
     stream.close().await
 }
 
+/// Sends to another address.
+///
+/// # Errors
+/// The connection ends.
+pub async fn send_elsewhere(stream: &mut (impl AsyncWrite + Unpin), address: &str) -> io::Result<()> {
+    // Header lines end at a control character: an address that has one would be more than an address.
+    let clean: String = address.chars().filter(|char| !char.is_control()).collect();
+    let head = format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: {clean}\r\nContent-Length: 0\r\nCache-Control: no-store\r\n\
+         {SECURITY_HEADERS}Connection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.close().await
+}
+
 /// Agrees to speak WebSocket (RFC 6455 section 4.2.2), without extensions.
 ///
 /// # Errors

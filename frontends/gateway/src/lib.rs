@@ -9,11 +9,12 @@
 //! - [`Gateway`]: listens, and serves until it is stopped.
 //! - [`Backlog`]: what waits for a browser's socket, and what is dropped when that is slow.
 //! - [`Page`]: the files.
-//! - [`certificate`]: the key that browsers see.
+//! - [`certificate`]: the key that browsers see, and [`Authority`], which vouches for it if somebody installs it.
 //!
 //! Layer: a frontend, above `hph-client`, of which it uses only TLS and what that re-exports.
 #![forbid(unsafe_code)]
 
+mod authority;
 mod backlog;
 mod carry;
 pub mod certificate;
@@ -24,6 +25,7 @@ mod origin;
 mod page;
 mod upstream;
 
+pub use authority::Authority;
 pub use backlog::Backlog;
 pub use connection::{Config, Gateway, GatewayError, Listening};
 pub use figures::{Figures, FiguresHandle};

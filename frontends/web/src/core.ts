@@ -1,5 +1,8 @@
 // The core in WebAssembly: its functions, and the memory through which both sides pass bytes.
 
+import { fromHex } from './hex';
+import { TAG_BYTES } from './remote';
+
 /** What the core asks of the worker. Bytes are lent until the function returns. */
 export interface Host {
   control(bytes: Uint8Array): void;
@@ -8,6 +11,7 @@ export interface Host {
   voice(slot: number, track: number, begins: boolean, timestamp: number, samples: number, bytes: Uint8Array): void;
   picture(slot: number, track: number): void;
   jpeg(slot: number, track: number, bytes: Uint8Array): void;
+  piece(file: number, from: number, bytes: Uint8Array): void;
 }
 
 interface Exports extends WebAssembly.Exports {
@@ -48,6 +52,23 @@ interface Exports extends WebAssembly.Exports {
   pull(now: number): number;
   draw(slot: number, track: number, force: number): number;
   safety_code(room: number): number;
+  edit_chat(reference: bigint, room: number, id: number, length: number): number;
+  delete_chat(reference: bigint, room: number, id: number): number;
+  read_history(request: number, room: number, before: number, count: number): number;
+  search_chat(request: number, room: number, before: number, count: number, length: number): number;
+  room_key(length: number): number;
+  enter(request: number, room: number, length: number): number;
+  set_password(request: number, room: number, length: number): number;
+  offer_file(reference: bigint, room: number, size: number, to: number, length: number): number;
+  send_chunk(file: number, from: number, length: number): number;
+  fetch_file(request: number, file: number, from: number, count: number): number;
+  delete_file(request: number, file: number): number;
+  list_files(request: number, room: number, before: number, count: number): number;
+  hash_begin(number: number): void;
+  hash_update(number: number, length: number): void;
+  hash_finish(number: number): number;
+  seal_piece(index: number, isLast: number, length: number): number;
+  open_piece(index: number, isLast: number, length: number): number;
   figures(now: number): void;
 }
 
@@ -86,6 +107,8 @@ export class Core {
         host_picture: (slot: number, track: number) => host.picture(slot, track),
         host_jpeg: (slot: number, track: number, at: number, length: number) =>
           host.jpeg(slot, track, bytes(at, length)),
+        host_piece: (file: number, from: number, at: number, length: number) =>
+          host.piece(file, from, bytes(at, length)),
       },
     };
     const { instance } = await WebAssembly.instantiateStreaming(module, imports);
@@ -237,11 +260,94 @@ export class Core {
     return has ? new Uint8Array(this.#exports.memory.buffer, this.#input, 16).slice() : null;
   }
 
+  editChat(reference: bigint, room: number, id: number, text: string): boolean {
+    return this.#exports.edit_chat(reference, room, id, this.#put(this.#utf8(text))) !== 0;
+  }
+
+  deleteChat(reference: bigint, room: number, id: number): boolean {
+    return this.#exports.delete_chat(reference, room, id) !== 0;
+  }
+
+  readHistory(request: number, room: number, before: number, count: number): boolean {
+    return this.#exports.read_history(request, room, before, count) !== 0;
+  }
+
+  searchChat(request: number, room: number, before: number, count: number, words: string): boolean {
+    return this.#exports.search_chat(request, room, before, count, this.#put(this.#utf8(words))) !== 0;
+  }
+
+  /** **Bound:** some hundred milliseconds. */
+  roomKey(password: string, salt: Uint8Array): Uint8Array {
+    this.#exports.room_key(this.#put(salt, this.#utf8(password)));
+    return this.#taken(0, 32);
+  }
+
+  enter(request: number, room: number, key: Uint8Array): boolean {
+    return this.#exports.enter(request, room, this.#put(key)) !== 0;
+  }
+
+  setPassword(request: number, room: number, salt: Uint8Array, key: Uint8Array): boolean {
+    return this.#exports.set_password(request, room, this.#put(salt, key)) !== 0;
+  }
+
+  offerFile(reference: bigint, room: number, to: string, name: string, size: number, sha256: Uint8Array): boolean {
+    const receiver = this.#utf8(to);
+    const length = this.#put(sha256, receiver, this.#utf8(name));
+    return this.#exports.offer_file(reference, room, size, receiver.length, length) !== 0;
+  }
+
+  sendChunk(file: number, from: number, bytes: Uint8Array): boolean {
+    return this.#exports.send_chunk(file, from, this.#put(bytes)) !== 0;
+  }
+
+  fetchFile(request: number, file: number, from: number, count: number): boolean {
+    return this.#exports.fetch_file(request, file, from, count) !== 0;
+  }
+
+  deleteFile(request: number, file: number): boolean {
+    return this.#exports.delete_file(request, file) !== 0;
+  }
+
+  listFiles(request: number, room: number, before: number, count: number): boolean {
+    return this.#exports.list_files(request, room, before, count) !== 0;
+  }
+
+  hashBegin(number: number): void {
+    this.#exports.hash_begin(number);
+  }
+
+  hashUpdate(number: number, bytes: Uint8Array): void {
+    this.#exports.hash_update(number, this.#put(bytes));
+  }
+
+  hashFinish(number: number): Uint8Array {
+    this.#exports.hash_finish(number);
+    return this.#taken(0, 32);
+  }
+
+  /** A piece of a file, sealed, with its tag. */
+  sealPiece(key: Uint8Array, index: number, isLast: boolean, piece: Uint8Array): Uint8Array {
+    const length = this.#put(key, piece);
+    this.#exports.seal_piece(index, Number(isLast), length);
+    return this.#taken(key.length, piece.length + TAG_BYTES);
+  }
+
+  /** Opens a sealed piece; nothing if it is none. */
+  openPiece(key: Uint8Array, index: number, isLast: boolean, sealed: Uint8Array): Uint8Array<ArrayBuffer> | null {
+    const isOpened = this.#exports.open_piece(index, Number(isLast), this.#put(key, sealed)) !== 0;
+    return isOpened ? this.#taken(key.length, sealed.length - TAG_BYTES) : null;
+  }
+
   figures(): Omit<import('./protocol').Figures, 'coding_ms' | 'unsent_bytes' | 'dropped'> {
     this.#exports.figures(now());
     const view = new DataView(this.#exports.memory.buffer, this.#input, 8);
     const json = new Uint8Array(this.#exports.memory.buffer, view.getUint32(0, true), view.getUint32(4, true));
     return JSON.parse(new TextDecoder().decode(json));
+  }
+
+  /** A copy of what a call put to the input. */
+  #taken(from: number, length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#exports.memory.buffer, this.#input + from, length).slice();
   }
 
   #utf8(text: string): Uint8Array {
@@ -266,15 +372,4 @@ export class Core {
 /** Microseconds on the worker's monotonic clock, never 0. */
 export function now(): number {
   return Math.floor(performance.now() * 1000) + 1_000_000;
-}
-
-/** Bytes of hexadecimal digits. */
-export function fromHex(text: string): Uint8Array {
-  const pairs = text.match(/../g) ?? [];
-  return Uint8Array.from(pairs, (pair) => Number.parseInt(pair, 16));
-}
-
-/** Hexadecimal digits of bytes. */
-export function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

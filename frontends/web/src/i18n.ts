@@ -1,6 +1,7 @@
 // Every text, in Vietnamese and English. A text has both or does not compile.
 
 import { signal } from '@preact/signals';
+import { ROOM_TEXTS } from './i18n_rooms';
 
 export type Lang = 'vi' | 'en';
 
@@ -27,6 +28,7 @@ export function trCode(code: string, ...values: (string | number)[]): string {
 export type Key = keyof typeof TEXTS;
 
 const TEXTS = {
+  ...ROOM_TEXTS,
   welcome: { vi: 'Chào mừng! Tham gia cuộc họp', en: 'Welcome! Join the meeting' },
   server_at: { vi: 'Máy chủ: {0}', en: 'Server: {0}' },
   looking: { vi: 'Đang tìm máy chủ…', en: 'Looking for the server…' },

@@ -1,5 +1,6 @@
 import { render } from 'preact';
 import './style.css';
+import './rooms.css';
 import { begin } from './store';
 import { App } from './ui/App';
 

@@ -5,6 +5,8 @@ export interface Waiting {
   /** A login name, or nothing: the room. */
   to: string;
   text: string;
+  /** The message of the room that it changes, 0: it is one itself. One without text is taken back. */
+  target: number;
   /** Whether it is on its way. */
   sent: boolean;
   /** For a direct message: under which number its receiver's keys were asked for. */
@@ -21,13 +23,13 @@ export class Outbox {
   #waiting: Waiting[] = [];
 
   /** Takes a message; nothing if too many wait. */
-  push(to: string, text: string): Waiting | null {
+  push(to: string, text: string, target = 0): Waiting | null {
     if (this.#waiting.length >= WAITING_MAX) {
       return null;
     }
     const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
     const reference = (BigInt(high) << 32n) | BigInt(low) || 1n;
-    const waiting = { reference, to, text, sent: false, request: 0, after: 0 };
+    const waiting = { reference, to, text, target, sent: false, request: 0, after: 0 };
     this.#waiting.push(waiting);
     return waiting;
   }

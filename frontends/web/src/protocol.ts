@@ -78,7 +78,42 @@ export type CoreEvent =
   | { t: 'ringing'; call: number; from: string; display_name: string; room: number; name: string; seconds: number }
   | { t: 'call_state'; request: number; call: number; outcome: string }
   | { t: 'speaker'; room: number; slot: number | null }
-  | { t: 'moderated'; request: number };
+  | { t: 'moderated'; request: number }
+  | {
+      t: 'chat_found';
+      request: number;
+      room: number;
+      id: number;
+      author: string;
+      display_name: string;
+      time_ms: number;
+      edited_ms: number;
+      text: string | null;
+    }
+  | { t: 'chat_found_all'; request: number; room: number; before: number }
+  | { t: 'file_wanted'; reference: string; file: number; from: number }
+  | { t: 'file_stored'; reference: string; file: number }
+  | FileOnShelf
+  | { t: 'files_all'; request: number; before: number }
+  | { t: 'file_gone'; request: number; room: number; file: number }
+  | { t: 'password_wanted'; request: number; room: number; salt: string }
+  | { t: 'waiting'; request: number; room: number; name: string }
+  | { t: 'knock'; room: number; username: string; display_name: string; is_waiting: boolean }
+  | { t: 'rules'; room: number; has_waiting_room: boolean; has_password: boolean; hosts_share: boolean };
+
+/** A file of a room: it has just come (`request` is 0), or was asked for. */
+export interface FileOnShelf {
+  t: 'file';
+  request: number;
+  room: number;
+  file: number;
+  author: string;
+  display_name: string;
+  time_ms: number;
+  name: string;
+  size: number;
+  sha256: string;
+}
 
 /** The connection, as the worker sees it. */
 export type Connection = 'off' | 'asking' | 'connecting' | 'up' | 'lost';
@@ -110,7 +145,10 @@ export type WorkerEvent =
   | { t: 'key_changed'; username: string }
   | { t: 'trusted'; people: Record<string, string[]> }
   | { t: 'picture_taken'; track: number }
-  | { t: 'failed'; what: string };
+  | { t: 'failed'; what: string }
+  | { t: 'wrong_password'; room: number }
+  | import('./files').FileEvent
+  | import('./history').PageEvent;
 
 export type AppEvent = CoreEvent | WorkerEvent;
 
@@ -138,7 +176,18 @@ export type Command =
   | { do: 'picture'; track: number; width: number; height: number; bitmap: ImageBitmap }
   | { do: 'speaker'; port: MessagePort }
   | { do: 'microphone'; port: MessagePort }
-  | { do: 'safety_code' };
+  | { do: 'safety_code' }
+  | { do: 'edit'; id: number; text: string }
+  | { do: 'take_back'; id: number }
+  | { do: 'history'; words: string; before: number }
+  | { do: 'enter'; room: number; password: string }
+  | { do: 'turn_back'; room: number }
+  | { do: 'set_password'; password: string }
+  | { do: 'list_files'; before: number }
+  | { do: 'send_file'; to: string; file: File; name: string }
+  | { do: 'fetch_file'; remote: import('./remote').Remote }
+  | { do: 'stop_file'; request: number }
+  | { do: 'delete_file'; file: number };
 
 /** What a host may do, by its number in the protocol. */
 export const ACTS = [
@@ -155,5 +204,13 @@ export const ACTS = [
   'unlock',
   'mute_all',
   'end',
+  'admit',
+  'turn_away',
+  'waiting_room',
+  'no_waiting_room',
+  'hosts_share',
+  'all_share',
+  'password',
+  'no_password',
 ] as const;
 export type Act = (typeof ACTS)[number];

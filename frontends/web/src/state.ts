@@ -1,9 +1,12 @@
 // What is shown, made of what happened: a pure function of the state before and one event.
 
-import type { AppEvent, Connection, Figures, ParticipantEvent, Role, Track } from './protocol';
+import type { AppEvent, Connection, Figures, FileOnShelf, ParticipantEvent, Role, Track } from './protocol';
+import { reduceRoom } from './reduce_room';
 
 /** Lines of chat that are kept. */
 const LINES_MAX = 500;
+/** And of those that somebody paged back to. */
+export const LINES_PAGED_MAX = 2000;
 const TOASTS_MAX = 3;
 
 export interface Participant {
@@ -42,6 +45,40 @@ export interface Room {
   isLocked: boolean;
   participants: Map<number, Participant>;
   speaker: number | null;
+  /** What holds for whoever comes. */
+  rules: Rules;
+  /** Who waits to be let in, by login name, as far as we may let in. */
+  knocks: Map<string, string>;
+  /** What lies on the room's shelf, the newest first. */
+  shelf: FileOnShelf[];
+  /** Where older files begin; 0: there are none, or it was not asked yet. */
+  shelfBefore: number;
+  /** Where older messages begin; 0: there are none; nothing: nobody asked yet. */
+  linesBefore: number | null;
+  /** What was looked for, and found. */
+  search: { words: string; lines: Line[]; before: number } | null;
+}
+
+export interface Rules {
+  hasWaitingRoom: boolean;
+  hasPassword: boolean;
+  hostsShare: boolean;
+}
+
+/** A room that we are not in yet: it wants a password, or a host is asked. */
+export interface Doorstep {
+  room: number;
+  name: string;
+  wants: 'password' | 'host';
+  wasWrong: boolean;
+}
+
+/** A file on its way. */
+export interface Transfer {
+  name: string;
+  isSent: boolean;
+  done: number;
+  total: number;
 }
 
 export interface Toast {
@@ -74,6 +111,8 @@ export interface State {
   toasts: Toast[];
   figures: Figures | null;
   changedKeys: Set<string>;
+  doorstep: Doorstep | null;
+  transfers: Map<number, Transfer>;
 }
 
 export const initial: State = {
@@ -92,6 +131,8 @@ export const initial: State = {
   toasts: [],
   figures: null,
   changedKeys: new Set(),
+  doorstep: null,
+  transfers: new Map(),
 };
 
 let toastId = 0;
@@ -113,8 +154,39 @@ function set<K, V>(map: Map<K, V>, key: K, value: V | null): Map<K, V> {
 }
 
 function addLine(state: State, line: Line): State {
-  const lines = [...state.lines, line].slice(-LINES_MAX);
-  return { ...state, lines, unread: line.isMine ? state.unread : state.unread + 1 };
+  // What somebody paged back to is not taken away by what is new, within bounds.
+  const most = Math.min(Math.max(LINES_MAX, state.lines.length), LINES_PAGED_MAX);
+  const lines = [...state.lines, line].slice(-most);
+  const wasCut = lines.length <= state.lines.length;
+  const room = wasCut && state.room ? { ...state.room, linesBefore: null } : state.room;
+  return { ...state, lines, room, unread: line.isMine ? state.unread : state.unread + 1 };
+}
+
+/** A message of the room as it was said or found. */
+export function lineOf(
+  event: {
+    id: number;
+    author: string;
+    display_name: string;
+    time_ms: number;
+    text: string | null;
+    edited_ms?: number;
+  },
+  isMine: boolean,
+): Line {
+  return {
+    key: `r${event.id}`,
+    id: event.id,
+    author: event.author,
+    name: event.display_name,
+    timeMs: event.time_ms,
+    text: event.text,
+    isDirect: false,
+    to: '',
+    isMine,
+    isEdited: (event.edited_ms ?? 0) > 0 && event.text !== null,
+    status: 'stored',
+  };
 }
 
 function participant(event: ParticipantEvent): Participant {
@@ -131,7 +203,8 @@ export function reduce(state: State, event: AppEvent): State {
     case 'connection': {
       const isOver = event.state === 'off';
       const next = { ...state, connection: event.state, isDatagramUp: false, figures: null };
-      return isOver ? { ...next, me: null, room: null, rooms: new Map(), online: new Map(), call: null } : next;
+      const nobody = { me: null, room: null, rooms: new Map(), online: new Map(), call: null, doorstep: null };
+      return isOver ? { ...next, ...nobody } : next;
     }
     case 'hello': {
       const { name, password, register, guest } = event;
@@ -154,11 +227,18 @@ export function reduce(state: State, event: AppEvent): State {
         isLocked: false,
         participants: new Map<number, Participant>(),
         speaker: null,
+        rules: { hasWaitingRoom: false, hasPassword: false, hostsShare: false },
+        knocks: new Map<string, string>(),
+        shelf: isBack ? room.shelf : [],
+        shelfBefore: isBack ? room.shelfBefore : 0,
+        linesBefore: isBack ? room.linesBefore : null,
+        search: isBack ? room.search : null,
       };
-      return { ...state, room: joined, lines: isBack ? state.lines : [], unread: isBack ? state.unread : 0 };
+      const [lines, unread] = isBack ? [state.lines, state.unread] : [[], 0];
+      return { ...state, room: joined, doorstep: null, lines, unread };
     }
     case 'left': {
-      const next = { ...state, room: null };
+      const next = { ...state, room: null, doorstep: null };
       return event.reason === 'asked' ? next : toast(next, `left_${event.reason}`, room?.name ?? '');
     }
     case 'participant':
@@ -205,7 +285,8 @@ export function reduce(state: State, event: AppEvent): State {
       return event.request !== 0 ? toast(next, `call_${event.outcome}`) : next;
     }
     case 'refused':
-      return toast(state, `refused_${event.reason}`);
+      // Not let in: the lobby again.
+      return toast({ ...state, doorstep: null }, `refused_${event.reason}`);
     case 'failed':
       return toast(state, 'failed', event.what);
     case 'key_changed':
@@ -222,25 +303,14 @@ export function reduce(state: State, event: AppEvent): State {
 }
 
 function reduceChat(state: State, event: AppEvent): State {
+  const { room } = state;
   switch (event.t) {
     case 'chat': {
       if (state.room?.id !== event.room) {
         return state;
       }
       const isMine = event.author === state.me?.username;
-      const line: Line = {
-        key: `r${event.id}`,
-        id: event.id,
-        author: event.author,
-        name: event.display_name,
-        timeMs: event.time_ms,
-        text: event.text,
-        isDirect: false,
-        to: '',
-        isMine,
-        isEdited: false,
-        status: 'stored',
-      };
+      const line = lineOf(event, isMine);
       // Our own comes back after it was stored: it takes the place of the one that waited.
       const own = isMine ? state.lines.findIndex((other) => other.key === line.key) : -1;
       return own < 0 ? addLine(state, line) : { ...state, lines: state.lines.with(own, line) };
@@ -253,7 +323,8 @@ function reduceChat(state: State, event: AppEvent): State {
         !line.isDirect && line.id === event.target
           ? { ...line, text: event.text, isEdited: event.text !== null }
           : line;
-      return { ...state, lines: state.lines.map(change) };
+      const search = room?.search && { ...room.search, lines: room.search.lines.map(change) };
+      return { ...state, lines: state.lines.map(change), room: { ...state.room, search: search ?? null } };
     }
     case 'sent':
       return addLine(state, {
@@ -301,7 +372,7 @@ function reduceChat(state: State, event: AppEvent): State {
         status: 'stored',
       });
     default:
-      return state;
+      return reduceRoom(state, event);
   }
 }
 

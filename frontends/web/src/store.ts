@@ -4,11 +4,12 @@ import { signal } from '@preact/signals';
 import wasmUrl from '../../../target/web/hph_web.wasm?url';
 import { canSend, chooseSpeaker, closeMicrophone, listen, openMicrophone } from './audio';
 import { openCamera, openScreen, type Source } from './camera';
-import { fromHex, toHex } from './core';
 import { choose, type Kind, look, wished } from './devices';
+import { fromHex, toHex } from './hex';
 import { lang } from './i18n';
 import { type Account, type AppEvent, CAMERA, type Command, MICROPHONE, SCREEN } from './protocol';
 import { bars, FULL, type Quality, steady } from './quality';
+import { type Remote, safeName } from './remote';
 import { initial, reduce, type State, toast } from './state';
 import workerUrl from './worker.ts?worker&url';
 
@@ -130,6 +131,13 @@ function handle(event: AppEvent): void {
       break;
     case 'picture_taken':
       sources.get(event.track)?.taken();
+      break;
+    case 'password_wanted':
+    case 'waiting':
+      nameDoorstep();
+      break;
+    case 'file_came':
+      save(event.name, event.blob);
       break;
     case 'trusted':
       localStorage.setItem('people', JSON.stringify(event.people));
@@ -316,5 +324,60 @@ export function answer(accept: boolean): void {
       leave();
     }
     join(call.roomName, false);
+  }
+}
+
+/** The name of a room that asks for its password: the one that we went to. */
+function nameDoorstep(): void {
+  const { doorstep } = state.value;
+  if (doorstep && doorstep.name === '') {
+    state.value = { ...state.value, doorstep: { ...doorstep, name: door.value?.name ?? wantedRoom.value } };
+  }
+}
+
+/** Leaves the doorstep of a room, or the room itself if we had been in it. */
+export function leaveDoorstep(): void {
+  const { doorstep, room } = state.value;
+  if (!doorstep) {
+    return;
+  }
+  ask({ do: 'turn_back', room: doorstep.room });
+  state.value = { ...state.value, doorstep: null };
+  if (room?.id === doorstep.room) {
+    leave();
+    state.value = { ...state.value, room: null };
+  }
+  turnBack();
+}
+
+/** Sends files to the room, or sealed to one person. */
+export function sendFiles(to: string, files: Iterable<File>): void {
+  for (const file of files) {
+    ask({ do: 'send_file', to, file, name: safeName(file.name.normalize('NFC')) });
+  }
+}
+
+export function fetchFile(remote: Remote): void {
+  ask({ do: 'fetch_file', remote });
+}
+
+/** Gives a file to the browser, which keeps it where it keeps downloads. */
+function save(name: string, blob: Blob): void {
+  const url = URL.createObjectURL(blob);
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = safeName(name);
+  document.body.append(link);
+  link.click();
+  link.remove();
+  // The browser has begun to read it by then.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/** The conversation again, in place of what was found in it. */
+export function clearSearch(): void {
+  const { room } = state.value;
+  if (room?.search) {
+    state.value = { ...state.value, room: { ...room, search: null } };
   }
 }

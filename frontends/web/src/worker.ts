@@ -1,7 +1,10 @@
 // Everything but the page's face: the connection, the core, codecs and pictures, on a thread of their own.
 
-import { Core, now, toHex } from './core';
-import { Outbox } from './outbox';
+import { Canvases } from './canvases';
+import { Core, now } from './core';
+import { Desk } from './desk';
+import { toHex } from './hex';
+import { Outbox, type Waiting } from './outbox';
 import { People } from './people';
 import { ACTS, type Account, type AppEvent, CAMERA, type Command, type CoreEvent, SCREEN } from './protocol';
 import { Microphone, Voices } from './voices';
@@ -17,13 +20,6 @@ const UNSENT_MAX = 96 * 1024;
 /** What came without completing a frame is drawn this often. */
 const STALE_MS = 100;
 const FIGURES_MS = 250;
-
-interface Canvas {
-  slot: number;
-  track: number;
-  canvas: OffscreenCanvas;
-  context: OffscreenCanvasRenderingContext2D | null;
-}
 
 type Pictures = Extract<Command, { do: 'pictures' }>;
 
@@ -43,10 +39,20 @@ let dropped: [number, number, number] = [0, 0, 0];
 let wakes: ReturnType<typeof setTimeout> | undefined;
 
 const outbox = new Outbox();
-const canvases = new Map<number, Canvas>();
+const canvases = new Canvases(() => core);
+const desk = new Desk({
+  core: live,
+  isUp: () => core !== null && isSignedIn,
+  act,
+  tell,
+  room: () => room,
+  number: nextRequest,
+  unsent: () => socket?.bufferedAmount ?? 0,
+  flush: () => control.flush(),
+  post,
+});
 /** How wide each picture is shown, by place and track: a server that we come back to does not know. */
 const wants = new Map<number, number>();
-const fresh = new Set<number>();
 const control = new Batch(CONTROL, transmit);
 const datagrams = new Batch(DATAGRAMS, transmit);
 const voices = new Voices(live);
@@ -83,7 +89,8 @@ function act(input: (core: Core) => void): void {
   control.flush();
   datagrams.flush();
   sendWaiting();
-  draw();
+  desk.transfers.poll();
+  canvases.draw();
   if (wakes === undefined) {
     wakes = setTimeout(
       () => {
@@ -107,8 +114,12 @@ const host = {
   },
   voice: (slot: number, track: number, begins: boolean, timestamp: number, samples: number, bytes: Uint8Array) =>
     voices.decode(slot, track, begins, timestamp, samples, bytes),
-  picture: (slot: number, track: number) => void fresh.add(slot * 4 + track),
-  jpeg: (slot: number, track: number, bytes: Uint8Array) => void drawJpeg(slot, track, bytes.slice()),
+  picture: (slot: number, track: number) => canvases.mark(slot, track),
+  jpeg: (slot: number, track: number, bytes: Uint8Array) => void canvases.drawJpeg(slot, track, bytes.slice()),
+  piece: (file: number, from: number, bytes: Uint8Array) => {
+    const copy = bytes.slice();
+    queueMicrotask(() => desk.transfers.handlePiece(file, from, copy));
+  },
 };
 
 function hear(event: CoreEvent): void {
@@ -125,6 +136,7 @@ function hear(event: CoreEvent): void {
         account = { kind: 'token', username: event.username, token: event.token };
       }
       outbox.resend();
+      desk.transfers.resume();
       tell({ t: 'connection', state: 'up', why: '' });
       break;
     case 'sign_in_failed':
@@ -160,14 +172,11 @@ function hear(event: CoreEvent): void {
     case 'keys':
       sendDirect(event.request, event.username, event.seal + event.sign);
       return;
-    case 'refused': {
-      const refused = outbox.refuse(BigInt(event.request), event.reason, Date.now());
-      if (refused) {
-        tell({ t: 'not_sent', reference: refused.reference.toString(), reason: event.reason });
+    case 'refused':
+      if (isAnswered(event)) {
         return;
       }
       break;
-    }
     case 'participant':
       if (!event.is_me) {
         meet(event.username, event.seal + event.sign);
@@ -182,8 +191,20 @@ function hear(event: CoreEvent): void {
       }
       break;
   }
-  tell(event);
+  if (!desk.hear(event)) {
+    tell(event);
+  }
   act(() => {});
+}
+
+/** Whether a refusal was of something that is told in another way. */
+function isAnswered({ request, reason }: Extract<CoreEvent, { t: 'refused' }>): boolean {
+  const refused = outbox.refuse(BigInt(request), reason, Date.now());
+  if (refused) {
+    tell({ t: 'not_sent', reference: refused.reference.toString(), reason });
+    return true;
+  }
+  return desk.isRefused(request, reason);
 }
 
 /** Somebody is new in a place: what is shown of that place is wanted of them. */
@@ -234,8 +255,7 @@ function sendWaiting(): void {
     if (waiting.to !== '') {
       waiting.request = nextRequest();
     }
-    const isLegal =
-      waiting.to === '' ? core.chat(waiting.reference, room, waiting.text) : core.lookUp(waiting.request, waiting.to);
+    const isLegal = say(core, waiting);
     if (!isLegal) {
       outbox.forget(waiting.reference);
       tell({ t: 'not_sent', reference: waiting.reference.toString(), reason: 'invalid' });
@@ -244,16 +264,26 @@ function sendWaiting(): void {
   control.flush();
 }
 
+function say(core: Core, { reference, to, text, target, request }: Waiting): boolean {
+  if (to !== '') {
+    return core.lookUp(request, to);
+  }
+  if (target === 0) {
+    return core.chat(reference, room, text);
+  }
+  return text === '' ? core.deleteChat(reference, room, target) : core.editChat(reference, room, target, text);
+}
+
 function nextRequest(): number {
   request = (request % 0x7fff_0000) + 1;
   return request;
 }
 
-function post(to: string, text: string): void {
-  const waiting = outbox.push(to, text);
-  if (waiting) {
+function post(to: string, text: string, target = 0): void {
+  const waiting = outbox.push(to, text, target);
+  if (waiting && target === 0) {
     tell({ t: 'sent', kind: to === '' ? 'chat' : 'direct', reference: waiting.reference.toString(), to, text });
-  } else {
+  } else if (!waiting) {
     tell({ t: 'failed', what: 'busy' });
   }
   act(() => {});
@@ -307,49 +337,11 @@ function lost(): void {
   core?.disconnected();
   voices.clear();
   outbox.resend();
+  desk.history.forget();
   tell({ t: 'connection', state: wantsSession ? 'lost' : 'off', why: '' });
   if (wantsSession) {
     retry = setTimeout(connect, backoff * (0.75 + Math.random() / 2));
     backoff = Math.min(backoff * 2, BACKOFF_LAST_MS);
-  }
-}
-
-function draw(): void {
-  for (const key of fresh) {
-    drawOne(key, false);
-  }
-  fresh.clear();
-}
-
-function drawOne(key: number, force: boolean): void {
-  const shown = canvases.get(key);
-  if (!shown || !core) {
-    return;
-  }
-  const image = core.draw(shown.slot, shown.track, force);
-  if (!image) {
-    return;
-  }
-  if (shown.canvas.width !== image.width || shown.canvas.height !== image.height) {
-    shown.canvas.width = image.width;
-    shown.canvas.height = image.height;
-  }
-  shown.context?.putImageData(image, 0, 0);
-}
-
-async function drawJpeg(slot: number, track: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-  const shown = canvases.get(slot * 4 + track);
-  if (!shown) {
-    return;
-  }
-  try {
-    const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/jpeg' }));
-    shown.canvas.width = bitmap.width;
-    shown.canvas.height = bitmap.height;
-    shown.context?.drawImage(bitmap, 0, 0);
-    bitmap.close();
-  } catch {
-    // A picture that is none is not shown.
   }
 }
 
@@ -470,15 +462,12 @@ function obey(command: Exclude<Command, { do: 'start' }>): void {
     case 'answer':
       act((core) => core.answerCall(command.call, command.accept));
       break;
-    case 'canvas': {
-      const { slot, track, canvas } = command;
-      canvases.set(slot * 4 + track, { slot, track, canvas, context: canvas.getContext('2d') });
-      drawOne(slot * 4 + track, true);
+    case 'canvas':
+      canvases.add(command.slot, command.track, command.canvas);
       break;
-    }
     case 'no_canvas': {
       const { slot, track } = command;
-      canvases.delete(slot * 4 + track);
+      canvases.remove(slot, track);
       if (wants.delete(slot * 4 + track) && room !== 0) {
         act((core) => core.want(room, slot, track, 0));
       }
@@ -513,6 +502,8 @@ function obey(command: Exclude<Command, { do: 'start' }>): void {
       worker.postMessage({ t: 'safety_code', code: code ? toHex(code) : '' });
       break;
     }
+    default:
+      desk.obey(command);
   }
 }
 
@@ -534,9 +525,7 @@ async function start(command: Extract<Command, { do: 'start' }>): Promise<void> 
   socketUrl = command.socket;
   core = await Core.load(fetch(command.wasm), host, command.device);
   setInterval(() => {
-    for (const key of canvases.keys()) {
-      drawOne(key, false);
-    }
+    canvases.drawStale();
   }, STALE_MS);
   setInterval(() => {
     if (core && isSignedIn) {

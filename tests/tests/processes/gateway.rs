@@ -42,6 +42,7 @@ impl LocalGateway {
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             tls: None,
+            authority: None,
             is_behind_proxy: false,
             origins: Origins::default(),
             page: Page::read(page.path()).expect("a page"),
@@ -96,6 +97,8 @@ impl Host for Wishes {
     fn jpeg(&mut self, _: u16, _: u8, bytes: &[u8]) {
         self.jpegs.push(bytes.to_vec());
     }
+
+    fn piece(&mut self, _: u64, _: u64, _: &[u8]) {}
 }
 
 /// A page without a browser.

@@ -3,6 +3,7 @@ import { canListen } from '../audio';
 import { lang, setLang, tr, trCode } from '../i18n';
 import type { Toast } from '../state';
 import { answer, dismiss, door, state } from '../store';
+import { Doorstep } from './Doorstep';
 import { Icon } from './icons';
 import { Lobby } from './Lobby';
 import { Prejoin } from './Prejoin';
@@ -12,7 +13,7 @@ import { SignIn } from './SignIn';
 const TOAST_MS = 6000;
 
 export function App() {
-  const { me, room, connection } = state.value;
+  const { me, room, connection, doorstep } = state.value;
   useEffect(() => {
     document.title = room ? `${room.name} – HPH Meeting` : 'HPH Meeting';
   }, [room?.name]);
@@ -23,7 +24,7 @@ export function App() {
           {tr('reconnecting')}
         </p>
       ) : null}
-      {me ? room ? <Room /> : door.value ? <Prejoin /> : <Lobby /> : <SignIn />}
+      {me ? doorstep ? <Doorstep /> : room ? <Room /> : door.value ? <Prejoin /> : <Lobby /> : <SignIn />}
       <CallToast />
       <div class="toasts" aria-live="polite">
         {state.value.toasts.map((toast) => (

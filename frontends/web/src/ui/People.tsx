@@ -1,9 +1,11 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { tr } from '../i18n';
 import type { Act } from '../protocol';
 import { type Participant, shownCode } from '../state';
 import { acceptKey, ask, safetyCode, state } from '../store';
+import { Rules } from './Door';
 import { Icon } from './icons';
+import { Sure } from './Sure';
 
 interface Props {
   here: Participant[];
@@ -63,6 +65,7 @@ export function People({ here, close, write }: Props) {
           <button type="button" data-test="mute-all" onClick={() => moderate('mute_all')}>
             {tr('mute_all')}
           </button>
+          {room ? <Rules room={room} /> : null}
           <Sure label={tr('end_room')} act={() => moderate('end')} />
         </section>
       ) : null}
@@ -134,25 +137,5 @@ function Order({ person, isOwner }: { person: Participant; isOwner: boolean }) {
       </button>
       <Sure label={tr('ban')} act={() => moderate('ban', username)} />
     </>
-  );
-}
-
-/** What can't be undone is asked first. */
-function Sure({ label, act }: { label: string; act: () => void }) {
-  const [asks, setAsks] = useState(false);
-  return (
-    <button
-      type="button"
-      class={asks ? 'leave' : ''}
-      onBlur={() => setAsks(false)}
-      onClick={() => {
-        if (asks) {
-          act();
-        }
-        setAsks(!asks);
-      }}
-    >
-      {asks ? tr('really', label) : label}
-    </button>
   );
 }

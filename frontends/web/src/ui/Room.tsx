@@ -4,21 +4,25 @@ import { tr } from '../i18n';
 import { watchKeys } from '../keys';
 import { CAMERA, SCREEN } from '../protocol';
 import { type Participant, people } from '../state';
-import { ask, devices, leave, quality, read, setCamera, setMicrophone, setScreen, state } from '../store';
+import { ask, devices, leave, quality, read, sendFiles, setCamera, setMicrophone, setScreen, state } from '../store';
 import { arrange, GAP, spotlight } from '../tiles';
 import { Limits } from './App';
 import { Chat } from './Chat';
 import { Bars, Diagnostics } from './Diagnostics';
+import { Knocks } from './Door';
+import { useDrop } from './drop';
+import { Files } from './Files';
 import { Icon, type IconName } from './icons';
 import { People } from './People';
 import { Tile } from './Tile';
 
-type Panel = 'none' | 'chat' | 'people' | 'diagnostics';
+type Panel = 'none' | 'chat' | 'people' | 'files' | 'diagnostics';
 
 export function Room() {
   const { room, isDatagramUp, unread, connection } = state.value;
   const [panel, setPanel] = useState<Panel>('none');
   const [to, setTo] = useState('');
+  const isOver = useDrop((files) => sendFiles(panel === 'chat' ? to : '', files));
   if (!room) {
     return null;
   }
@@ -63,10 +67,13 @@ export function Room() {
     return watchKeys(through, () => devices.value.microphone);
   }, []);
   return (
-    <div class="room" data-test="room">
+    <div class={`room${isOver ? ' dropping' : ''}`} data-test="room">
+      {isOver ? <p class="drop-hint">{tr('drop_here', panel === 'chat' && to ? to : room.name)}</p> : null}
       <header class="bar top">
         <h1>{room.name}</h1>
         {room.isLocked ? <Icon name="lock" /> : null}
+        {room.rules.hasPassword ? <span class="quiet small">{tr('has_password')}</span> : null}
+        {room.rules.hasWaitingRoom ? <span class="quiet small">{tr('has_waiting_room')}</span> : null}
         <span class="quiet grow" data-test="path">
           {!isDatagramUp && connection === 'up' ? tr('media_blocked') : ''}
         </span>
@@ -86,11 +93,13 @@ export function Room() {
       <div class="body">
         <main class="stage-area">
           <Limits />
+          <Knocks room={room} />
           <Stage here={here} speaker={room.speaker} isSpotlight={isSpotlight} />
           {here.length === 1 ? <Alone name={room.name} /> : null}
         </main>
         {panel === 'chat' ? <Chat to={to} setTo={setTo} close={() => open('chat')} /> : null}
         {panel === 'diagnostics' ? <Diagnostics close={() => open('diagnostics')} /> : null}
+        {panel === 'files' ? <Files close={() => open('files')} /> : null}
         {panel === 'people' ? (
           <People
             here={here}
@@ -144,6 +153,7 @@ export function Room() {
           badge={panel === 'chat' ? 0 : unread}
           act={() => open('chat')}
         />
+        <Toggle icon="file" label={tr('files')} on={panel === 'files'} test="files" act={() => open('files')} />
         <Toggle
           icon="people"
           label={tr('people', here.length)}

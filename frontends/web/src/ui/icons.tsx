@@ -18,6 +18,8 @@ const PATHS = {
   pin: 'M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5',
   send: 'M4 12l16-8-6 16-3-7z',
   shield: 'M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z',
+  file: 'M6 3h8l5 5v13H6zM14 3v5h5',
+  search: 'M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16 16l5 5',
   theme: 'M12 4a8 8 0 1 0 8 8 6 6 0 0 1-8-8z',
 } as const;
 

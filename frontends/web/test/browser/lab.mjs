@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, selectors } from 'playwright-core';
+import { OWN_DEVICES } from './sound.mjs';
 
 selectors.setTestIdAttribute('data-test');
 
@@ -36,11 +37,11 @@ export function freePort() {
 
 /** A process of `hph`; its objects come one a line. */
 export class Hph {
-  constructor(args) {
+  constructor(args, environment = {}) {
     this.lines = [];
     this.errors = '';
     this.child = spawn(HPH, ['--json', '--no-input', ...args], {
-      env: { ...process.env, LANG: 'C', XDG_STATE_HOME: folder() },
+      env: { ...process.env, LANG: 'C', XDG_STATE_HOME: folder(), ...environment },
     });
     children.add(this.child);
     this.ended = new Promise((resolve) => this.child.on('exit', resolve));
@@ -118,7 +119,7 @@ export async function browser(more = []) {
 }
 
 /** A page of a new visitor. Whatever it plays can be measured: `window.heard`. */
-export async function visitor(launched, url, name) {
+export async function visitor(launched, url, name, devices = null) {
   const context = await launched.newContext({
     ignoreHTTPSErrors: true,
     locale: 'en-US',
@@ -139,6 +140,9 @@ export async function visitor(launched, url, name) {
       return connect.call(this, to, ...rest);
     };
   });
+  if (devices) {
+    await page.addInitScript(OWN_DEVICES, devices);
+  }
   await page.addInitScript(() => {
     const { Worker } = window;
     window.told = [];
@@ -171,6 +175,42 @@ export async function enter(page, room) {
   await page.getByTestId('room-name').fill(room);
   await page.getByTestId('create').click();
   await goIn(page);
+}
+
+/** A server, a gateway that has its key, and a browser. */
+export async function begin({ more = [], args = [] } = {}) {
+  const [port, webPort, data] = [await freePort(), await freePort(), folder()];
+  const server = await serve(data, port);
+  const options = ['--server-key', join(data, 'gateway.key'), ...more];
+  const way = await gateway(server.link, webPort, options);
+  const launched = await browser(args);
+  const scheme = more.includes('--plain') ? 'http' : 'https';
+  return {
+    ...{ port, webPort, data, server, way, launched },
+    url: `${scheme}://127.0.0.1:${webPort}/`,
+    gatewayAgain: () => gateway(server.link, webPort, options),
+  };
+}
+
+/** The login name of whoever has that name, as a page shows it. */
+export async function usernameOf(page, name) {
+  const tile = page.locator('[data-test=tile]', { hasText: name }).first();
+  await tile.waitFor();
+  return await tile.getAttribute('data-username');
+}
+
+/** Says something in a room's chat, or to whom the chat is addressed. */
+export async function say(page, text) {
+  if ((await page.getByTestId('message').count()) === 0) {
+    await page.getByTestId('chat').click();
+  }
+  await page.getByTestId('message').fill(text);
+  await page.getByTestId('send').click();
+}
+
+/** The chat as a page shows it. */
+export async function lines(page) {
+  return await page.locator('[data-test=line] .text').allTextContents();
 }
 
 /** From the door into the room. */

@@ -3,7 +3,7 @@
 import { browser, check, enter, folder, freePort, gateway, Hph, seesMoving, serve, visitor } from './lab.mjs';
 
 /** The page's clock less the machine's, in microseconds: by the quickest of some answers. */
-async function offsetOf(page) {
+export async function offsetOf(page) {
   let best = { round: Number.POSITIVE_INFINITY, offset: 0 };
   for (let n = 0; n < 20; n += 1) {
     const before = Number(process.hrtime.bigint() / 1000n);
@@ -17,7 +17,7 @@ async function offsetOf(page) {
 }
 
 /** Ages in milliseconds of the pictures that a tile shows in some seconds, each when it is first seen. */
-async function agesOf(page, username, seconds) {
+export async function agesOf(page, username, seconds) {
   const offset = await offsetOf(page);
   return await page.evaluate(
     async ({ username, seconds, offset }) => {

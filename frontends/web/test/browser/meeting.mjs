@@ -11,33 +11,17 @@ import {
   goIn,
   Hph,
   hears,
+  lines,
   look,
+  say,
   seesMoving,
   serve,
   until,
+  usernameOf,
   visitor,
 } from './lab.mjs';
 
 const ROOM = 'Nhóm 17';
-
-/** The room's chat as a page shows it. */
-async function lines(page) {
-  return await page.locator('[data-test=line] .text').allTextContents();
-}
-
-async function say(page, text) {
-  if ((await page.getByTestId('message').count()) === 0) {
-    await page.getByTestId('chat').click();
-  }
-  await page.getByTestId('message').fill(text);
-  await page.getByTestId('send').click();
-}
-
-async function usernameOf(page, name) {
-  const tile = page.locator('[data-test=tile]', { hasText: name }).first();
-  await tile.waitFor();
-  return await tile.getAttribute('data-username');
-}
 
 /** Samples of somebody's voice that were played in a page and not invented. */
 async function voicesOf(page, username) {

@@ -5,13 +5,18 @@
 //! calls back into these: so the one client is never borrowed twice.
 #![allow(unsafe_code, missing_docs, reason = "the boundary; ARCHITECTURE.md says what is called when")]
 
+mod chat;
+mod files;
+
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 use hph_core::id::{RoomId, TrackId};
 use hph_core::media::jitter::PULL_SAMPLES;
 use hph_core::time::Instant;
 use hph_core::wire::control::{ClientMessage, DevicePublic};
 use hph_platform::level::VoiceDetector;
+use sha2::Sha256;
 
 use crate::client::{Account, Client};
 use crate::host::{Host, VoicePacket};
@@ -27,6 +32,7 @@ unsafe extern "C" {
     fn host_voice(slot: u32, track: u32, begins: u32, timestamp: u32, samples: u32, bytes: *const u8, len: usize);
     fn host_picture(slot: u32, track: u32);
     fn host_jpeg(slot: u32, track: u32, bytes: *const u8, len: usize);
+    fn host_piece(file: f64, from: f64, bytes: *const u8, len: usize);
 }
 
 struct Page;
@@ -64,6 +70,11 @@ impl Host for Page {
         // SAFETY: as above.
         unsafe { host_jpeg(slot.into(), track.into(), bytes.as_ptr(), bytes.len()) }
     }
+
+    fn piece(&mut self, file: u64, from: u64, bytes: &[u8]) {
+        // SAFETY: as above.
+        unsafe { host_piece(file as f64, from as f64, bytes.as_ptr(), bytes.len()) }
+    }
 }
 
 struct State {
@@ -71,6 +82,8 @@ struct State {
     detector: VoiceDetector,
     sound: [f32; PULL_SAMPLES],
     figures: String,
+    /// Hashes of files that are read or come.
+    hashes: HashMap<u32, Sha256>,
 }
 
 thread_local! {
@@ -127,6 +140,7 @@ extern "C" fn create(now: f64) {
             detector: VoiceDetector::new(),
             sound: [0.0; PULL_SAMPLES],
             figures: String::new(),
+            hashes: HashMap::new(),
         }));
     });
 }

@@ -537,6 +537,9 @@ impl<H: Host> ClientOutput for Output<'_, H> {
                 self.voices.forget(Some(slot.0));
                 self.pictures.forget(Some(slot.0));
             }
+            ClientEvent::Said(&ServerMessage::FileChunk { file, from, bytes }) => {
+                return self.host.piece(file, from, bytes);
+            }
             ClientEvent::Said(&ServerMessage::WantedLayers { track, layers, max_bps, .. }) => {
                 return self.with(track, |publisher| publisher.set_wanted(layers, max_bps));
             }

@@ -188,6 +188,86 @@ fn said(message: &ServerMessage<'_>) -> Option<String> {
         M::RoomLocked { room, is_locked } => {
             Json::new("room_locked").number("room", room.0).flag("is_locked", is_locked).finish()
         }
+        _ => return said_of_the_past(message).or_else(|| said_of_files(message)).or_else(|| said_at_the_door(message)),
+    })
+}
+
+/// Older messages.
+fn said_of_the_past(message: &ServerMessage<'_>) -> Option<String> {
+    use ServerMessage as M;
+    Some(match *message {
+        M::ChatFound { request, room, id, author, display_name, time_ms, edited_ms, text } => Json::new("chat_found")
+            .number("request", request)
+            .number("room", room.0)
+            .number("id", id)
+            .text("author", author)
+            .text("display_name", display_name)
+            .number("time_ms", time_ms)
+            .number("edited_ms", edited_ms)
+            .maybe("text", text)
+            .finish(),
+        M::ChatFoundAll { request, room, before } => Json::new("chat_found_all")
+            .number("request", request)
+            .number("room", room.0)
+            .number("before", before)
+            .finish(),
+        _ => return None,
+    })
+}
+
+/// Files. Their pieces are no events.
+fn said_of_files(message: &ServerMessage<'_>) -> Option<String> {
+    use ServerMessage as M;
+    Some(match *message {
+        M::FileWanted { reference, file, from } => {
+            Json::new("file_wanted").big("reference", reference).number("file", file).number("from", from).finish()
+        }
+        M::FileStored { reference, file } => {
+            Json::new("file_stored").big("reference", reference).number("file", file).finish()
+        }
+        M::File { request, room, file, author, display_name, time_ms, name, size, ref sha256 } => Json::new("file")
+            .number("request", request)
+            .number("room", room.0)
+            .number("file", file)
+            .text("author", author)
+            .text("display_name", display_name)
+            .number("time_ms", time_ms)
+            .text("name", name)
+            .number("size", size)
+            .hex("sha256", sha256)
+            .finish(),
+        M::FilesAll { request, before } => {
+            Json::new("files_all").number("request", request).number("before", before).finish()
+        }
+        M::FileGone { request, room, file } => {
+            Json::new("file_gone").number("request", request).number("room", room.0).number("file", file).finish()
+        }
+        _ => return None,
+    })
+}
+
+/// Who may come in, and how.
+fn said_at_the_door(message: &ServerMessage<'_>) -> Option<String> {
+    use ServerMessage as M;
+    Some(match *message {
+        M::PasswordWanted { request, room, ref salt } => {
+            Json::new("password_wanted").number("request", request).number("room", room.0).hex("salt", salt).finish()
+        }
+        M::Waiting { request, room, name } => {
+            Json::new("waiting").number("request", request).number("room", room.0).text("name", name).finish()
+        }
+        M::Knock { room, username, display_name, is_waiting } => Json::new("knock")
+            .number("room", room.0)
+            .text("username", username)
+            .text("display_name", display_name)
+            .flag("is_waiting", is_waiting)
+            .finish(),
+        M::Rules { room, has_waiting_room, has_password, hosts_share } => Json::new("rules")
+            .number("room", room.0)
+            .flag("has_waiting_room", has_waiting_room)
+            .flag("has_password", has_password)
+            .flag("hosts_share", hosts_share)
+            .finish(),
         _ => return None,
     })
 }

@@ -15,6 +15,8 @@ pub trait Host {
     fn picture(&mut self, slot: u16, track: u8);
     /// A whole JPEG of somebody, that has passed the gate and is not larger than announced.
     fn jpeg(&mut self, slot: u16, track: u8, bytes: &[u8]);
+    /// A piece of a file that was asked for.
+    fn piece(&mut self, file: u64, from: u64, bytes: &[u8]);
 }
 
 /// An Opus packet of somebody.
