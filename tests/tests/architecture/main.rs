@@ -23,7 +23,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("hph-presenters", &["hph-client"]),
     ("hph-desktop", &["hph-client", "hph-presenters"]),
     ("hph", &["hph-client", "hph-gateway", "hph-server", "hph-load"]),
-    ("hph-kiosk", &["hph-client"]),
+    // What a meeting room decides by itself, and its screens.
+    ("hph-kiosk-core", &["hph-client", "hph-presenters"]),
+    ("hph-kiosk", &["hph-client", "hph-presenters", "hph-kiosk-core"]),
     ("hph-gateway", &["hph-client"]),
     // The core for browsers: no engine, so no hph-client either.
     ("hph-web", &["hph-core", "hph-platform"]),
