@@ -11,6 +11,7 @@ use hph_core::wire::control::{DevicePublic, FrameReader, Refusal, ServerMessage}
 use hph_platform::clock::Clock;
 use smol::LocalExecutor;
 
+use crate::accounts::Accounts;
 use crate::blobs::Blobs;
 use crate::config::ServerConfig;
 use crate::history::Readers;
@@ -39,6 +40,8 @@ pub(crate) struct Hub {
     pub sign_in_attempts: Cell<u64>,
     /// Files on their way.
     pub shelf: Shelf,
+    /// Codes, pairings, revocations.
+    pub accounts: Accounts,
     meeting: RefCell<Meeting>,
     /// Where control frames are read, of whichever connection has its turn.
     incoming: RefCell<Vec<u8>>,
@@ -50,6 +53,7 @@ impl Hub {
         config: ServerConfig,
         store: StoreHandle,
         gateway_key: [u8; 32],
+        accounts: Accounts,
         meeting: Meeting,
         executor: Rc<LocalExecutor<'static>>,
     ) -> Rc<Self> {
@@ -59,6 +63,7 @@ impl Hub {
             secret: store.server_secret(),
             shelf: Shelf::new(Blobs::new(&config.data_dir)),
             gateway_key,
+            accounts,
             config,
             store,
             logins: RefCell::new(LoginThrottle::new(Clock::now())),

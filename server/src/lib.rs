@@ -13,6 +13,9 @@ pub mod store;
 pub mod throttle;
 pub mod tls;
 
+mod accounts;
+mod admin_accounts;
+mod admission;
 mod blobs;
 mod connection;
 mod gateway;
@@ -22,6 +25,7 @@ mod jobs;
 mod meeting;
 mod memory;
 mod monitor;
+mod pairings;
 mod relay;
 mod run;
 mod shelf;

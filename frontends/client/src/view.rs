@@ -225,6 +225,7 @@ impl MeetingView {
             | Event::Rules { .. }
             | Event::Audit { .. }
             | Event::AuditAll { .. }
+            | Event::Account(_)
             | Event::Direct { .. }
             | Event::DirectStored { .. }
             | Event::KeysUnusable { .. }

@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::account::AccountAsk;
+use super::is_slot;
 use super::parts::{Act, DevicePublic, TrackInfo};
 use crate::id::{CallId, RoomId, Slot, TrackId};
 use crate::limits::{
-    CHAT_PAGE_MAX, DIRECT_SEALED_MAX_BYTES, FILE_CHUNK_MAX_BYTES, FILE_RANGE_MAX_BYTES, PBKDF2_ITERATIONS_MAX,
-    PBKDF2_ITERATIONS_MIN, ROOM_PARTICIPANTS_MAX, TRACKS_MAX,
+    AGENT_MAX_BYTES, CHAT_PAGE_MAX, DIRECT_SEALED_MAX_BYTES, FILE_CHUNK_MAX_BYTES, FILE_RANGE_MAX_BYTES,
+    PBKDF2_ITERATIONS_MAX, PBKDF2_ITERATIONS_MIN, TRACKS_MAX,
 };
 use crate::media::nack::parse_nack;
 use crate::wire::text;
@@ -401,6 +403,9 @@ pub enum ClientMessage<'a> {
         /// As in [`Self::SetPassword`], with the salt that the server said.
         key: [u8; 32],
     },
+    /// About accounts: devices, invitations.
+    #[serde(borrow)]
+    Account(AccountAsk<'a>),
 }
 
 impl ClientMessage<'_> {
@@ -408,7 +413,7 @@ impl ClientMessage<'_> {
     pub fn is_legal(&self) -> bool {
         match *self {
             Self::Hello { version_min, version_max, agent } => {
-                version_min <= version_max && agent.len() <= 64 && !agent.chars().any(char::is_control)
+                version_min <= version_max && agent.len() <= AGENT_MAX_BYTES && !agent.chars().any(char::is_control)
             }
             Self::SignIn { scram, .. } => scram.len() <= 512,
             Self::SignInFinal { scram, proof, display_name, .. } => {
@@ -460,6 +465,7 @@ impl ClientMessage<'_> {
             }
             Self::Tunnelled { datagram } => super::is_datagram(datagram),
             Self::LookUp { username, .. } => text::is_username(username),
+            Self::Account(ref ask) => ask.is_legal(),
             Self::Call { to, .. } => text::is_username(to),
             Self::SignOut
             | Self::WatchLobby { .. }
@@ -484,8 +490,4 @@ impl ClientMessage<'_> {
 
 fn is_page(count: u8) -> bool {
     (1..=CHAT_PAGE_MAX).contains(&count)
-}
-
-fn is_slot(slot: Slot) -> bool {
-    usize::from(slot.0) < ROOM_PARTICIPANTS_MAX
 }

@@ -4,11 +4,13 @@
 //! its fields in order. Numbers and fields are only ever added at the end, so that a peer one version behind can skip
 //! what it does not know. Texts and byte strings are borrowed from the frame.
 
+mod account;
 mod client;
 mod frame;
 mod parts;
 mod server;
 
+pub use account::{AccountAsk, AccountTold, TicketKind, is_code, is_secret};
 pub use client::ClientMessage;
 pub use frame::{FrameReader, Parsed, emit_client, emit_server, parse_client, parse_server};
 pub use parts::{
@@ -17,7 +19,13 @@ pub use parts::{
 };
 pub use server::ServerMessage;
 
-use crate::limits::{DATAGRAM_MAX_BYTES, HOP_PREFIX_BYTES};
+use crate::id::Slot;
+use crate::limits::{DATAGRAM_MAX_BYTES, HOP_PREFIX_BYTES, ROOM_PARTICIPANTS_MAX};
+
+/// Whether it can be a place in a room.
+fn is_slot(slot: Slot) -> bool {
+    usize::from(slot.0) < ROOM_PARTICIPANTS_MAX
+}
 
 /// Whether it has the length of a datagram.
 fn is_datagram(bytes: &[u8]) -> bool {

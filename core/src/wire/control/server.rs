@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::account::AccountTold;
+use super::is_slot;
 use super::parts::{
     Act, CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, SignOutReason,
 };
@@ -508,6 +510,8 @@ pub enum ServerMessage<'a> {
         /// Only hosts may share their screens.
         hosts_share: bool,
     },
+    /// About accounts: devices, invitations.
+    Account(AccountTold<'a>),
 }
 
 impl ServerMessage<'_> {
@@ -557,6 +561,7 @@ impl ServerMessage<'_> {
             }
             Self::FileChunk { bytes, .. } => (1..=FILE_CHUNK_MAX_BYTES).contains(&bytes.len()),
             Self::Tunnelled { datagram } => super::is_datagram(datagram),
+            Self::Account(ref told) => told.is_legal(),
             Self::Unread { name, .. } => name.is_empty() || text::is_room_name(name),
             Self::Direct { from, sealed, .. } => text::is_username(from) && sealed.len() <= DIRECT_SEALED_MAX_BYTES,
             Self::Ringing { from, display_name, name, .. } => {
@@ -589,8 +594,4 @@ impl ServerMessage<'_> {
             | Self::Alive => true,
         }
     }
-}
-
-fn is_slot(slot: Slot) -> bool {
-    usize::from(slot.0) < ROOM_PARTICIPANTS_MAX
 }
