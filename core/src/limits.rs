@@ -92,6 +92,14 @@ pub const FILE_PIECE_BYTES: usize = 32 * 1024;
 pub const ROOM_PASSWORD_ITERATIONS: u32 = 100_000;
 /// Passwords of rooms that one session may have wrong; it is told no more after that.
 pub const WRONG_PASSWORDS_MAX: u8 = 10;
+/// Longest name of a client program, and of the device that it runs on.
+pub const AGENT_MAX_BYTES: usize = 64;
+/// Letters of the secret of a link (base32 of 128 bits).
+pub const INVITATION_SECRET_BYTES: usize = 26;
+/// Digits of a code that can be typed in place of a link.
+pub const INVITATION_CODE_DIGITS: usize = 9;
+/// For how long an invitation can be good: a year. **Units:** seconds.
+pub const INVITATION_SECONDS_MAX: u32 = 31_536_000;
 /// Longest sealed direct message: text, signature, key encapsulation and tag.
 pub const DIRECT_SEALED_MAX_BYTES: usize = CHAT_TEXT_MAX_BYTES + 256;
 

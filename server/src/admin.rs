@@ -14,6 +14,7 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 use hph_core::id::{RoomId, SessionId};
 use hph_core::wire::control::SignOutReason;
 
+use crate::admin_accounts;
 use crate::files;
 use crate::hub::Hub;
 
@@ -119,7 +120,7 @@ async fn obey(hub: &Rc<Hub>, word: &str, about: &str) -> Result<Rows, String> {
             Ok(Vec::new())
         }
         "metrics" => Ok(crate::monitor::metrics(hub).lines().map(|line| vec![line.to_owned()]).collect()),
-        _ => Err("unknown word".to_owned()),
+        _ => admin_accounts::obey(hub, word, about).await.unwrap_or_else(|| Err("unknown word".to_owned())),
     }
 }
 

@@ -11,6 +11,7 @@ use hph_core::wire::control::{DevicePublic, FrameReader, Refusal, ServerMessage}
 use hph_platform::clock::Clock;
 use smol::LocalExecutor;
 
+use crate::accounts::Accounts;
 use crate::blobs::Blobs;
 use crate::config::ServerConfig;
 use crate::history::Readers;
@@ -42,6 +43,8 @@ pub(crate) struct Hub {
     pub shelf: Shelf,
     /// What the owner hears.
     pub notices: Notices,
+    /// Codes, pairings, revocations.
+    pub accounts: Accounts,
     meeting: RefCell<Meeting>,
     /// Where control frames are read, of whichever connection has its turn.
     incoming: RefCell<Vec<u8>>,
@@ -53,6 +56,7 @@ impl Hub {
         config: ServerConfig,
         store: StoreHandle,
         gateway_key: [u8; 32],
+        accounts: Accounts,
         meeting: Meeting,
         notices: Notices,
         executor: Rc<LocalExecutor<'static>>,
@@ -64,6 +68,7 @@ impl Hub {
             shelf: Shelf::new(Blobs::new(&config.data_dir)),
             gateway_key,
             notices,
+            accounts,
             config,
             store,
             logins: RefCell::new(LoginThrottle::new(Clock::now())),

@@ -10,6 +10,7 @@ use hph_core::room::roles::RoomPassword;
 use hph_core::wire::control::{Act, DevicePublic, Refusal, ServerMessage};
 use hph_platform::clock::Clock;
 
+use crate::accounts::Ask;
 use crate::hub::Hub;
 use crate::names::{normalize_room_name, room_key};
 use crate::shelf::{Offered, Wanted};
@@ -43,6 +44,7 @@ pub(crate) enum Job {
     FetchFile { session: SessionId, wanted: Wanted },
     DeleteFile { session: SessionId, request: u32, file: u64 },
     ListFiles { session: SessionId, page: HistoryPage },
+    Account { session: SessionId, ask: Ask },
 }
 
 impl From<ServerEvent<'_>> for Job {
@@ -81,6 +83,7 @@ impl From<ServerEvent<'_>> for Job {
             }
             E::DeleteFile { session, request, file } => Self::DeleteFile { session, request, file },
             E::ListFiles { session, page } => Self::ListFiles { session, page },
+            E::Account { session, ask } => Self::Account { session, ask: ask.into() },
             E::LookUp { session, request, username } => {
                 Self::LookUp { session, request, username: username.to_owned() }
             }
@@ -141,6 +144,7 @@ impl Hub {
                 self.store_act((session, request), room, Act::Password, names, Some(password)).await;
             }
             Job::ReadAudit { session, page } => self.send_audit(session, page).await,
+            Job::Account { session, ask } => self.obey_account(session, ask).await,
             Job::AskUnread { session, request } => self.tell_unread(session, request).await,
             Job::SyncChat { session, room, after } => self.sync_chat(session, room, after).await,
             Job::SyncDirect { session, after } => self.sync_direct(session, after).await,

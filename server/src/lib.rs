@@ -13,6 +13,9 @@ pub mod store;
 pub mod throttle;
 pub mod tls;
 
+mod accounts;
+mod admin_accounts;
+mod admission;
 mod blobs;
 mod connection;
 mod gateway;
@@ -23,6 +26,7 @@ mod meeting;
 mod memory;
 mod monitor;
 mod notice;
+mod pairings;
 mod relay;
 mod run;
 mod shelf;

@@ -23,6 +23,7 @@ use hph_platform::entropy;
 use hph_platform::lan::{Announcer, LanError, Notice};
 use smol::LocalExecutor;
 
+use crate::accounts::{Accounts, OWNER_TOKEN_MS};
 use crate::admin;
 use crate::config::ServerConfig;
 use crate::connection;
@@ -33,7 +34,7 @@ use crate::memory::MemoryBill;
 use crate::monitor;
 use crate::notice::Notices;
 use crate::relay::{self, RelayFigures, Relays, Sockets};
-use crate::store::{Store, StoreError, StoreHandle, StoreLimits};
+use crate::store::{NewTicket, Purpose, Store, StoreError, StoreHandle, StoreLimits};
 use crate::tls::{Identity, Pin, TlsError};
 
 /// Ports to try when the kernel chooses one, since TCP and UDP must have the same.
@@ -110,6 +111,7 @@ pub struct Server {
     admin: io::Result<UnixListener>,
     metrics: Option<std::net::TcpListener>,
     notices: Notices,
+    owner_token: Option<String>,
 }
 
 impl Server {
@@ -136,7 +138,8 @@ impl Server {
         {
             return Err(StartError::Taken(config.data_dir));
         }
-        let store = Store::open(&config.data_dir, limits).map_err(StartError::Store)?;
+        let mut store = Store::open(&config.data_dir, limits).map_err(StartError::Store)?;
+        let owner_token = first_owner_token(&mut store).map_err(StartError::Store)?;
         let identity = Identity::load_or_create(&config.data_dir).map_err(StartError::Tls)?;
         let gateway_key = load_or_create_key(&config.data_dir).map_err(StartError::GatewayKey)?;
         let listen_error = |error| StartError::Listen { address: config.listen, error };
@@ -159,6 +162,7 @@ impl Server {
             admin,
             metrics,
             notices,
+            owner_token,
         })
     }
 
@@ -203,6 +207,11 @@ impl Server {
         self.announcer.as_ref().map(Option::is_some)
     }
 
+    /// With what whoever reads this becomes the owner: at the first start with this data, and never again.
+    pub fn owner_token(&self) -> Option<&str> {
+        self.owner_token.as_deref()
+    }
+
     /// What clients compare the server's key with.
     pub fn pin(&self) -> Pin {
         self.identity.pin()
@@ -235,6 +244,8 @@ impl Server {
             let latest = self.store.latest_message_id(room.id).map_err(StartError::Store)?;
             known.push((latest, self.store.room_staff(room.id).map_err(StartError::Store)?));
         }
+        let address = self.listener.local_addr().unwrap_or(self.config.listen);
+        let accounts = Accounts::new(address, self.identity.pin());
         let store = StoreHandle::spawn(self.store, self.notices.clone()).map_err(StartError::Thread)?;
         let listener: TcpListener = Async::new(self.listener).map_err(StartError::Thread)?.into();
         let limits = RateLimits {
@@ -258,7 +269,8 @@ impl Server {
             meeting.machine.set_staff(RoomId(room.id), &room.created_by, hosts, banned);
             meeting.machine.set_rules(RoomId(room.id), staff.rules);
         }
-        let hub = Hub::new(self.config, store.clone(), self.gateway_key, meeting, self.notices, Rc::clone(&executor));
+        let (notices, shared) = (self.notices, Rc::clone(&executor));
+        let hub = Hub::new(self.config, store.clone(), self.gateway_key, accounts, meeting, notices, shared);
         let serving = async {
             accept(&hub, &acceptor, &listener).await;
             Ok(())
@@ -283,6 +295,15 @@ impl Server {
         let _ = std::fs::remove_file(admin::socket_path(&hub.config.data_dir));
         result
     }
+}
+
+/// A token for the first owner, if none was ever made.
+fn first_owner_token(store: &mut Store) -> Result<Option<String>, StoreError> {
+    if store.had_owner_token()? {
+        return Ok(None);
+    }
+    let made = store.make_ticket(&NewTicket::of(Purpose::Owner, Clock::unix_time_ms(), OWNER_TOKEN_MS))?;
+    Ok(Some(made.secret))
 }
 
 async fn accept(hub: &Rc<Hub>, acceptor: &TlsAcceptor, listener: &TcpListener) {

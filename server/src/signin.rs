@@ -7,21 +7,22 @@ use std::rc::Rc;
 use futures_lite::io::AsyncReadExt;
 use hph_core::endpoint::server::Identity;
 use hph_core::endpoint::signin::server::{
-    KnownAccount, NewAccount, ServerSignIn, SignInEvent, SignInOutput, SignInPolicy,
+    Enrolled, KnownAccount, NewAccount, ServerSignIn, SignInEvent, SignInOutput, SignInPolicy,
 };
-use hph_core::id::SessionId;
+use hph_core::id::{RoomId, SessionId};
 use hph_core::limits::{CONTROL_FRAME_ANONYMOUS_MAX_BYTES, CONTROL_LENGTH_BYTES};
 use hph_core::wire::control::{
-    DevicePublic, FrameReader, Parsed, Refusal, ServerMessage, SignInMethods, emit_server, parse_client,
+    ClientMessage, DevicePublic, FrameReader, Parsed, Refusal, ServerMessage, SignInMethods, emit_server, parse_client,
 };
 use hph_platform::clock::Clock;
 use hph_platform::entropy;
 
+use crate::admission::{Newcomer, admit, enrol, find_ticket, keys, known_ticket, reset_password, scope, verifier};
 use crate::connection::{Exported, Reader, Writer};
 use crate::hub::Hub;
 use crate::meeting::Queue;
 use crate::names::{normalize_display_name, normalize_email};
-use crate::store::{self, Device, RegisterError};
+use crate::store::{self, RegisterError, Store};
 
 /// Attempts on one connection; then it is closed.
 const ATTEMPTS_MAX: u32 = 5;
@@ -37,6 +38,9 @@ enum Asked {
     Account { username: String },
     Token { username: String, token: [u8; 32], device: DevicePublic },
     Register(Box<NewAccount>),
+    Ticket { secret: String },
+    Reset(Box<NewAccount>),
+    Enrol { secret: String, wants_code: bool, username: String, device: DevicePublic },
     Proved { identity: Box<Identity>, is_guest: bool, scram: Vec<u8> },
 }
 
@@ -55,6 +59,14 @@ impl SignInOutput for Output {
                 Some(Asked::Token { username: username.to_owned(), token: *token, device: *device })
             }
             SignInEvent::Register(account) => Some(Asked::Register(Box::new(account.clone()))),
+            SignInEvent::FindTicket { secret } => Some(Asked::Ticket { secret: secret.to_owned() }),
+            SignInEvent::ResetPassword(account) => Some(Asked::Reset(Box::new(account.clone()))),
+            SignInEvent::Enrol { secret, wants_code, username, device } => Some(Asked::Enrol {
+                secret: secret.to_owned(),
+                wants_code,
+                username: username.to_owned(),
+                device: *device,
+            }),
             SignInEvent::Proved { identity, is_guest, scram } => {
                 Some(Asked::Proved { identity: Box::new(identity.clone()), is_guest, scram: scram.to_vec() })
             }
@@ -85,6 +97,7 @@ pub(crate) async fn run(
     };
     let mut machine = ServerSignIn::new(policy, exported.binding);
     let mut attempts = 0;
+    let mut newcomer = Newcomer::new(peer);
     // Whether the attempt that is going on stands with the failures until it succeeds.
     let mut is_counted = false;
     loop {
@@ -97,12 +110,15 @@ pub(crate) async fn run(
         };
         let Parsed::Message(message) = parse_client(body).map_err(|_| io::ErrorKind::InvalidData)? else { continue };
         let mut output = Output::default();
+        if let ClientMessage::Hello { agent, .. } = message {
+            agent.clone_into(&mut newcomer.agent);
+        }
         machine.handle_control(&message, entropy::array(), &mut output);
         while let Some(asked) = output.asked.take() {
             match asked {
                 Asked::Proved { identity, is_guest, scram } => {
                     let username = identity.username.clone();
-                    let opened = open(hub, exported, *identity, is_guest, &scram).await;
+                    let opened = open(hub, exported, &newcomer, *identity, is_guest, &scram).await;
                     match opened {
                         Ok(opened) => {
                             if is_counted {
@@ -115,8 +131,12 @@ pub(crate) async fn run(
                 }
                 asked => {
                     attempts += 1;
-                    is_counted = !matches!(asked, Asked::Token { .. });
-                    answer(hub, peer, &mut machine, asked, &mut output).await;
+                    is_counted = match asked {
+                        Asked::Account { .. } => true,
+                        Asked::Register(_) => is_counted,
+                        _ => false,
+                    };
+                    answer(hub, &mut newcomer, &mut machine, asked, &mut output).await;
                 }
             }
         }
@@ -129,7 +149,14 @@ pub(crate) async fn run(
 }
 
 /// Does what the machine asked for and tells it the result.
-async fn answer(hub: &Rc<Hub>, peer: IpAddr, machine: &mut ServerSignIn<'_>, asked: Asked, out: &mut Output) {
+async fn answer(
+    hub: &Rc<Hub>,
+    newcomer: &mut Newcomer,
+    machine: &mut ServerSignIn<'_>,
+    asked: Asked,
+    out: &mut Output,
+) {
+    let peer = newcomer.peer;
     match asked {
         Asked::Account { username } => {
             if let Err(wait) = begin_attempt(hub, peer, &username) {
@@ -147,15 +174,38 @@ async fn answer(hub: &Rc<Hub>, peer: IpAddr, machine: &mut ServerSignIn<'_>, ask
             match hub.store.redeem_token(&username, token, Clock::unix_time_ms()).await {
                 Ok(redeemed) => {
                     let redeemed = redeemed.filter(|redeemed| redeemed.device_sign == device.sign);
-                    let name = redeemed.map(|redeemed| redeemed.account.display_name);
-                    machine.token_found(name.as_deref(), out);
+                    let account = redeemed.map(|redeemed| redeemed.account);
+                    let known = account.as_ref().map(|account| (account.display_name.as_str(), scope(account)));
+                    machine.token_found(known, out);
                 }
                 Err(_) => machine.give_up(Refusal::Storage, 0, out),
             }
         }
         Asked::Register(account) => {
-            let result = register(hub, &account).await;
+            let result = register(hub, &account, newcomer).await;
             machine.registered(result, out);
+        }
+        Asked::Ticket { secret } => match find_ticket(hub, peer, secret).await {
+            Ok(ticket) => {
+                machine.ticket_found(ticket.as_ref().and_then(|ticket| known_ticket(hub, ticket)), out);
+                newcomer.ticket = ticket;
+            }
+            Err((reason, wait)) => machine.give_up(reason, wait, out),
+        },
+        Asked::Reset(account) => {
+            let result = reset_password(hub, &account, newcomer).await;
+            let result = result.as_ref().map(|account| (account.display_name.as_str(), scope(account)));
+            machine.password_reset(result.map_err(|reason| *reason), out);
+        }
+        Asked::Enrol { secret, wants_code, username, device } => {
+            newcomer.revocations = hub.accounts.revocations.get();
+            let result = enrol(hub, peer, &username, device, (secret, wants_code)).await;
+            match &result {
+                Ok(Ok(kiosk)) => machine.enrolled(Ok(Enrolled::In(&kiosk.name, RoomId(kiosk.room.0))), out),
+                Ok(Err((code, seconds))) => machine.enrolled(Ok(Enrolled::Code(*code, *seconds)), out),
+                Err((reason, 0)) => machine.enrolled(Err(*reason), out),
+                Err((reason, wait)) => machine.give_up(*reason, *wait, out),
+            }
         }
         Asked::Proved { .. } => {}
     }
@@ -172,14 +222,16 @@ fn begin_attempt(hub: &Rc<Hub>, peer: IpAddr, username: &str) -> Result<(), u32>
 }
 
 fn known(account: store::Account) -> Option<KnownAccount> {
+    let scope = scope(&account);
     let store::Verifier { salt, iterations, stored_key, server_key } = account.verifier;
     Some(KnownAccount {
+        scope,
         display_name: account.display_name.as_str().try_into().ok()?,
         verifier: hph_core::crypto::scram::Verifier { salt, iterations, stored_key, server_key },
     })
 }
 
-async fn register(hub: &Rc<Hub>, account: &NewAccount) -> Result<(), Refusal> {
+async fn register(hub: &Rc<Hub>, account: &NewAccount, newcomer: &Newcomer) -> Result<(), Refusal> {
     let display_name = normalize_display_name(&account.display_name).map_err(|_| Refusal::Invalid)?;
     let email = match account.email.as_str() {
         "" => None,
@@ -189,15 +241,14 @@ async fn register(hub: &Rc<Hub>, account: &NewAccount) -> Result<(), Refusal> {
         username: account.username.to_string(),
         email,
         display_name,
-        verifier: store::Verifier {
-            salt: account.salt,
-            iterations: account.iterations,
-            stored_key: account.stored_key,
-            server_key: account.server_key,
-        },
+        verifier: verifier(account),
         now_ms: Clock::unix_time_ms(),
     };
-    match hub.store.register(new).await {
+    let (invitation, device) = (newcomer.invitation(), keys(&account.device));
+    let registering =
+        move |store: &mut Store| store.register_invited(&new, invitation.as_ref().map(|ticket| (ticket.id, &device)));
+    match hub.store.run(registering).await {
+        Err(RegisterError::NotInvited) => Err(Refusal::NoSuchInvitation),
         Ok(_) => Ok(()),
         Err(RegisterError::NameTaken) => Err(Refusal::NameTaken),
         Err(RegisterError::EmailTaken) => Err(Refusal::EmailTaken),
@@ -210,6 +261,7 @@ async fn register(hub: &Rc<Hub>, account: &NewAccount) -> Result<(), Refusal> {
 async fn open(
     hub: &Rc<Hub>,
     exported: &Exported,
+    newcomer: &Newcomer,
     mut identity: Identity,
     is_guest: bool,
     scram: &[u8],
@@ -217,14 +269,7 @@ async fn open(
     let display_name = normalize_display_name(&identity.display_name).map_err(|_| Refusal::Invalid)?;
     identity.display_name = display_name.as_str().try_into().map_err(|_| Refusal::Invalid)?;
     let username = identity.username.clone();
-    let mut token = None;
-    if !is_guest {
-        let account = hub.store.account(&username).await.map_err(|_| Refusal::Storage)?.ok_or(Refusal::SignIn)?;
-        let DevicePublic { seal, sign } = identity.device;
-        hub.store.remember_device(account.id, Device { seal, sign }).await.map_err(|_| Refusal::Storage)?;
-        let issued = hub.store.issue_token(account.id, sign, Clock::unix_time_ms()).await;
-        token = Some(issued.map_err(|_| Refusal::Storage)?);
-    }
+    let token = admit(hub, newcomer, &identity, is_guest).await?;
     if hub.is_stopping.get() {
         return Err(Refusal::ServerFull);
     }

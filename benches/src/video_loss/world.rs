@@ -247,7 +247,8 @@ impl World {
         let keys = machine.device().keys();
         let device = DevicePublic { seal: keys.seal, sign: keys.sign };
         let label = |text: &str| text.try_into().unwrap_or_default();
-        let identity = Identity { username: label(name), display_name: name.try_into().unwrap_or_default(), device };
+        let display_name = name.try_into().unwrap_or_default();
+        let identity = Identity { username: label(name), display_name, device, scope: Default::default() };
         let (now, mut sent) = (self.now(), Sent::default());
         let id = self.server.open_session(now, identity, &[seed; 32], &mut sent).expect("a place");
         let mut deeds = Deeds::default();

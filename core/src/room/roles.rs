@@ -11,7 +11,11 @@ use subtle::ConstantTimeEq;
 use crate::limits::{ROOM_BANNED_MAX, ROOM_HOSTS_MAX, ROOM_PARTICIPANTS_MAX, USERNAME_MAX_BYTES};
 
 /// What the login name of every guest begins with.
-const GUEST_PREFIX: &str = "guest-";
+pub const GUEST_PREFIX: &str = "guest-";
+/// What the login name of every device without an account begins with.
+pub const KIOSK_PREFIX: &str = "kiosk-";
+/// Owners of the server that a room knows at a time.
+const CHIEFS_MAX: usize = 4;
 
 /// A login name.
 pub type Name = String<USERNAME_MAX_BYTES>;
@@ -59,6 +63,8 @@ impl Role {
 #[derive(Clone, Debug, Default)]
 pub struct Staff {
     owner: Name,
+    /// Owners of the server who were here last: owners of every room.
+    chiefs: Vec<Name, CHIEFS_MAX>,
     hosts: Vec<Name, ROOM_HOSTS_MAX>,
     banned: Vec<Name, ROOM_BANNED_MAX>,
     /// Who may come back, because they were there, or may come because they were let in.
@@ -133,14 +139,22 @@ impl Staff {
 
     /// What somebody is.
     pub fn role_of(&self, username: &str) -> Role {
-        if !self.owner.is_empty() && self.owner == username {
+        if !self.owner.is_empty() && self.owner == username || has(&self.chiefs, username) {
             Role::Owner
         } else if has(&self.hosts, username) {
             Role::Host
-        } else if username.starts_with(GUEST_PREFIX) {
+        } else if !has_account(username) {
             Role::Guest
         } else {
             Role::Member
+        }
+    }
+
+    /// An owner of the server comes in.
+    pub fn set_chief(&mut self, username: &str) {
+        if !put(&mut self.chiefs, username, true) {
+            self.chiefs.clear();
+            put(&mut self.chiefs, username, true);
         }
     }
 
@@ -209,6 +223,11 @@ impl Staff {
     }
 }
 
+/// Whether somebody of that login name has an account.
+pub fn has_account(username: &str) -> bool {
+    !username.starts_with(GUEST_PREFIX) && !username.starts_with(KIOSK_PREFIX)
+}
+
 fn has(names: &[Name], username: &str) -> bool {
     names.iter().any(|name| name == username)
 }
@@ -259,6 +278,18 @@ mod tests {
         assert!(staff.set_banned("binh", true) && staff.is_banned("binh"));
         assert_eq!(staff.role_of("binh"), Role::Member);
         assert!(staff.set_banned("binh", false) && !staff.is_banned("binh"));
+    }
+
+    #[test]
+    fn an_owner_of_the_server_owns_every_room_and_a_kiosk_is_a_guest() {
+        let mut staff = of_an();
+        staff.set_chief("binh");
+        assert_eq!(
+            ["an.", "binh", "kiosk-aaaaaaaa"].map(|name| staff.role_of(name)),
+            [Role::Owner, Role::Owner, Role::Guest]
+        );
+        (0..CHIEFS_MAX).for_each(|n| staff.set_chief(&std::format!("chief{n}")));
+        assert_eq!((staff.role_of("chief3"), staff.role_of("binh")), (Role::Owner, Role::Member));
     }
 
     #[test]

@@ -5,17 +5,19 @@ use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 
+use hph_client::core::wire::control::is_secret;
 use hph_client::core::wire::text::{is_display_name, is_email, is_username};
 use hph_client::device;
 use hph_client::engine::{Account, EngineConfig};
 use hph_client::key_file::default_folder;
-use hph_client::link::{Invitation, authority, parse_address};
+use hph_client::link::{Given, Invitation, authority, parse_address};
 use hph_client::people::PeopleStore;
 use hph_client::pins::{PinError, PinStore};
 use hph_client::platform::entropy;
 use hph_client::tls::Trust;
 
 use crate::exit::{Exit, Failure};
+use crate::invitation::ungrouped;
 use crate::lang;
 use crate::output::Output;
 use crate::terminal;
@@ -44,11 +46,17 @@ pub struct Who {
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// File that holds the password
-    #[arg(long, value_name = "FILE", requires = "user")]
+    #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
     /// File that holds the room's password, if it wants one; else $HPH_ROOM_PASSWORD or a prompt
     #[arg(long, value_name = "FILE")]
     pub room_password_file: Option<PathBuf>,
+    /// The nine digits of an invitation
+    #[arg(long, value_name = "CODE")]
+    pub code: Option<String>,
+    /// This device has no account: show a code that the server's owner approves, and be in one room from then on
+    #[arg(long, conflicts_with_all = ["user", "code"])]
+    pub kiosk: bool,
     /// Where the device's key and those of servers and people are kept [default: $XDG_STATE_HOME/hph]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
@@ -69,7 +77,7 @@ pub fn parse_target(text: &str) -> Result<Invitation, String> {
         return text.parse::<Invitation>().map_err(|error| error.to_string());
     }
     let (host, port) = parse_address(text).ok_or("expected a link (hph://…) or HOST[:PORT]")?;
-    Ok(Invitation { host, port, pin: None, room: None })
+    Ok(Invitation { host, port, pin: None, room: None, given: None })
 }
 
 /// Everything that it takes to connect.
@@ -88,13 +96,21 @@ impl Who {
     /// # Errors
     /// A name that can't be one, no password, files that can't be used, or a server whose key has changed.
     pub fn identity(&self, target: &Invitation, may_ask: bool, out: &Output) -> Result<Identity, Failure> {
+        let account = self.account_for(target, may_ask, out)?;
+        self.identity_of(account, target, out)
+    }
+
+    /// The same for somebody in particular.
+    ///
+    /// # Errors
+    /// Files that can't be used, or a server whose key has changed.
+    pub fn identity_of(&self, account: Account, target: &Invitation, out: &Output) -> Result<Identity, Failure> {
         let state = self.state_dir()?;
         let pins = PinStore::new(state.join("pins"));
         let trust =
             pins.trust(&target.host, target.port, target.pin).map_err(|error| pin_failure(error, target, out))?;
         let people = PeopleStore::new(state.join("people"));
         people.keys().map_err(|error| state_failure(error, out))?;
-        let account = self.account(may_ask, out)?;
         let (device_seed, device_lock) = device_seed(&state.join("device"), &account, out)?;
         let config = EngineConfig {
             host: target.host.clone(),
@@ -103,7 +119,7 @@ impl Who {
             account,
             device_seed,
             people: Some(people),
-            agent: format!("hph {}", env!("CARGO_PKG_VERSION")),
+            agent: agent(),
             is_patient: false,
         };
         if let Trust::Expect(pin) = trust {
@@ -118,6 +134,38 @@ impl Who {
     /// The environment names no home.
     pub fn state_dir(&self) -> Result<PathBuf, Failure> {
         state_dir(self.state.clone())
+    }
+
+    /// Whether this device takes part without an account.
+    pub fn is_kiosk(&self, target: &Invitation) -> bool {
+        self.kiosk || matches!(target.given, Some(Given::Enrol(_)))
+    }
+
+    /// Who signs in, with what the link or a code gives.
+    fn account_for(&self, target: &Invitation, may_ask: bool, out: &Output) -> Result<Account, Failure> {
+        let code = self.code.as_deref().map(ungrouped);
+        if code.as_deref().is_some_and(|code| !is_secret(code)) {
+            return Err(Failure::usage("--code: the nine digits of an invitation"));
+        }
+        let secret = match &target.given {
+            Some(Given::Enrol(secret)) => return Ok(Account::Kiosk { secret: Some(secret.clone()) }),
+            _ if self.kiosk => return Ok(Account::Kiosk { secret: None }),
+            Some(Given::Invite(secret) | Given::Own(secret)) => Some(secret.clone()),
+            None => None,
+        };
+        let account = self.account(may_ask, out)?;
+        Ok(match code.or(secret) {
+            Some(secret) => Account::Invited { secret, account: Box::new(account) },
+            None => account,
+        })
+    }
+
+    /// The password that somebody chooses who has forgotten theirs.
+    ///
+    /// # Errors
+    /// There is none, or its file can't be read.
+    pub fn new_password(&self, may_ask: bool, out: &Output) -> Result<String, Failure> {
+        self.read_or_ask(out.lang.text(&lang::NEW_PASSWORD), may_ask, out)
     }
 
     fn account(&self, may_ask: bool, out: &Output) -> Result<Account, Failure> {
@@ -158,14 +206,17 @@ impl Who {
     }
 
     fn password(&self, username: &str, may_ask: bool, out: &Output) -> Result<String, Failure> {
+        self.read_or_ask(&out.lang.fill(&lang::PASSWORD_OF, &[&username]), may_ask, out)
+    }
+
+    fn read_or_ask(&self, prompt: &str, may_ask: bool, out: &Output) -> Result<String, Failure> {
         if let Some(path) = &self.password_file {
             return read_password(path);
         }
         if let Ok(password) = env::var(PASSWORD_VARIABLE) {
             return Ok(password);
         }
-        let prompt = out.lang.fill(&lang::PASSWORD_OF, &[&username]);
-        let typed = match may_ask.then(|| terminal::ask_password(&prompt)) {
+        let typed = match may_ask.then(|| terminal::ask_password(prompt)) {
             Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
                 return Err(Failure::new(Exit::Interrupted, "E-USE-02", out.lang.text(&lang::E_INTERRUPTED)));
             }
@@ -201,6 +252,14 @@ pub fn pin_changed(server: &str, mismatch: &hph_client::tls::PinMismatch, host: 
     Failure::new(Exit::Unreachable, "E-NET-02", what).advise(out.lang.fill(&lang::A_PIN, &[&host]))
 }
 
+/// What this program calls itself, and the machine that it runs on: so its owner knows it on a list of devices.
+fn agent() -> String {
+    let machine = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine: String = machine.chars().filter(char::is_ascii_graphic).take(32).collect();
+    let program = format!("hph {}", env!("CARGO_PKG_VERSION"));
+    if machine.is_empty() { program } else { format!("{program} ({machine})") }
+}
+
 /// `host:port` of a server.
 pub fn server_of(target: &Invitation) -> String {
     authority(&target.host, target.port)
@@ -216,7 +275,7 @@ pub fn state_failure(error: impl std::fmt::Display, out: &Output) -> Failure {
 /// come gets a secret that nobody keeps.
 fn device_seed(path: &std::path::Path, account: &Account, out: &Output) -> Result<([u8; 32], Option<File>), Failure> {
     let seed = device::load_or_create(path).map_err(|error| state_failure(error, out))?;
-    if matches!(account, Account::Password { .. }) {
+    if !account.is_guest() {
         return Ok((seed, None));
     }
     let lock = File::open(path).map_err(|error| state_failure(error, out))?;
@@ -284,7 +343,7 @@ mod tests {
         let state = tempfile::tempdir().expect("a directory");
         let who = Who { name: Some("Lan".to_owned()), state: Some(state.path().to_owned()), ..Who::default() };
         PinStore::new(state.path().join("pins")).remember("a", 7400, [1; 32]).expect("remembered");
-        let target = Invitation { host: "a".to_owned(), port: 7400, pin: Some([2; 32]), room: None };
+        let target = Invitation { host: "a".to_owned(), port: 7400, pin: Some([2; 32]), room: None, given: None };
         let failure = who.identity(&target, false, &quiet()).err().expect("refused");
         assert_eq!((failure.exit, failure.code), (Exit::Unreachable, "E-NET-02"));
         assert!(failure.advice.contains("hph forget a"));

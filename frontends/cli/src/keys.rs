@@ -43,7 +43,7 @@ pub struct LinkArgs {
 pub fn forget(args: &ForgetArgs, out: &Output) -> Result<Exit, Failure> {
     let pins = PinStore::new(state_dir(args.state.clone())?.join("pins"));
     let host = parse_address(&args.host).map_or_else(|| args.host.clone(), |(host, _)| host);
-    let target = Invitation { host, port: 0, pin: None, room: None };
+    let target = Invitation { host, port: 0, pin: None, room: None, given: None };
     let count = pins.forget(&target.host).map_err(|error| pin_failure(error, &target, out))?;
     out.object(|| object("forgotten", json!({"host": target.host, "keys": count})));
     out.talk(&match count {

@@ -6,10 +6,11 @@
 //! - [`exit`], [`output`], [`lang`], [`text`], [`terminal`], [`signals`]: manners.
 //! - [`identity`], [`keys`], [`trust`]: who we are, whom we trust.
 //! - [`session`]: events, lines, signals and time as one stream; [`object`], [`show`], [`refusal`] put them into words.
-//! - [`join`], [`find`], [`lobby`], [`chat`], [`history`], [`files`], [`moderate`], [`serve`], [`demo`], [`bench`], [`devices`], [`doctor`]: the commands.
+//! - [`accounts`], [`join`], [`find`], [`lobby`], [`chat`], [`history`], [`files`], [`moderate`], [`serve`], [`demo`], [`bench`], [`devices`], [`doctor`]: the commands.
 #![forbid(unsafe_code)]
 #![allow(rustdoc::broken_intra_doc_links, reason = "doc comments of arguments are help texts: brackets mean optional")]
 
+mod accounts;
 mod addresses;
 #[cfg(target_os = "linux")]
 mod bench;
@@ -26,6 +27,7 @@ mod find;
 mod gateway;
 mod history;
 mod identity;
+mod invitation;
 mod join;
 mod journal;
 mod keys;
@@ -35,6 +37,7 @@ mod moderate;
 mod object;
 mod output;
 mod owner;
+mod owner_accounts;
 mod papers;
 mod refusal;
 mod screen;
@@ -129,6 +132,16 @@ enum Command {
     Audit(Box<moderate::AuditArgs>),
     /// Ask somebody to come to a room
     Call(Box<chat::CallArgs>),
+    /// List the devices with which you sign in, or let one never in again
+    Sessions(Box<accounts::SessionsArgs>),
+    /// Invite people: to a room where you keep order, or to your server
+    Invite(Box<accounts::InviteArgs>),
+    /// List invitations, or make one void
+    Invitations(Box<accounts::InvitationsArgs>),
+    /// Become the owner of a server that has just started first
+    Claim(Box<accounts::ClaimArgs>),
+    /// Choose a new password with a code of the server's owner
+    NewPassword(Box<accounts::NewPasswordArgs>),
     /// List microphones and loudspeakers, or try them
     Devices(devices::Args),
     /// Find out what is wrong on this machine, and how to mend it
@@ -197,6 +210,11 @@ fn run(command: &Command, has_input: bool, out: &Output) -> Result<Exit, Failure
         Command::Fetch(args) => smol::block_on(files::fetch(args, has_input, out)),
         Command::Moderate(args) => smol::block_on(moderate::moderate(args, has_input, out)),
         Command::Audit(args) => smol::block_on(moderate::audit(args, has_input, out)),
+        Command::Sessions(args) => smol::block_on(accounts::sessions(args, has_input, out)),
+        Command::Invite(args) => smol::block_on(accounts::invite(args, has_input, out)),
+        Command::Invitations(args) => smol::block_on(accounts::invitations(args, has_input, out)),
+        Command::Claim(args) => smol::block_on(accounts::claim(args, has_input, out)),
+        Command::NewPassword(args) => smol::block_on(accounts::new_password(args, has_input, out)),
         Command::Call(args) => smol::block_on(chat::call(args, has_input, out)),
         Command::Demo(args) => {
             let args = demo::Args { json: args.json || out.is_json(), ..args.clone() };

@@ -3,7 +3,7 @@
 use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::{CallOutcome, Codec, DevicePublic, LeaveReason, TrackInfo};
-use hph_client::engine::{Event, MicrophoneRemark, Participant};
+use hph_client::engine::{AccountEvent, Event, MicrophoneRemark, Participant};
 use hph_client::link::hex;
 use hph_client::people::KeyState;
 use hph_client::platform::clock::Clock;
@@ -55,6 +55,29 @@ pub fn object(name: &str, fields: Value) -> Value {
         object.extend(fields);
     }
     Value::Object(object)
+}
+
+/// What is told about accounts.
+pub fn of_account(told: &AccountEvent) -> Value {
+    match told {
+        AccountEvent::PairingCode { code, seconds } => {
+            object("pairing_code", json!({"code": code, "seconds": seconds}))
+        }
+        AccountEvent::OnlyRoom { room, name } => object("only_room", json!({"room": room.0, "name": name})),
+        AccountEvent::Device { device, name, first_seen_ms, last_seen_ms, is_here, .. } => object(
+            "device",
+            json!({"fingerprint": Code::of_device(device).to_string(), "name": name, "first_seen_ms": first_seen_ms,
+                "last_seen_ms": last_seen_ms, "is_here": is_here}),
+        ),
+        AccountEvent::Invitation { invitation, .. } => object(
+            "invitation",
+            json!({"id": invitation.id, "room": invitation.room, "made_by": invitation.made_by, "uses": invitation.uses,
+                "used": invitation.used, "expires_ms": invitation.expires_ms, "accounts": invitation.may_register}),
+        ),
+        AccountEvent::DevicesAll { .. } => object("devices_all", json!({})),
+        AccountEvent::InvitationsAll { .. } => object("invitations_all", json!({})),
+        AccountEvent::Done { .. } => object("done", json!({})),
+    }
 }
 
 /// An event; none if the end of the engine, which its command tells.
@@ -123,6 +146,7 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
             json!({"room": room.0, "room_name": room_name(room), "id": id, "target": target, "author": author,
                 "time_ms": time_ms, "text": text, "is_taken_back": text.is_none()}),
         ),
+        Event::Account(told) => return Some(of_account(told)),
         Event::Moderated { .. }
         | Event::Muted { .. }
         | Event::UnmuteAsked { .. }

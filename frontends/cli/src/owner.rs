@@ -13,6 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::lang;
 use crate::object::object;
 use crate::output::Output;
+use crate::owner_accounts::{AccountCommand, made};
 use crate::serve::ConfigArgs;
 
 /// A server that says nothing for so long is stuck.
@@ -50,19 +51,22 @@ enum AdminCommand {
     },
     /// Its figures, as /metrics has them
     Metrics,
+    #[command(flatten)]
+    Accounts(AccountCommand),
 }
 
 impl AdminCommand {
     /// The word of the socket, what it is about, and the names of the answer's fields.
-    fn words(&self) -> (&'static str, &str, &'static [&'static str]) {
+    fn words(&self) -> (&'static str, String, &'static [&'static str]) {
         match self {
-            Self::Status => ("status", "", &["name", "value"]),
-            Self::Sessions => ("sessions", "", &["user", "display_name", "rooms"]),
-            Self::Rooms => ("rooms", "", &["room", "name", "owner", "people"]),
-            Self::Users => ("users", "", &["state", "user", "display_name", "email"]),
-            Self::SignOut { user } => ("sign-out", user, &[]),
-            Self::DeleteUser { user } => ("delete-user", user, &[]),
-            Self::Metrics => ("metrics", "", &["line"]),
+            Self::Status => ("status", String::new(), &["name", "value"]),
+            Self::Sessions => ("sessions", String::new(), &["user", "display_name", "rooms"]),
+            Self::Rooms => ("rooms", String::new(), &["room", "name", "owner", "people"]),
+            Self::Users => ("users", String::new(), &["state", "user", "display_name", "email"]),
+            Self::SignOut { user } => ("sign-out", user.clone(), &[]),
+            Self::DeleteUser { user } => ("delete-user", user.clone(), &[]),
+            Self::Metrics => ("metrics", String::new(), &["line"]),
+            Self::Accounts(command) => command.words(),
         }
     }
 }
@@ -75,13 +79,18 @@ pub fn admin(args: &AdminArgs, out: &Output) -> Result<Exit, Failure> {
     let (config, _) = args.config.load()?;
     let path = socket_path(&config.data_dir);
     let (word, about, fields) = args.command.words();
-    let answer = ask(&path, word, about).map_err(|error| {
+    let answer = ask(&path, word, &about).map_err(|error| {
         let what = out.lang.fill(&lang::E_NO_SERVER, &[&path.display(), &error]);
         Failure::new(Exit::Unreachable, "E-ADM-01", what).advise(out.lang.text(&lang::A_NO_SERVER))
     })?;
     let mut lines = answer.lines();
     if let Some(why) = lines.next().unwrap_or_default().strip_prefix("error\t") {
         return Err(Failure::new(Exit::Rejected, "E-ADM-02", why));
+    }
+    if let AdminCommand::Accounts(command) = &args.command
+        && command.makes()
+    {
+        return made(lines.next().unwrap_or_default(), &config, out);
     }
     for line in lines {
         let named = || -> Map<String, Value> {

@@ -38,6 +38,8 @@ pub const fn phrase(reason: Refusal) -> &'static Phrase {
         Refusal::NoSuchFile => &lang::R_NO_SUCH_FILE,
         Refusal::WrongPassword => &lang::R_WRONG_PASSWORD,
         Refusal::TurnedAway => &lang::R_TURNED_AWAY,
+        Refusal::NoSuchInvitation => &lang::R_NO_SUCH_INVITATION,
+        Refusal::DeviceRevoked => &lang::R_DEVICE_REVOKED,
     }
 }
 
@@ -91,6 +93,9 @@ pub fn end_failure(reason: &EndReason, target: &Invitation, out: &Output) -> Opt
         EndReason::SignedInElsewhere => {
             Failure::new(Exit::Rejected, "E-REF-03", text(&lang::E_ELSEWHERE)).advise(text(&lang::A_ELSEWHERE))
         }
+        EndReason::Revoked => {
+            Failure::new(Exit::Auth, "E-AUTH-09", text(&lang::E_REVOKED)).advise(text(&lang::A_REVOKED))
+        }
         EndReason::Protocol => {
             Failure::new(Exit::Failed, "E-NET-03", text(&lang::E_PROTOCOL)).advise(text(&lang::A_PROTOCOL))
         }
@@ -108,6 +113,8 @@ fn sign_in_failure(reason: Refusal, retry_after_s: u32, out: &Output) -> Failure
         Refusal::TooFast => {
             failure("E-AUTH-04", &lang::E_TOO_FAST).advise(lang.fill(&lang::A_TOO_FAST, &[&retry_after_s.max(1)]))
         }
+        Refusal::DeviceRevoked => failure("E-AUTH-09", &lang::R_DEVICE_REVOKED).advise(lang.text(&lang::A_REVOKED)),
+        Refusal::NoSuchInvitation => failure("E-AUTH-10", &lang::R_NO_SUCH_INVITATION),
         Refusal::NameTaken => failure("E-AUTH-05", &lang::R_NAME_TAKEN),
         Refusal::EmailTaken => failure("E-AUTH-06", &lang::R_EMAIL_TAKEN),
         Refusal::Version => {
@@ -147,7 +154,7 @@ mod tests {
     #[test]
     fn every_end_has_its_number_and_words() {
         let out = Output::new(false, -1, false);
-        let target = Invitation { host: "a".to_owned(), port: 1, pin: None, room: None };
+        let target = Invitation { host: "a".to_owned(), port: 1, pin: None, room: None, given: None };
         let refused = |reason| EndReason::Refused { reason, retry_after_s: 28, methods: SignInMethods::default() };
         for (reason, exit) in [
             (EndReason::Unreachable("refused".to_owned()), Exit::Unreachable),
@@ -159,6 +166,8 @@ mod tests {
             (refused(Refusal::Version), Exit::Failed),
             (EndReason::FalseServer, Exit::Auth),
             (EndReason::SignedInElsewhere, Exit::Rejected),
+            (EndReason::Revoked, Exit::Auth),
+            (refused(Refusal::NoSuchInvitation), Exit::Auth),
             (EndReason::Protocol, Exit::Failed),
         ] {
             let failure = end_failure(&reason, &target, &out).expect("a failure");

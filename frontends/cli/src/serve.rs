@@ -35,10 +35,10 @@ pub struct ConfigArgs {
     /// Host or HOST:PORT that invitation links name
     #[arg(long, value_name = "HOST")]
     public_address: Option<String>,
-    /// From where new accounts may be made: private-networks, everyone or nobody
+    /// From where new accounts may be made: private-networks, everyone, invitation or nobody
     #[arg(long, value_name = "POLICY")]
     registration: Option<String>,
-    /// From where guests may come: private-networks, everyone or nobody
+    /// From where guests may come: private-networks, everyone, invitation (to a room) or nobody
     #[arg(long, value_name = "POLICY")]
     guests: Option<String>,
     /// Any key of the configuration; see hph config default
@@ -221,11 +221,16 @@ fn announce(server: &Server, config: &ServerConfig, out: &Output) {
         },
         || links.join("\n"),
     );
+    if let (Some(token), Some(link)) = (server.owner_token(), links.first()) {
+        let link = format!("{link}&own={token}");
+        out.object(|| object("owner_token", json!({"link": link, "token": token})));
+        out.talk(&lang.fill(&lang::OWNER_TOKEN, &[&link]));
+    }
     out.talk(lang.text(&lang::STOP_WITH));
 }
 
 /// One link for every address, the best first; only the owner's, if there is one.
-fn links(config: &ServerConfig, address: SocketAddr, pin: &[u8; 32]) -> Vec<String> {
+pub fn links(config: &ServerConfig, address: SocketAddr, pin: &[u8; 32]) -> Vec<String> {
     if let Some(public) = &config.public_address {
         // An owner who names no port means the one that is listened at.
         let has_port = public.parse::<IpAddr>().is_err()
@@ -242,6 +247,7 @@ fn access(access: Access, lang: Lang) -> &'static str {
     lang.text(match access {
         Access::PrivateNetworks => &lang::ACCESS_PRIVATE,
         Access::Everyone => &lang::ACCESS_EVERYONE,
+        Access::Invitation => &lang::ACCESS_INVITATION,
         Access::Nobody => &lang::ACCESS_NOBODY,
     })
 }

@@ -7,14 +7,17 @@
 mod addresses;
 mod doctor;
 mod exit;
+mod invitation;
 mod journal;
 mod lang;
 mod object;
 mod output;
 mod owner;
+mod owner_accounts;
 mod papers;
 mod serve;
 mod signals;
+mod text;
 
 use std::process::ExitCode;
 

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use async_channel::Receiver;
 use hph_client::core::wire::control::DevicePublic;
-use hph_client::engine::{Command, Engine, EngineFigures, Event, RemoteTrack};
+use hph_client::engine::{Account, AccountEvent, Command, Engine, EngineFigures, Event, RemoteTrack};
 use hph_client::link::Invitation;
 use hph_client::media::{self, ReceiverConfig, ReceiverFigures, Stages, VoiceFigures, VoiceShared, VoiceStages};
 use hph_client::people::KeyState;
 use hph_client::pins::PinStore;
 use hph_client::safety::Code;
-use hph_client::tls::{Trust, fingerprint};
+use hph_client::tls::{Pin, Trust, fingerprint};
 use hph_client::view::MeetingView;
 use smol::Timer;
 use smol::future::{FutureExt, pending};
@@ -100,6 +100,7 @@ pub struct Session<'a> {
     /// Has the password of rooms that want one.
     who: Who,
     is_first_use: bool,
+    pin: Option<Pin>,
     rows: Rows,
     wishes: Wishes,
     stages: Arc<Mutex<Stages>>,
@@ -118,7 +119,32 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Whatever is wrong before anything is sent.
     pub fn start(who: &Who, target: &'a Invitation, wishes: Wishes, out: &'a Output) -> Result<Self, Failure> {
-        let Identity { config, pins, device_lock } = who.identity(target, wishes.may_ask, out)?;
+        let identity = who.identity(target, wishes.may_ask, out)?;
+        Self::start_with(identity, who, target, wishes, out)
+    }
+
+    /// The same as somebody in particular.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn start_as(
+        who: &Who,
+        account: Account,
+        target: &'a Invitation,
+        wishes: Wishes,
+        out: &'a Output,
+    ) -> Result<Self, Failure> {
+        Self::start_with(who.identity_of(account, target, out)?, who, target, wishes, out)
+    }
+
+    fn start_with(
+        identity: Identity,
+        who: &Who,
+        target: &'a Invitation,
+        wishes: Wishes,
+        out: &'a Output,
+    ) -> Result<Self, Failure> {
+        let Identity { config, pins, device_lock } = identity;
         let internal = |error: std::io::Error| Failure::new(Exit::Failed, "E-SYS-01", error);
         let stops = signals::stop_requests().map_err(internal)?;
         let stages = Arc::new(Mutex::new(Stages::default()));
@@ -137,6 +163,7 @@ impl<'a> Session<'a> {
             pins,
             who: who.clone(),
             is_first_use,
+            pin: None,
             rows: Rows::default(),
             wishes,
             stages,
@@ -162,6 +189,11 @@ impl<'a> Session<'a> {
     /// Replaces the deadline.
     pub fn set_deadline(&mut self, limit: Option<Duration>) {
         self.deadline = limit.map(Timer::after);
+    }
+
+    /// The key that the server has proved.
+    pub const fn pin(&self) -> Option<Pin> {
+        self.pin
     }
 
     /// Gives a command to the engine; says so if it can't take one.
@@ -245,6 +277,7 @@ impl<'a> Session<'a> {
             Event::Connecting { attempt } => out.progress(&lang.fill(&lang::CONNECTING_AGAIN, &[attempt])),
             Event::SignedIn { username, display_name, server_name, pin } => {
                 out.progress("");
+                self.pin = Some(*pin);
                 let remembered = self.pins.remember(&self.target.host, self.target.port, *pin);
                 remembered.map_err(|error| pin_failure(error, self.target, out))?;
                 if std::mem::take(&mut self.is_first_use) {
@@ -263,6 +296,9 @@ impl<'a> Session<'a> {
                 let password = password
                     .ok_or_else(|| Failure::new(Exit::Rejected, "E-REF-04", lang.text(&lang::R_PASSWORD_WANTED)))?;
                 self.send(Command::Enter { request: *request, room: *room, password });
+            }
+            Event::Account(AccountEvent::PairingCode { code, .. }) => {
+                out.talk(&lang.fill(&lang::PAIRING_CODE, &[code, code]));
             }
             Event::Waiting { name, .. } => out.talk(&lang.fill(&lang::WAITING, &[&one_row(name)])),
             Event::KeysUnusable { why } => out.warn(&lang.fill(&lang::KEYS_UNUSABLE, &[why])),

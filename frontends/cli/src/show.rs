@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::{CallOutcome, LeaveReason, TrackInfo};
-use hph_client::engine::{Event, MicrophoneRemark, Participant, Role};
+use hph_client::engine::{AccountEvent, Event, MicrophoneRemark, Participant, Role};
 use hph_client::files::RemoteFile;
 use hph_client::people::KeyState;
 use hph_client::view::MeetingView;
@@ -92,7 +92,9 @@ impl Rows {
             }
             Event::Microphone { remark, .. } => lang.text(remark_phrase(*remark)).to_owned(),
             Event::CallState { outcome, .. } => lang.text(outcome_phrase(*outcome)).to_owned(),
-            Event::Connecting { .. }
+            Event::Account(AccountEvent::OnlyRoom { name, .. }) => lang.fill(&lang::ONLY_ROOM, &[&one_row(name)]),
+            Event::Account(_)
+            | Event::Connecting { .. }
             | Event::SignedIn { .. }
             | Event::Lost { .. }
             | Event::Ended(_)

@@ -34,7 +34,7 @@ impl FoundServer {
     /// An invitation to it, as if somebody had sent a link. Whoever has met the server before is warned by
     /// [`crate::pins`] if it has another key now.
     pub fn invitation(&self, room: Option<String>) -> Invitation {
-        Invitation { host: self.address.to_string(), port: self.port, pin: Some(self.pin), room }
+        Invitation { host: self.address.to_string(), port: self.port, pin: Some(self.pin), room, given: None }
     }
 }
 

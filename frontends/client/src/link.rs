@@ -1,6 +1,6 @@
 //! Invitation links: where a server is, which key it has, and which room is meant.
 //!
-//! `hph://host:port/room#fp=pin`. The part behind `#` is what makes the first connection safe; programs that pass
+//! `hph://host:port/room#fp=pin`, and with an invitation `&in=secret` behind it. The part behind `#` is what makes the first connection safe; programs that pass
 //! links around do not send it to anyone (RFC 3986 section 3.5).
 
 use std::fmt;
@@ -8,6 +8,7 @@ use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use hph_core::limits::ROOM_NAME_MAX_BYTES;
+use hph_core::wire::control::is_secret;
 
 use crate::tls::Pin;
 
@@ -31,6 +32,42 @@ pub struct Invitation {
     pub pin: Option<Pin>,
     /// The room's name; none if the lobby is meant.
     pub room: Option<String>,
+    /// What whoever has the link is given; none if it only shows the way.
+    pub given: Option<Given>,
+}
+
+/// What whoever has a link is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// An invitation: they may come in, or make an account.
+    Invite(String),
+    /// The enrolment of a device without an account.
+    Enrol(String),
+    /// What makes somebody the server's owner.
+    Own(String),
+}
+
+impl Given {
+    /// The name of the part of the link, and the secret.
+    fn part(&self) -> (&'static str, &str) {
+        match self {
+            Self::Invite(secret) => ("in", secret),
+            Self::Enrol(secret) => ("enrol", secret),
+            Self::Own(secret) => ("own", secret),
+        }
+    }
+
+    fn parse(part: &str) -> Option<Result<Self, LinkError>> {
+        let (name, secret) = part.split_once('=')?;
+        let given = match name {
+            "in" => Self::Invite,
+            "enrol" => Self::Enrol,
+            "own" => Self::Own,
+            _ => return None,
+        };
+        let is_good = is_secret(secret);
+        Some(if is_good { Ok(given(secret.to_owned())) } else { Err(LinkError::Given) })
+    }
 }
 
 /// Why a text is no invitation.
@@ -44,6 +81,8 @@ pub enum LinkError {
     Room,
     /// The pin is not 64 hexadecimal digits.
     Pin,
+    /// What it gives is damaged.
+    Given,
 }
 
 impl fmt::Display for LinkError {
@@ -53,6 +92,7 @@ impl fmt::Display for LinkError {
             Self::Address => "the link names no host and port that could be",
             Self::Room => "the link names no room that could be",
             Self::Pin => "the link's fingerprint is damaged; copy the whole link again",
+            Self::Given => "the invitation in the link is damaged; copy the whole link again",
         })
     }
 }
@@ -74,7 +114,8 @@ impl FromStr for Invitation {
         let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
         let (address, room) = rest.split_once('/').unwrap_or((rest, ""));
         let (host, port) = parse_address(address).ok_or(LinkError::Address)?;
-        Ok(Self { host, port, pin: parse_fragment(fragment)?, room: parse_room(room)? })
+        let (pin, given) = parse_fragment(fragment)?;
+        Ok(Self { host, port, pin, room: parse_room(room)?, given })
     }
 }
 
@@ -88,10 +129,13 @@ impl fmt::Display for Invitation {
                 write!(f, "%{byte:02X}")?;
             }
         }
-        match &self.pin {
-            Some(pin) => write!(f, "#fp={}", hex(pin)),
-            None => Ok(()),
+        if let Some(pin) = &self.pin {
+            write!(f, "#fp={}", hex(pin))?;
         }
+        if let Some((name, secret)) = self.given.as_ref().map(Given::part) {
+            write!(f, "{}{name}={secret}", if self.pin.is_some() { '&' } else { '#' })?;
+        }
+        Ok(())
     }
 }
 
@@ -129,12 +173,11 @@ fn parse_port(text: &str) -> Option<u16> {
     digits.parse().ok().filter(|&port| port > 0)
 }
 
-/// Of the parts behind `#`, joined by `&`, only `fp` means something today; a later version may add others.
-fn parse_fragment(text: &str) -> Result<Option<Pin>, LinkError> {
-    match text.split('&').find_map(|part| part.strip_prefix("fp=")) {
-        Some(digits) => parse_hex(digits).map(Some).ok_or(LinkError::Pin),
-        None => Ok(None),
-    }
+/// The parts behind `#`, joined by `&`; a later version may add others.
+fn parse_fragment(text: &str) -> Result<(Option<Pin>, Option<Given>), LinkError> {
+    let pin = text.split('&').find_map(|part| part.strip_prefix("fp="));
+    let pin = pin.map(|digits| parse_hex(digits).ok_or(LinkError::Pin)).transpose()?;
+    Ok((pin, text.split('&').find_map(Given::parse).transpose()?))
 }
 
 fn parse_room(text: &str) -> Result<Option<String>, LinkError> {
@@ -199,12 +242,23 @@ mod tests {
                     port: 7400,
                     pin: Some(pin()),
                     room: Some("Nhóm 17/b #1?".into()),
+                    given: Some(Given::Invite("a".repeat(26))),
                 },
-                format!("hph://192.0.2.1:7400/Nh%C3%B3m%2017%2Fb%20%231%3F#fp={HEX}"),
+                format!("hph://192.0.2.1:7400/Nh%C3%B3m%2017%2Fb%20%231%3F#fp={HEX}&in={}", "a".repeat(26)),
             ),
             (
-                Invitation { host: "2001:db8::1".into(), port: 1, pin: None, room: None },
+                Invitation { host: "2001:db8::1".into(), port: 1, pin: None, room: None, given: None },
                 "hph://[2001:db8::1]:1/".to_owned(),
+            ),
+            (
+                Invitation {
+                    host: "a".into(),
+                    port: 1,
+                    pin: None,
+                    room: None,
+                    given: Some(Given::Enrol("7".repeat(26))),
+                },
+                format!("hph://a:1/#enrol={}", "7".repeat(26)),
             ),
         ] {
             assert_eq!(invitation.to_string(), text);
@@ -250,6 +304,8 @@ mod tests {
             ("hph://a/#fp=00", LinkError::Pin),
             (&format!("hph://a/#fp={HEX}0"), LinkError::Pin),
             (&format!("hph://a/#fp={}é", &HEX[2..]), LinkError::Pin),
+            (&format!("hph://a/#in={}", "a".repeat(25)), LinkError::Given),
+            ("hph://a/#own=", LinkError::Given),
             (&format!("hph://a/{}", "b".repeat(97)), LinkError::Room),
             (&format!("hph://{}/", "a".repeat(254)), LinkError::Address),
         ] {
@@ -264,6 +320,7 @@ mod tests {
             port: u16::MAX,
             pin: Some(pin()),
             room: Some("ờ".repeat(ROOM_NAME_MAX_BYTES / 3)),
+            given: Some(Given::Enrol("z".repeat(26))),
         };
         assert!(longest.to_string().len() <= LINK_MAX_BYTES);
         assert_eq!(parse(&longest.to_string()), Ok(longest));

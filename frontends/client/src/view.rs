@@ -254,6 +254,7 @@ impl MeetingView {
             | Event::Waiting { .. }
             | Event::Audit { .. }
             | Event::AuditAll { .. }
+            | Event::Account(_)
             | Event::Direct { .. }
             | Event::DirectStored { .. }
             | Event::KeysUnusable { .. }

@@ -171,7 +171,7 @@ impl Lobby {
     /// The invitation to a room; none while signed out.
     pub fn invitation(&self, room: &str) -> Option<Invite> {
         let (host, port, pin) = self.server.clone()?;
-        let link = Invitation { host, port, pin: Some(pin), room: Some(room.to_owned()) }.to_string();
+        let link = Invitation { host, port, pin: Some(pin), room: Some(room.to_owned()), given: None }.to_string();
         Some(Invite { room: room.to_owned(), link })
     }
 

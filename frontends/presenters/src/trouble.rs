@@ -22,6 +22,10 @@ pub enum Trouble {
     Version,
     /// The same person signed in from elsewhere.
     SignedInElsewhere,
+    /// This device may not sign in any more.
+    Revoked,
+    /// An invitation or a code is not good.
+    Invitation,
     /// Name or password are wrong.
     SignIn,
     /// The name is taken.
@@ -105,7 +109,7 @@ mod words;
 
 impl Trouble {
     /// Every trouble.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 42] = [
         Self::Unreachable,
         Self::ConnectionLost,
         Self::NoDatagrams,
@@ -113,6 +117,8 @@ impl Trouble {
         Self::FalseServer,
         Self::Version,
         Self::SignedInElsewhere,
+        Self::Revoked,
+        Self::Invitation,
         Self::SignIn,
         Self::NameTaken,
         Self::EmailTaken,
@@ -157,6 +163,7 @@ impl Trouble {
             EndReason::Refused { reason, .. } => Self::of_refusal(*reason),
             EndReason::FalseServer => Self::FalseServer,
             EndReason::SignedInElsewhere => Self::SignedInElsewhere,
+            EndReason::Revoked => Self::Revoked,
             EndReason::Protocol => Self::Version,
         }
     }
@@ -186,6 +193,8 @@ impl Trouble {
             Refusal::NoSpace => Self::NoSpace,
             Refusal::WrongPassword => Self::RoomPassword,
             Refusal::TurnedAway => Self::TurnedAway,
+            Refusal::NoSuchInvitation => Self::Invitation,
+            Refusal::DeviceRevoked => Self::Revoked,
             Refusal::Forbidden => Self::Forbidden,
             Refusal::Locked => Self::Locked,
         }

@@ -237,5 +237,6 @@ const TEXTS = {
     en: 'Page and server are of different versions: reload the page.',
   },
   signin_signed_in_elsewhere: { vi: 'Bạn đã đăng nhập ở nơi khác.', en: 'You signed in elsewhere.' },
+  signin_revoked: { vi: 'Thiết bị này đã bị đăng xuất vĩnh viễn.', en: 'This device was signed out for good.' },
   signin_unexpected: { vi: 'Máy chủ trả lời khó hiểu.', en: 'The server’s answer makes no sense.' },
 } as const satisfies Record<string, Record<Lang, string>>;

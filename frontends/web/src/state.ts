@@ -217,7 +217,9 @@ export function reduce(state: State, event: AppEvent): State {
     case 'sign_in_failed':
       return { ...state, failure: { why: event.why, seconds: event.retry_after_s } };
     case 'signed_out':
-      return event.reason === 'signed_in_elsewhere' ? { ...state, failure: { why: event.reason, seconds: 0 } } : state;
+      return event.reason === 'signed_in_elsewhere' || event.reason === 'revoked'
+        ? { ...state, failure: { why: event.reason, seconds: 0 } }
+        : state;
     case 'joined': {
       const isBack = room?.id === event.room;
       const joined = {

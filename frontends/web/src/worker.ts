@@ -151,7 +151,7 @@ function hear(event: CoreEvent): void {
       socket?.close();
       return;
     case 'signed_out':
-      if (event.reason === 'signed_in_elsewhere' || event.reason === 'asked') {
+      if (event.reason === 'signed_in_elsewhere' || event.reason === 'asked' || event.reason === 'revoked') {
         wantsSession = false;
       }
       break;

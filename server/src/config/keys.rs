@@ -120,13 +120,13 @@ pub(super) const KEYS: &[Key] = &[
         registration,
         parse_access,
         quoted,
-        "From where a new account may be made: \"private-networks\", \"everyone\" or \"nobody\"."
+        "From where a new account may be made: \"private-networks\", \"everyone\", \"invitation\" (only with one) or \"nobody\"."
     ),
     text!(
         guests,
         parse_access,
         quoted,
-        "From where one may come in without an account: \"private-networks\", \"everyone\" or \"nobody\"."
+        "From where one may come in without an account: \"private-networks\", \"everyone\", \"invitation\" (to a room) or \"nobody\"."
     ),
     count!(sessions_max, 1..=4096, "People signed in at once."),
     count!(rooms_max, 1..=1024, "Rooms on this server."),
@@ -218,7 +218,7 @@ fn parse_data_dir(text: &str) -> Result<PathBuf, String> {
 }
 
 fn parse_access(text: &str) -> Result<Access, String> {
-    let wrong = || "must be \"private-networks\", \"everyone\" or \"nobody\"".to_owned();
+    let wrong = || "must be \"private-networks\", \"everyone\", \"invitation\" or \"nobody\"".to_owned();
     Access::ALL.into_iter().find(|access| access.name() == text).ok_or_else(wrong)
 }
 

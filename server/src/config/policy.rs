@@ -11,19 +11,22 @@ pub enum Access {
     PrivateNetworks,
     /// Every address.
     Everyone,
-    /// No address.
+    /// No address, but whoever was invited.
+    Invitation,
+    /// No address, and nobody who was invited.
     Nobody,
 }
 
 impl Access {
     /// Every policy, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::PrivateNetworks, Self::Everyone, Self::Nobody];
+    pub const ALL: [Self; 4] = [Self::PrivateNetworks, Self::Everyone, Self::Invitation, Self::Nobody];
 
     /// As it is written in a configuration.
     pub const fn name(self) -> &'static str {
         match self {
             Self::PrivateNetworks => "private-networks",
             Self::Everyone => "everyone",
+            Self::Invitation => "invitation",
             Self::Nobody => "nobody",
         }
     }
@@ -33,8 +36,13 @@ impl Access {
         match self {
             Self::PrivateNetworks => is_private(address),
             Self::Everyone => true,
-            Self::Nobody => false,
+            Self::Invitation | Self::Nobody => false,
         }
+    }
+
+    /// Whether somebody with an invitation is allowed, wherever they are.
+    pub const fn takes_invitations(self) -> bool {
+        !matches!(self, Self::Nobody)
     }
 }
 
@@ -98,7 +106,7 @@ mod tests {
     fn everyone_and_nobody_look_at_no_address() {
         for address in ["127.0.0.1", "8.8.8.8", "::1"].map(|text| text.parse().expect("an address")) {
             assert!(Access::Everyone.is_allowed(address));
-            assert!(!Access::Nobody.is_allowed(address));
+            assert!(!Access::Nobody.is_allowed(address) && !Access::Invitation.is_allowed(address));
         }
     }
 }

@@ -118,7 +118,10 @@ fn a_wrong_value_is_refused_with_its_place_and_what_would_fit() {
         ("sessions_max = \"9\"", "hph.toml:1: `sessions_max` must be a whole number from 1 to 4096"),
         ("sessions_max = 0", "hph.toml:1: `sessions_max` must be a whole number from 1 to 4096"),
         ("sessions_max = -1", "hph.toml:1: `sessions_max` must be a whole number from 1 to 4096"),
-        ("\nguests = \"all\"", "hph.toml:2: `guests` must be \"private-networks\", \"everyone\" or \"nobody\""),
+        (
+            "\nguests = \"all\"",
+            "hph.toml:2: `guests` must be \"private-networks\", \"everyone\", \"invitation\" or \"nobody\"",
+        ),
         ("announce = \"yes\"", "hph.toml:1: `announce` must be \"on\" or \"off\""),
         ("guests = true", "hph.toml:1: `guests` must be a text, not true or false"),
         (

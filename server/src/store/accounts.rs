@@ -4,7 +4,7 @@ use std::fmt;
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{RegisterError, Store, StoreError};
+use super::{RegisterError, Store, StoreError, tickets};
 
 /// What the server keeps of a password (RFC 5802 section 3): enough to check a proof, not enough to make one.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Account {
     pub device: Option<Device>,
     /// **Units:** milliseconds since 1970.
     pub created_at_ms: u64,
+    /// Whether it is an owner's of the server.
+    pub is_owner: bool,
 }
 
 /// An account to be made. The names must be normalized (see [`crate::names`]).
@@ -70,7 +72,7 @@ pub struct NewAccount {
 
 /// The columns that [`from_row`] reads, in its order.
 pub(super) const COLUMNS: &str = "users.id, username, email, display_name, scram_salt, scram_iterations, \
-     scram_stored_key, scram_server_key, device_seal, users.device_sign, users.created_at_ms";
+     scram_stored_key, scram_server_key, device_seal, users.device_sign, users.created_at_ms, is_owner";
 
 pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Account> {
     let device = match (row.get(8)?, row.get(9)?) {
@@ -90,6 +92,7 @@ pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Account> {
         },
         device,
         created_at_ms: row.get::<_, i64>(10)?.cast_unsigned(),
+        is_owner: row.get(11)?,
     })
 }
 
@@ -132,6 +135,18 @@ impl Store {
     /// # Errors
     /// Names what is taken, or that there are too many accounts; nothing is stored then.
     pub fn register(&mut self, account: &NewAccount) -> Result<Account, RegisterError> {
+        self.register_invited(account, None)
+    }
+
+    /// The same with an invitation, which the device uses by it, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::register`], or the invitation is no longer good.
+    pub fn register_invited(
+        &mut self,
+        account: &NewAccount,
+        invitation: Option<(i64, &Device)>,
+    ) -> Result<Account, RegisterError> {
         let accounts_max = i64::from(self.limits.accounts_max);
         let transaction = self.write()?;
         let exists = |query, value: &str| transaction.prepare(query)?.exists([value]);
@@ -146,6 +161,9 @@ impl Store {
         let count: i64 = transaction.query_one("SELECT count(*) FROM users", [], |row| row.get(0))?;
         if count >= accounts_max {
             return Err(RegisterError::Full);
+        }
+        if let Some(invitation) = invitation {
+            tickets::use_for_account(&transaction, invitation, account.now_ms)?;
         }
         let Verifier { salt, iterations, stored_key, server_key } = &account.verifier;
         transaction.execute(
@@ -166,18 +184,5 @@ impl Store {
         let stored = transaction.query_one(&query, [transaction.last_insert_rowid()], from_row)?;
         transaction.commit()?;
         Ok(stored)
-    }
-
-    /// Notes the keys of the device that the account signed in with.
-    ///
-    /// # Errors
-    /// Only if the database fails.
-    pub fn remember_device(&mut self, account_id: i64, device: Device) -> Result<(), StoreError> {
-        self.connection.execute(
-            "UPDATE users SET device_seal = ?2, device_sign = ?3 \
-             WHERE id = ?1 AND (device_seal IS NOT ?2 OR device_sign IS NOT ?3)",
-            (account_id, device.seal, device.sign),
-        )?;
-        Ok(())
     }
 }

@@ -36,6 +36,10 @@ pub enum StoreError {
     UnknownMessage,
     /// The message is another person's.
     NotYours,
+    /// There are as many invitations as there may be.
+    TooManyTickets,
+    /// There is no such account.
+    UnknownPerson,
     /// The operating system gives no random bytes.
     Entropy,
     /// The database refused for another reason.
@@ -64,6 +68,8 @@ impl fmt::Display for StoreError {
             Self::UnknownRoom => f.write_str("there is no such room"),
             Self::UnknownMessage => f.write_str("there is no such message"),
             Self::NotYours => f.write_str("the message is another person's"),
+            Self::TooManyTickets => f.write_str("there are as many invitations as there may be"),
+            Self::UnknownPerson => f.write_str("there is no such account"),
             Self::Entropy => f.write_str("the operating system gives no random bytes"),
             Self::Database(reason) => write!(f, "the database refused: {reason}"),
             Self::Closed => f.write_str("the store is closed"),
@@ -103,6 +109,8 @@ pub enum RegisterError {
     EmailTaken,
     /// The server has as many accounts as it may.
     Full,
+    /// The invitation is used up, too old or withdrawn.
+    NotInvited,
     /// The store failed.
     Store(StoreError),
 }
@@ -113,6 +121,7 @@ impl fmt::Display for RegisterError {
             Self::NameTaken => f.write_str("this login name is taken"),
             Self::EmailTaken => f.write_str("this email address is taken"),
             Self::Full => f.write_str("the server has no room for more accounts"),
+            Self::NotInvited => f.write_str("the invitation is no longer good"),
             Self::Store(error) => error.fmt(f),
         }
     }

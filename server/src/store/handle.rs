@@ -12,7 +12,7 @@ use super::health::{Health, StoreFigures};
 use super::keeper::{Job, Keeper};
 use super::reader::ReaderHandle;
 use super::{
-    Account, AuditEntry, Device, Direct, FileError, FileRow, Hits, Message, NewAccount, NewChange, NewDirect, NewEntry,
+    Account, AuditEntry, Direct, FileError, FileRow, Hits, Message, NewAccount, NewChange, NewDirect, NewEntry,
     NewFile, NewMessage, Page, ReadMark, Redeemed, RegisterError, RoomError, RoomRow, Secret, Store, StoreError,
     StoredMessage, Unread,
 };
@@ -88,27 +88,6 @@ impl StoreHandle {
     /// As there.
     pub async fn register(&self, account: NewAccount) -> Result<Account, RegisterError> {
         self.run(move |store| store.register(&account)).await
-    }
-
-    /// See [`Store::remember_device`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn remember_device(&self, account_id: i64, device: Device) -> Result<(), StoreError> {
-        self.run(move |store| store.remember_device(account_id, device)).await
-    }
-
-    /// See [`Store::issue_token`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn issue_token(
-        &self,
-        account_id: i64,
-        device_sign: [u8; 32],
-        now_ms: u64,
-    ) -> Result<[u8; 32], StoreError> {
-        self.run(move |store| store.issue_token(account_id, &device_sign, now_ms)).await
     }
 
     /// See [`Store::redeem_token`].
@@ -373,7 +352,8 @@ impl StoreHandle {
         answered.recv().await.map_err(|_| self.health.unanswered())?
     }
 
-    async fn run<T, E>(&self, job: impl FnOnce(&mut Store) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    /// Does something with the store, in its turn, and gives what comes of it.
+    pub(crate) async fn run<T, E>(&self, job: impl FnOnce(&mut Store) -> Result<T, E> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,

@@ -6,6 +6,7 @@
 //! milliseconds since 1970. [`Store`] blocks; [`StoreHandle`] is its twin for tasks.
 
 mod accounts;
+mod devices;
 mod directs;
 mod error;
 mod files;
@@ -14,6 +15,7 @@ mod health;
 #[cfg(test)]
 mod history_tests;
 mod keeper;
+mod kiosks;
 mod messages;
 mod moderation;
 mod open;
@@ -24,14 +26,19 @@ mod schema;
 mod search;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod ticket_tests;
+mod tickets;
 mod tokens;
 
 pub use accounts::{Account, Device, NewAccount, Verifier};
+pub use devices::{DEVICES_MAX, DeviceRow};
 pub use directs::{Direct, NewDirect};
 pub use error::{RegisterError, RoomError, StoreError};
 pub use files::{FileError, FileRow, NewFile};
 pub use handle::StoreHandle;
 pub use health::{DiskState, StoreFigures};
+pub use kiosks::Kiosk;
 pub use messages::{Message, NewChange, NewMessage, Page};
 pub use moderation::{AuditEntry, RoomStaff};
 pub use open::DATABASE_FILE;
@@ -39,6 +46,7 @@ pub use reader::StoreReader;
 pub use reads::{ReadMark, UNREAD_MAX, Unread};
 pub use rooms::RoomRow;
 pub use search::Hits;
+pub use tickets::{COME_BACK_MS, MadeTicket, NewTicket, Purpose, TICKETS_MAX, TICKETS_PER_PERSON_MAX, Ticket};
 pub use tokens::{Redeemed, TOKEN_IDLE_MAX_MS, TOKENS_PER_ACCOUNT_MAX};
 
 use rusqlite::Connection;

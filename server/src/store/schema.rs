@@ -2,13 +2,14 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::StoreError;
+use super::{StoreError, devices, tickets};
 
 /// Marks a SQLite file as a database of this server: "HPH1".
 pub(super) const APPLICATION_ID: i32 = 0x4850_4831;
 
 /// Step n leads from schema version n to n + 1.
-pub(super) const MIGRATIONS: &[&str] = &[ACCOUNTS, ROOMS, DIRECTS, HISTORY, MODERATION, FILES, RULES];
+pub(super) const MIGRATIONS: &[&str] =
+    &[ACCOUNTS, ROOMS, DIRECTS, HISTORY, MODERATION, FILES, RULES, devices::SCHEMA, tickets::SCHEMA];
 
 const ACCOUNTS: &str = "
     CREATE TABLE server_secret (

@@ -22,7 +22,7 @@ fn directory() -> TempDir {
     tempdir().expect("a directory")
 }
 
-fn lan() -> NewAccount {
+pub(super) fn lan() -> NewAccount {
     let verifier = Verifier { salt: [1; 16], iterations: 600_000, stored_key: [2; 32], server_key: [3; 32] };
     NewAccount {
         username: "lan".to_owned(),
@@ -31,6 +31,18 @@ fn lan() -> NewAccount {
         verifier,
         now_ms: 5,
     }
+}
+
+/// A store in a folder of its own.
+pub(super) fn opened() -> (TempDir, Store) {
+    let directory = directory();
+    let store = open(&directory);
+    (directory, store)
+}
+
+fn issue(store: &mut Store, account_id: i64, now_ms: u64) -> [u8; 32] {
+    let device = Device { seal: [7; 32], sign: [7; 32] };
+    store.admit_device(account_id, device, "hph", now_ms).expect("admitted").expect("a token")
 }
 
 fn message(room: u32, author: &str, author_ref: u64) -> NewMessage {
@@ -57,7 +69,7 @@ fn an_account_is_found_again_after_a_restart_as_it_was_registered() {
     let stored = store.register(&lan()).expect("registered");
     assert_eq!((stored.verifier.clone(), stored.device, stored.created_at_ms), (lan().verifier, None, 5));
     let device = Device { seal: [8; 32], sign: [9; 32] };
-    store.remember_device(stored.id, device).expect("remembered");
+    store.admit_device(stored.id, device, "hph", 5).expect("admitted");
     let secret = store.server_secret();
     drop(store);
     let store = open(&directory);
@@ -87,7 +99,7 @@ fn a_token_serves_its_account_until_it_is_unused_for_thirty_days() {
     let directory = directory();
     let mut store = open(&directory);
     let account = store.register(&lan()).expect("registered");
-    let token = store.issue_token(account.id, &[7; 32], 0).expect("issued");
+    let token = issue(&mut store, account.id, 0);
     let expected = Redeemed { account, device_sign: [7; 32] };
     assert_eq!(store.redeem_token("lan", &token, 29 * DAY_MS), Ok(Some(expected.clone())));
     assert_eq!(store.redeem_token("lan", &token, 58 * DAY_MS), Ok(Some(expected)), "its use prolongs it");
@@ -101,9 +113,8 @@ fn revoked_tokens_are_void_at_once_and_old_ones_give_way_to_new_ones() {
     let directory = directory();
     let mut store = open(&directory);
     let account = store.register(&lan()).expect("registered");
-    let tokens: Vec<_> = (0..u64::from(TOKENS_PER_ACCOUNT_MAX) + 1)
-        .map(|now_ms| store.issue_token(account.id, &[7; 32], now_ms).expect("issued"))
-        .collect();
+    let tokens: Vec<_> =
+        (0..u64::from(TOKENS_PER_ACCOUNT_MAX) + 1).map(|now_ms| issue(&mut store, account.id, now_ms)).collect();
     let is_valid =
         |store: &mut Store, index: usize| store.redeem_token("lan", &tokens[index], 100).expect("asked").is_some();
     assert!(!is_valid(&mut store, 0));
@@ -119,7 +130,7 @@ fn the_database_holds_neither_a_token_nor_anything_to_find_it_by() {
     let directory = directory();
     let mut store = open(&directory);
     let account = store.register(&lan()).expect("registered");
-    let token = store.issue_token(account.id, &[7; 32], 0).expect("issued");
+    let token = issue(&mut store, account.id, 0);
     drop(store);
     let bytes = fs::read(directory.path().join(DATABASE_FILE)).expect("read");
     assert!(!bytes.windows(token.len()).any(|window| window == token));

@@ -3,7 +3,7 @@
 //! The token itself is never stored, only its SHA-256: whoever reads the database cannot sign in with it, and a look-up
 //! by hash tells an attacker nothing by its timing.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Transaction};
 use sha2::{Digest, Sha256};
 
 use super::accounts::{self, COLUMNS};
@@ -27,37 +27,6 @@ pub struct Redeemed {
 }
 
 impl Store {
-    /// Makes a token for a device of an account.
-    ///
-    /// # Errors
-    /// The database fails or there are no random bytes.
-    pub fn issue_token(
-        &mut self,
-        account_id: i64,
-        device_sign: &[u8; 32],
-        now_ms: u64,
-    ) -> Result<[u8; 32], StoreError> {
-        let mut token = [0; 32];
-        getrandom::fill(&mut token).map_err(|_| StoreError::Entropy)?;
-        let transaction = self.write()?;
-        transaction.execute(
-            "DELETE FROM tokens WHERE last_used_at_ms < ?1",
-            [now_ms.saturating_sub(TOKEN_IDLE_MAX_MS).cast_signed()],
-        )?;
-        transaction.execute(
-            "DELETE FROM tokens WHERE hash IN \
-             (SELECT hash FROM tokens WHERE user_id = ?1 ORDER BY last_used_at_ms DESC LIMIT -1 OFFSET ?2)",
-            (account_id, TOKENS_PER_ACCOUNT_MAX - 1),
-        )?;
-        transaction.execute(
-            "INSERT INTO tokens (hash, user_id, device_sign, created_at_ms, last_used_at_ms) \
-             VALUES (?1, ?2, ?3, ?4, ?4)",
-            (hash(&token), account_id, device_sign, now_ms.cast_signed()),
-        )?;
-        transaction.commit()?;
-        Ok(token)
-    }
-
     /// The account of `username`, if `token` is one of its tokens and not void.
     ///
     /// # Errors
@@ -76,8 +45,8 @@ impl Store {
         let found = self
             .connection
             .query_row(&query, (&hash, username), |row| {
-                let redeemed = Redeemed { account: accounts::from_row(row)?, device_sign: row.get(11)? };
-                Ok((redeemed, row.get::<_, i64>(12)?.cast_unsigned()))
+                let redeemed = Redeemed { account: accounts::from_row(row)?, device_sign: row.get(12)? };
+                Ok((redeemed, row.get::<_, i64>(13)?.cast_unsigned()))
             })
             .optional()?;
         let Some((redeemed, used_at_ms)) = found else { return Ok(None) };
@@ -109,6 +78,31 @@ impl Store {
         self.connection.execute("DELETE FROM tokens WHERE user_id = ?1", [account_id])?;
         Ok(())
     }
+}
+
+/// Makes a token for a device of an account.
+pub(super) fn issue(
+    transaction: &Transaction<'_>,
+    account_id: i64,
+    device_sign: &[u8; 32],
+    now_ms: u64,
+) -> Result<[u8; 32], StoreError> {
+    let mut token = [0; 32];
+    getrandom::fill(&mut token).map_err(|_| StoreError::Entropy)?;
+    transaction.execute(
+        "DELETE FROM tokens WHERE last_used_at_ms < ?1",
+        [now_ms.saturating_sub(TOKEN_IDLE_MAX_MS).cast_signed()],
+    )?;
+    transaction.execute(
+        "DELETE FROM tokens WHERE hash IN \
+         (SELECT hash FROM tokens WHERE user_id = ?1 ORDER BY last_used_at_ms DESC LIMIT -1 OFFSET ?2)",
+        (account_id, TOKENS_PER_ACCOUNT_MAX - 1),
+    )?;
+    transaction.execute(
+        "INSERT INTO tokens (hash, user_id, device_sign, created_at_ms, last_used_at_ms) VALUES (?1, ?2, ?3, ?4, ?4)",
+        (hash(&token), account_id, device_sign, now_ms.cast_signed()),
+    )?;
+    Ok(token)
 }
 
 fn hash(token: &[u8; 32]) -> [u8; 32] {

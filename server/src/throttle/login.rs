@@ -32,7 +32,7 @@ pub struct RetryAfter {
 }
 
 impl RetryAfter {
-    fn until(due: Instant, now: Instant) -> Result<(), Self> {
+    pub(super) fn until(due: Instant, now: Instant) -> Result<(), Self> {
         match due.since(now).as_micros().div_ceil(1_000_000) {
             0 => Ok(()),
             seconds => Err(Self { seconds: u32::try_from(seconds).unwrap_or(u32::MAX) }),
@@ -140,13 +140,18 @@ fn account_wait(failures: u32) -> Duration {
 
 /// When the latest attempts from one source failed.
 #[derive(Clone, Debug, Default)]
-struct SourceFailures {
+pub(super) struct SourceFailures {
     failed_at: [Option<Instant>; SOURCE_FAILURES_MAX],
     due: Instant,
 }
 
 impl SourceFailures {
-    fn record(&mut self, now: Instant) {
+    /// Whether the source may try.
+    pub(super) fn check(&self, now: Instant) -> Result<(), RetryAfter> {
+        RetryAfter::until(self.due, now)
+    }
+
+    pub(super) fn record(&mut self, now: Instant) {
         if let Some(oldest) = self.failed_at.iter_mut().min() {
             *oldest = Some(now);
         }
@@ -157,7 +162,7 @@ impl SourceFailures {
     }
 
     /// The newest one was none. If it was what turned the source away, the source may come back.
-    fn take_back(&mut self) {
+    pub(super) fn take_back(&mut self) {
         if let Some(newest) = self.failed_at.iter_mut().max() {
             *newest = None;
             self.due = Instant::default();
@@ -167,7 +172,7 @@ impl SourceFailures {
 
 /// A table of fixed size that gives away the place unused for longest.
 #[derive(Debug)]
-struct LruTable<V> {
+pub(super) struct LruTable<V> {
     entries: Vec<Entry<V>>,
     capacity: usize,
 }
@@ -180,17 +185,17 @@ struct Entry<V> {
 }
 
 impl<V: Default> LruTable<V> {
-    fn with_capacity(capacity: usize) -> Self {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
         Self { entries: Vec::with_capacity(capacity), capacity }
     }
 
-    fn find(&mut self, now: Instant, key: u64) -> Option<&mut V> {
+    pub(super) fn find(&mut self, now: Instant, key: u64) -> Option<&mut V> {
         let entry = self.entries.iter_mut().find(|entry| entry.key == key)?;
         entry.used_at = now;
         Some(&mut entry.value)
     }
 
-    fn find_or_insert(&mut self, now: Instant, key: u64) -> &mut V {
+    pub(super) fn find_or_insert(&mut self, now: Instant, key: u64) -> &mut V {
         let index = match self.entries.iter().position(|entry| entry.key == key) {
             Some(index) => index,
             None => self.insert(key),

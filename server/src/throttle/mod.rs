@@ -5,12 +5,14 @@
 //! nothing here.
 
 mod bucket;
+mod codes;
 mod connections;
 mod login;
 
 use std::net::{IpAddr, Ipv6Addr};
 
 pub use bucket::TokenBucket;
+pub use codes::CodeThrottle;
 pub use connections::{ConnectionGuard, ConnectionLimits};
 pub use login::{LoginThrottle, RetryAfter};
 

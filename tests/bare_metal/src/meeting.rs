@@ -183,6 +183,7 @@ impl<'a> Meeting<'a> {
             username: String::try_from(name).expect("a short name"),
             display_name: String::try_from(name).expect("a short name"),
             device: DevicePublic { seal: keys.seal, sign: keys.sign },
+            scope: Default::default(),
         };
         let exporter = [client + 0x71; 32];
         let now = self.now;

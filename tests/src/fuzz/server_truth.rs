@@ -172,6 +172,7 @@ impl SingleOutput for ServerTruth {
             | ServerEvent::DeleteFile { session, .. }
             | ServerEvent::StoreDirect { session, .. }
             | ServerEvent::SyncDirect { session, .. }
+            | ServerEvent::Account { session, .. }
             | ServerEvent::LookUp { session, .. } => assert!(self.sessions.contains_key(&session)),
         }
     }

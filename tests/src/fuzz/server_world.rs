@@ -117,6 +117,7 @@ impl<'m> ServerWorld<'m> {
             username: name.try_into().expect("short"),
             display_name: name.try_into().expect("short"),
             device: DevicePublic { seal: [who as u8; 32], sign: [who as u8; 32] },
+            scope: Default::default(),
         };
         let opened = self.machine.open_session(self.now, identity, &exporter, &mut self.truth);
         self.keys[who] = opened.ok().map(|session| {

@@ -31,11 +31,12 @@ pub fn attack(input: &mut Input<'_>) {
     let [flags] = input.array();
     let password =
         |username, may_register| Credentials::Password { username, email: "", display_name: "Hường", may_register };
-    let credentials = match flags % 5 {
+    let credentials = match flags % 6 {
         0 => password(USERNAME, false),
         1 => password(USERNAME, true),
         2 => Credentials::Token { username: USERNAME, token: [1; 32] },
         3 => Credentials::Guest { display_name: "Hường", email: "" },
+        4 => Credentials::Kiosk { secret: "", wants_code: true },
         _ => password("no name at all", true),
     };
     let device = DeviceSecret::from_seed(&[1; 32]);
@@ -93,7 +94,7 @@ impl World<'_> {
         let Self { client, first, last, has_registered, .. } = self;
         let result = client.handle_control(message, |said| note(said, first, last, has_registered));
         match result {
-            Ok(SignInStep::Wait) => {}
+            Ok(SignInStep::Wait | SignInStep::PairingCode(..)) => {}
             Ok(SignInStep::SaltPassword { iterations, .. }) => {
                 assert!((PBKDF2_ITERATIONS_MIN..=PBKDF2_ITERATIONS_MAX).contains(&iterations));
             }
@@ -103,7 +104,8 @@ impl World<'_> {
             Err(_) => {}
         }
         assert!(!(self.is_over && result.is_ok()), "an attempt that was over went on");
-        self.is_over |= !matches!(result, Ok(SignInStep::Wait | SignInStep::SaltPassword { .. }));
+        self.is_over |=
+            !matches!(result, Ok(SignInStep::Wait | SignInStep::SaltPassword { .. } | SignInStep::PairingCode(..)));
     }
 
     fn check_done(&self, message: &ServerMessage<'_>) {
@@ -111,6 +113,8 @@ impl World<'_> {
         match self.credentials {
             Credentials::Token { .. } => reach("client done by token"),
             Credentials::Guest { .. } => reach("client done by guest"),
+            Credentials::Reset => panic!("a new password without a code"),
+            Credentials::Kiosk { .. } => reach("client done by kiosk"),
             Credentials::Password { may_register, .. } if self.has_registered => {
                 assert!(may_register, "registered without the user's leave");
                 reach("client done by registration");

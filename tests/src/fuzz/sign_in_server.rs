@@ -2,6 +2,7 @@
 
 use hph_core::crypto::scram::{ClientScram, SCRAM_MESSAGE_MAX_BYTES, Verifier};
 use hph_core::crypto::senderkey::{DeviceSecret, proof, verify_proof};
+use hph_core::endpoint::server::Scope;
 use hph_core::endpoint::signin::guest_username;
 use hph_core::endpoint::signin::server::{KnownAccount, ServerSignIn, SignInEvent, SignInOutput, SignInPolicy};
 use hph_core::limits::{PBKDF2_ITERATIONS, PROTOCOL_VERSION};
@@ -62,6 +63,9 @@ impl SignInOutput for Driver {
                 assert!(is_username(&account.username) && is_display_name(&account.display_name));
                 self.pending = Some(Pending::Registration);
             }
+            // Nobody has given anything to anybody: what is presented is good for nothing.
+            SignInEvent::FindTicket { .. } | SignInEvent::Enrol { .. } => {}
+            SignInEvent::ResetPassword(_) => panic!("a new password without a code"),
             SignInEvent::Failed { username } => assert!(is_username(username)),
             SignInEvent::Proved { identity, is_guest, scram } => {
                 assert!(!self.is_proved, "proved twice");
@@ -214,12 +218,15 @@ impl World<'_> {
             Pending::Account => {
                 let verifier = Verifier::from_salted_password(SALT, PBKDF2_ITERATIONS, &SALTED);
                 let display_name = "Cô Hường".try_into().expect("short");
-                server.account_found(is_yes.then_some(KnownAccount { display_name, verifier }), driver);
+                server.account_found(
+                    is_yes.then_some(KnownAccount { display_name, verifier, scope: Scope::Everywhere }),
+                    driver,
+                );
                 self.right_final = if is_yes { self.final_with(&SALTED) } else { None };
             }
             Pending::Token => {
                 driver.grounds = if is_yes && is_asked { Grounds::Token } else { Grounds::None };
-                server.token_found(is_yes.then_some("Hường"), driver);
+                server.token_found(is_yes.then_some(("Hường", Scope::Everywhere)), driver);
             }
             Pending::Registration => {
                 driver.grounds = if is_yes { Grounds::Registration } else { Grounds::None };

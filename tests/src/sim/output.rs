@@ -126,6 +126,7 @@ impl SingleOutput for ServerDeeds {
             }
             ServerEvent::ListFiles { session, page } => asked(session, u64::from(page.request), Wanted::MarkRead),
             ServerEvent::MarkRead { session, .. } => asked(session, 0, Wanted::MarkRead),
+            ServerEvent::Account { session, ask } => asked(session, u64::from(ask.request()), Wanted::MarkRead),
             ServerEvent::AskUnread { session, request } => asked(session, u64::from(request), Wanted::MarkRead),
             ServerEvent::StoreDirect { session, reference, to, sealed } => {
                 asked(session, reference, Wanted::StoreDirect { to: to.into(), sealed: sealed.into() })

@@ -123,6 +123,7 @@ impl World<'_> {
             username: username.as_str().try_into().expect("a short name"),
             display_name: username.as_str().try_into().expect("a short name"),
             device,
+            scope: Default::default(),
         };
         let mut deeds = ServerDeeds::default();
         let exporter = self.connections[connection].exporter;

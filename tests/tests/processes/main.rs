@@ -3,6 +3,7 @@
 //! One program of many modules: each that is linked by itself costs seconds and tens of megabytes.
 
 mod abuse;
+mod accounts;
 #[cfg(target_os = "linux")]
 mod capture;
 mod chat;

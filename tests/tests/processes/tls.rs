@@ -125,7 +125,8 @@ fn the_link_that_a_server_prints_is_the_one_that_a_client_reads() {
     let pin = Server::new().pin;
     for (host, room) in [("192.0.2.1", Some("Nhóm 17/b #1?")), ("2001:db8::1", None), ("meet.example.org", None)] {
         let link = invitation_link(host, 7400, &pin, room);
-        let expected = Invitation { host: host.into(), port: 7400, pin: Some(pin), room: room.map(Into::into) };
+        let expected =
+            Invitation { host: host.into(), port: 7400, pin: Some(pin), room: room.map(Into::into), given: None };
         assert_eq!(link.parse(), Ok(expected.clone()));
         assert_eq!(expected.to_string(), link);
     }

@@ -3,7 +3,7 @@
 use super::super::relay::RelayCommand;
 use super::media::ALL_LAYERS;
 use super::session::Membership;
-use super::{HistoryPage, OpenRoom, ServerEvent, ServerMachine, ServerOutput};
+use super::{HistoryPage, OpenRoom, Scope, ServerEvent, ServerMachine, ServerOutput};
 use crate::id::{RoomId, SessionId, Slot};
 use crate::time::Instant;
 use crate::wire::control::{ClientMessage, LeaveReason, Refusal, ServerMessage, SignOutReason};
@@ -41,6 +41,9 @@ impl ServerMachine<'_> {
         out: &mut impl ServerOutput,
     ) -> Result<(), Refusal> {
         use ClientMessage as M;
+        if self.identity(from).is_some_and(|identity| identity.scope.forbids(message)) {
+            return Err(Refusal::Forbidden);
+        }
         match *message {
             M::Hello { .. }
             | M::SignIn { .. }
@@ -54,7 +57,9 @@ impl ServerMachine<'_> {
                 out.event(ServerEvent::OpenRoom { session: from, request, name, how: OpenRoom::Create });
             }
             M::JoinNamed { request, name, may_create } => {
-                let how = if may_create { OpenRoom::JoinOrCreate } else { OpenRoom::Join };
+                // Whoever may be in one room only makes none.
+                let is_free = self.identity(from).is_some_and(|identity| !matches!(identity.scope, Scope::Room(_)));
+                let how = if may_create && is_free { OpenRoom::JoinOrCreate } else { OpenRoom::Join };
                 out.event(ServerEvent::OpenRoom { session: from, request, name, how });
             }
             M::JoinRoom { request, room } => self.join(from, request, room, false, out)?,
@@ -124,6 +129,7 @@ impl ServerMachine<'_> {
                 self.obey_files(from, message, out)?;
             }
             M::InRoom(ref ask) => self.obey_in_room(now, from, ask, out)?,
+            M::Account(ref ask) => self.obey_account(from, ask, out)?,
             M::KeepAlive => out.control(from, &ServerMessage::Alive),
             M::Tunnel { is_on } => out.relay(&RelayCommand::Tunnel { session: from, is_on }),
         }
@@ -186,6 +192,7 @@ impl ServerMachine<'_> {
         }
         let free = session.memberships.iter().position(Option::is_none).ok_or(Refusal::TooManyRooms)?;
         let room_index = self.room_index(id).ok_or(Refusal::NoSuchRoom)?;
+        self.check_scope(from, (room_index, id))?;
         if !self.is_let_in((from, request), (room_index, id), has_password, out)? {
             return Ok(());
         }
@@ -210,6 +217,19 @@ impl ServerMachine<'_> {
             }
         }
         self.tell_at_the_door(from, (room_index, id), out);
+        Ok(())
+    }
+
+    /// Whether that room is for somebody. An owner of the server is known there from now on.
+    fn check_scope(&mut self, from: SessionId, (room_index, id): (u16, RoomId)) -> Result<(), Refusal> {
+        let identity = self.identity(from).ok_or(Refusal::OutOfOrder)?;
+        let (scope, name) = (identity.scope, identity.username.clone());
+        if !scope.has_room(id) {
+            return Err(Refusal::Forbidden);
+        }
+        if let Some(room) = self.room_at_mut(room_index).filter(|_| scope == Scope::Owner) {
+            room.staff.set_chief(&name);
+        }
         Ok(())
     }
 
@@ -295,6 +315,7 @@ const fn costs_the_store(message: &ClientMessage<'_>) -> bool {
             | M::Enter { .. }
             | M::OfferFile { .. }
             | M::DeleteFile { .. }
+            | M::Account(_)
     )
 }
 
@@ -332,6 +353,7 @@ fn request_number(message: &ClientMessage<'_>) -> u64 {
         | M::DeleteChat { reference, .. }
         | M::OfferFile { reference, .. } => reference,
         M::InRoom(ref ask) => u64::from(ask.request()),
+        M::Account(ref ask) => u64::from(ask.request()),
         _ => 0,
     }
 }

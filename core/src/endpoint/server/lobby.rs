@@ -1,6 +1,6 @@
 //! Telling sessions what changed: the lobby's rooms and people, and the rooms they are in.
 
-use super::{ServerMachine, ServerOutput};
+use super::{Scope, ServerMachine, ServerOutput};
 use crate::id::{RoomId, SessionId};
 use crate::wire::control::{ParticipantInfo, ServerMessage};
 
@@ -8,7 +8,10 @@ impl ServerMachine<'_> {
     /// Tells the session the next thing that changed, if anything did. Call it while it answers true and the session's
     /// connection takes more; what a slow connection misses is told as it is by then.
     pub fn poll_control(&mut self, id: SessionId, out: &mut impl ServerOutput) -> bool {
-        self.tell_room_change(id, None, out) || self.tell_media_change(id, out) || self.tell_lobby_change(id, out)
+        self.tell_scope(id, out)
+            || self.tell_room_change(id, None, out)
+            || self.tell_media_change(id, out)
+            || self.tell_lobby_change(id, out)
     }
 
     /// Tells the next change of one of its rooms, or of the `only` room that matters.
@@ -89,7 +92,10 @@ impl ServerMachine<'_> {
 
     fn tell_room(&self, id: SessionId, index: usize, out: &mut impl ServerOutput) {
         let place = index as u16;
+        let scope = self.identity(id).map(|identity| identity.scope).unwrap_or_default();
         match self.rooms.get(index).and_then(|place| place.room.as_ref()) {
+            // Of what is not theirs they hear nothing.
+            Some(room) if !scope.has_room(room.id) => {}
             Some(room) => {
                 let people = room.people() as u16;
                 out.control(id, &ServerMessage::Room { place, room: room.id, name: &room.name, people });
@@ -100,6 +106,9 @@ impl ServerMachine<'_> {
 
     fn tell_person(&self, id: SessionId, index: usize, out: &mut impl ServerOutput) {
         let place = index as u16;
+        if self.identity(id).is_some_and(|identity| matches!(identity.scope, Scope::Room(_))) {
+            return;
+        }
         match self.sessions.get(index).and_then(|place| place.session.as_ref()) {
             Some(session) => {
                 let (username, display_name) = (&session.identity.username, &session.identity.display_name);

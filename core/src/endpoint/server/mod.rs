@@ -6,6 +6,7 @@
 //! [`super::signin`] has proved who it is. Storing accounts and messages is the driver's matter; the machine asks for it
 //! by [`ServerEvent`] and is told the result.
 
+mod accounts;
 mod call;
 mod chat;
 mod control;
@@ -22,7 +23,7 @@ use heapless::String;
 pub use call::CallPlace;
 pub use chat::{StoredChange, StoredChat};
 pub use media::REFRESH_INTERVAL;
-pub use session::{Identity, SessionPlace};
+pub use session::{Identity, Scope, SessionPlace};
 
 use super::relay::{HopSecret, RelayCommand, SHARDS_MAX, Shards};
 use crate::crypto::drbg::Drbg;
@@ -32,7 +33,7 @@ use crate::limits::ROOM_NAME_MAX_BYTES;
 use crate::room::Room;
 use crate::room::roles::RoomPassword;
 use crate::time::{Duration, Instant};
-use crate::wire::control::{Act, Refusal, ServerMessage, SignOutReason};
+use crate::wire::control::{AccountAsk, Act, Refusal, ServerMessage, SignOutReason};
 use session::{Membership, Session};
 
 /// A call rings this long.
@@ -227,6 +228,13 @@ pub enum ServerEvent<'a> {
         session: SessionId,
         /// What is wanted.
         page: HistoryPage,
+    },
+    /// Do what is asked about devices or invitations, and answer: who asks may.
+    Account {
+        /// By whom.
+        session: SessionId,
+        /// What.
+        ask: AccountAsk<'a>,
     },
     /// Tell the session the device keys of somebody who is not online.
     LookUp {

@@ -7,7 +7,38 @@ use crate::id::{RoomId, SessionId, Slot};
 use crate::limits::{DISPLAY_NAME_MAX_BYTES, SESSION_ROOMS_MAX, USERNAME_MAX_BYTES};
 use crate::rate::TokenBucket;
 use crate::time::Instant;
-use crate::wire::control::DevicePublic;
+use crate::wire::control::{ClientMessage, DevicePublic};
+
+/// Where somebody may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// As everybody.
+    #[default]
+    Everywhere,
+    /// As an owner of the server: an owner of each room.
+    Owner,
+    /// Into this room only: a kiosk, or a guest who was invited to it.
+    Room(RoomId),
+}
+
+impl Scope {
+    /// Whether that room is for them.
+    pub fn has_room(self, room: RoomId) -> bool {
+        !matches!(self, Self::Room(only) if only != room)
+    }
+
+    /// Whether somebody who may be in one room only may not say that, wherever they are. What is about a room needs
+    /// a membership, which they get of theirs alone.
+    pub(super) fn forbids(self, message: &ClientMessage<'_>) -> bool {
+        use ClientMessage as M;
+        let is_elsewhere = match message {
+            M::OfferFile { room, .. } => *room == RoomId(0),
+            M::CreateRoom { .. } | M::SendDirect { .. } | M::LookUp { .. } | M::Call { .. } | M::Account(_) => true,
+            _ => false,
+        };
+        is_elsewhere && matches!(self, Self::Room(_))
+    }
+}
 
 /// Who a session is. Only sign-in makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +49,8 @@ pub struct Identity {
     pub display_name: String<DISPLAY_NAME_MAX_BYTES>,
     /// The device's public keys.
     pub device: DevicePublic,
+    /// Where they may go.
+    pub scope: Scope,
 }
 
 /// What everybody sends until it is told otherwise: the full picture, without a bound.
@@ -83,6 +116,8 @@ pub(super) struct Session {
     pub knocking: Option<Knocking>,
     /// Passwords of rooms that it had wrong.
     pub wrong_passwords: u8,
+    /// Whether it must be told yet that it may be in one room only.
+    pub is_scope_untold: bool,
     pub is_watching_lobby: bool,
     /// Version of the lobby that this session was told.
     pub lobby_seen: u32,
@@ -98,6 +133,7 @@ impl Session {
     pub fn new(id: SessionId, identity: Identity, limits: RateLimits, now: Instant) -> Self {
         Self {
             id,
+            is_scope_untold: matches!(identity.scope, Scope::Room(_)),
             identity,
             memberships: Default::default(),
             knocking: None,

@@ -2,15 +2,20 @@
 
 use heapless::String;
 
-use super::guest_username;
+use super::{guest_username, kiosk_username};
 use crate::crypto::scram::{ClientScram, SCRAM_MESSAGE_MAX_BYTES, ScramError, Verifier};
 use crate::crypto::senderkey::{DeviceSecret, proof};
 use crate::id::SessionId;
-use crate::limits::{DISPLAY_NAME_MAX_BYTES, PBKDF2_ITERATIONS_MAX, PBKDF2_ITERATIONS_MIN, PROTOCOL_VERSION};
-use crate::wire::control::{ClientMessage, DevicePublic, Refusal, ServerMessage, SignInMethods};
+use crate::limits::{
+    DISPLAY_NAME_MAX_BYTES, PBKDF2_ITERATIONS, PBKDF2_ITERATIONS_MAX, PBKDF2_ITERATIONS_MIN, PROTOCOL_VERSION,
+    USERNAME_MAX_BYTES,
+};
+use crate::wire::control::{
+    AccountAsk, AccountTold, ClientMessage, DevicePublic, Refusal, ServerMessage, SignInMethods, TicketKind,
+};
 
 /// Who wants to sign in, and how.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credentials<'a> {
     /// By password; `may_register` makes an account of a name that is not taken.
     Password {
@@ -36,6 +41,16 @@ pub enum Credentials<'a> {
         display_name: &'a str,
         /// Email label, or nothing.
         email: &'a str,
+    },
+    /// With a new password, by a code of the server's owner that [`ClientSignIn::with_ticket`] names: the login name is that
+    /// of the code.
+    Reset,
+    /// As a device without an account, known or with an enrolment of the owner.
+    Kiosk {
+        /// The secret of an enrolment link, or nothing.
+        secret: &'a str,
+        /// Whether to show a code if that lets nobody in.
+        wants_code: bool,
     },
 }
 
@@ -70,6 +85,8 @@ pub enum SignInStep {
         /// Rounds.
         iterations: u32,
     },
+    /// Show this code to the server's owner, and come again soon. It is good for so many seconds.
+    PairingCode(u32, u16),
     /// Signed in.
     Done(SignedIn),
 }
@@ -86,6 +103,7 @@ pub struct SignedIn {
 #[derive(Clone, Copy)]
 enum State {
     AwaitingHello,
+    AwaitingTicket,
     AwaitingChallenge,
     Salting { is_new: bool, salt: [u8; 16], iterations: u32 },
     AwaitingWelcome { is_scram: bool },
@@ -98,6 +116,10 @@ pub struct ClientSignIn<'a> {
     device: &'a DeviceSecret,
     binding: [u8; 32],
     scram: Option<ClientScram>,
+    /// What somebody gave us, to be presented first.
+    ticket: Option<&'a str>,
+    /// Whose password is set, as the server says.
+    username: String<USERNAME_MAX_BYTES>,
     salt: [u8; 16],
     methods: SignInMethods,
     server_name: String<DISPLAY_NAME_MAX_BYTES>,
@@ -115,18 +137,27 @@ impl<'a> ClientSignIn<'a> {
         let (nonce, salt) = entropy;
         let scram = match credentials {
             Credentials::Password { username, .. } => ClientScram::new(username, nonce, Some(&binding)).ok(),
-            Credentials::Token { .. } | Credentials::Guest { .. } => None,
+            _ => None,
         };
         Self {
             credentials,
             device,
             binding,
             scram,
+            ticket: None,
+            username: String::new(),
             salt,
             methods: SignInMethods::default(),
             server_name: String::new(),
             state: State::AwaitingHello,
         }
+    }
+
+    /// The same, with the secret of an invitation link or the digits of a code. Whoever can come in without it does if it is
+    /// not good.
+    pub fn with_ticket(mut self, secret: Option<&'a str>) -> Self {
+        self.ticket = secret;
+        self
     }
 
     /// The first message.
@@ -154,7 +185,7 @@ impl<'a> ClientSignIn<'a> {
         mut send: impl FnMut(&ClientMessage<'_>),
     ) -> Result<SignInStep, SignInError> {
         let result = self.obey(message, &mut send);
-        if !matches!(result, Ok(SignInStep::Wait | SignInStep::SaltPassword { .. })) {
+        if !matches!(result, Ok(SignInStep::Wait | SignInStep::SaltPassword { .. } | SignInStep::PairingCode(..))) {
             self.state = State::Over;
         }
         result
@@ -170,8 +201,11 @@ impl<'a> ClientSignIn<'a> {
         mut send: impl FnMut(&ClientMessage<'_>),
     ) -> Result<SignInStep, SignInError> {
         let State::Salting { is_new, salt, iterations } = self.state else { return Err(SignInError::Unexpected) };
-        let Credentials::Password { username, email, display_name, .. } = self.credentials else {
-            return Err(SignInError::Unexpected);
+        let name = self.username.clone();
+        let (username, email, display_name) = match self.credentials {
+            Credentials::Password { username, email, display_name, .. } => (username, email, display_name),
+            Credentials::Reset => (name.as_str(), "", ""),
+            _ => return Err(SignInError::Unexpected),
         };
         let device = self.device_public();
         let proof = proof(self.device, &self.binding, username.as_bytes());
@@ -207,10 +241,28 @@ impl<'a> ClientSignIn<'a> {
     ) -> Result<SignInStep, SignInError> {
         use ServerMessage as M;
         match (self.state, *message) {
+            (State::AwaitingTicket, M::Account(AccountTold::Presented { kind, username, .. })) => {
+                self.username = String::try_from(username).map_err(|_| SignInError::Unexpected)?;
+                if (self.credentials, kind) == (Credentials::Reset, TicketKind::Reset) {
+                    return self.salt_password(true, self.salt, PBKDF2_ITERATIONS);
+                }
+                self.begin(send)
+            }
+            (State::AwaitingTicket, M::Refused { reason: Refusal::NoSuchInvitation, .. }) if self.needs_no_ticket() => {
+                self.begin(send)
+            }
+            (State::AwaitingWelcome { .. }, M::Account(AccountTold::PairingCode { code, seconds })) => {
+                Ok(SignInStep::PairingCode(code, seconds))
+            }
             (_, M::Refused { reason, retry_after_s, .. }) => Err(SignInError::Refused { reason, retry_after_s }),
             (State::AwaitingHello, M::Hello { methods, name, .. }) => {
                 self.methods = methods;
                 self.server_name = String::try_from(name).unwrap_or_default();
+                if let Some(secret) = self.ticket {
+                    self.state = State::AwaitingTicket;
+                    send(&ClientMessage::Account(AccountAsk::Present { secret }));
+                    return Ok(SignInStep::Wait);
+                }
                 self.begin(send)
             }
             (State::AwaitingChallenge, M::SignInChallenge { scram }) => {
@@ -252,6 +304,15 @@ impl<'a> ClientSignIn<'a> {
                 let proof = proof(self.device, &self.binding, username.as_bytes());
                 send(&ClientMessage::SignInGuest { display_name, email, device, proof: &proof });
             }
+            Credentials::Kiosk { secret, wants_code } => {
+                let proof = proof(self.device, &self.binding, kiosk_username(&device.sign).as_bytes());
+                let proof = &proof;
+                send(&ClientMessage::Account(AccountAsk::Enrol { secret, wants_code, device, proof }));
+            }
+            // What was presented is good for something else.
+            Credentials::Reset => {
+                return Err(SignInError::Refused { reason: Refusal::NoSuchInvitation, retry_after_s: 0 });
+            }
         }
         Ok(SignInStep::Wait)
     }
@@ -268,6 +329,14 @@ impl<'a> ClientSignIn<'a> {
     fn scram(&mut self) -> Result<&mut ClientScram, SignInError> {
         let reason = Refusal::Invalid;
         self.scram.as_mut().ok_or(SignInError::Refused { reason, retry_after_s: 0 })
+    }
+
+    const fn needs_no_ticket(&self) -> bool {
+        match self.credentials {
+            Credentials::Password { .. } => true,
+            Credentials::Guest { .. } => self.methods.guest,
+            _ => false,
+        }
     }
 
     const fn may_register(&self) -> bool {

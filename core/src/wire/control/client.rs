@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::account::AccountAsk;
 use super::in_room::RoomAsk;
 use super::is_slot;
 use super::parts::{Act, DevicePublic, TrackInfo};
 use crate::id::{CallId, RoomId, Slot, TrackId};
 use crate::limits::{
-    CHAT_PAGE_MAX, DIRECT_SEALED_MAX_BYTES, FILE_CHUNK_MAX_BYTES, FILE_RANGE_MAX_BYTES, PBKDF2_ITERATIONS_MAX,
-    PBKDF2_ITERATIONS_MIN, TRACKS_MAX,
+    AGENT_MAX_BYTES, CHAT_PAGE_MAX, DIRECT_SEALED_MAX_BYTES, FILE_CHUNK_MAX_BYTES, FILE_RANGE_MAX_BYTES,
+    PBKDF2_ITERATIONS_MAX, PBKDF2_ITERATIONS_MIN, TRACKS_MAX,
 };
 use crate::media::nack::parse_nack;
 use crate::wire::text;
@@ -405,6 +406,9 @@ pub enum ClientMessage<'a> {
     },
     /// About what goes on in a room: reactions.
     InRoom(RoomAsk),
+    /// About accounts: devices, invitations.
+    #[serde(borrow)]
+    Account(AccountAsk<'a>),
 }
 
 impl ClientMessage<'_> {
@@ -412,7 +416,7 @@ impl ClientMessage<'_> {
     pub fn is_legal(&self) -> bool {
         match *self {
             Self::Hello { version_min, version_max, agent } => {
-                version_min <= version_max && agent.len() <= 64 && !agent.chars().any(char::is_control)
+                version_min <= version_max && agent.len() <= AGENT_MAX_BYTES && !agent.chars().any(char::is_control)
             }
             Self::SignIn { scram, .. } => scram.len() <= 512,
             Self::SignInFinal { scram, proof, display_name, .. } => {
@@ -464,6 +468,7 @@ impl ClientMessage<'_> {
             }
             Self::Tunnelled { datagram } => super::is_datagram(datagram),
             Self::LookUp { username, .. } => text::is_username(username),
+            Self::Account(ref ask) => ask.is_legal(),
             Self::Call { to, .. } => text::is_username(to),
             Self::InRoom(ref ask) => ask.is_legal(),
             Self::SignOut

@@ -7,9 +7,9 @@ use crate::error::{Full, Malformed};
 use crate::limits::CONTROL_LENGTH_BYTES;
 
 /// How many client messages this version numbers.
-const CLIENT_KINDS: u32 = 46;
+const CLIENT_KINDS: u32 = 47;
 /// How many server messages this version numbers.
-const SERVER_KINDS: u32 = 55;
+const SERVER_KINDS: u32 = 56;
 
 /// A message, or the number of one that only a newer version knows and that is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +142,8 @@ impl<'a> FrameReader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{RoomId, Slot};
-    use crate::wire::control::{RoomAsk, RoomTold};
+    use crate::id::RoomId;
+    use crate::wire::control::{AccountAsk, AccountTold};
 
     const CHAT: ClientMessage<'static> =
         ClientMessage::SendChat { reference: 7, room: RoomId(3), text: "Chào Hường" };
@@ -151,10 +151,9 @@ mod tests {
     #[test]
     fn the_number_of_kinds_is_that_of_the_last_message() {
         let mut out = [0; 64];
-        let (request, room, reaction) = (1, RoomId(1), 0);
-        emit_client(&ClientMessage::InRoom(RoomAsk::React { request, room, reaction }), &mut out).unwrap();
+        emit_client(&ClientMessage::Account(AccountAsk::ListDevices { request: 1 }), &mut out).unwrap();
         assert_eq!(u32::from(out[4]) + 1, CLIENT_KINDS);
-        emit_server(&ServerMessage::InRoom(RoomTold::Reacted { room, slot: Slot(0), reaction }), &mut out).unwrap();
+        emit_server(&ServerMessage::Account(AccountTold::Done { request: 1 }), &mut out).unwrap();
         assert_eq!(u32::from(out[4]) + 1, SERVER_KINDS);
     }
 

@@ -4,12 +4,14 @@
 //! its fields in order. Numbers and fields are only ever added at the end, so that a peer one version behind can skip
 //! what it does not know. Texts and byte strings are borrowed from the frame.
 
+mod account;
 mod client;
 mod frame;
 mod in_room;
 mod parts;
 mod server;
 
+pub use account::{AccountAsk, AccountTold, TicketKind, is_code, is_secret};
 pub use client::ClientMessage;
 pub use frame::{FrameReader, Parsed, emit_client, emit_server, parse_client, parse_server};
 pub use in_room::{RoomAsk, RoomTold};

@@ -277,11 +277,15 @@ pub enum Refusal {
     WrongPassword,
     /// A host did not let them in.
     TurnedAway,
+    /// There is no such invitation or code, or it is used up, too old or withdrawn.
+    NoSuchInvitation,
+    /// This device may not sign in to this account any more.
+    DeviceRevoked,
 }
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Version,
         Self::Invalid,
         Self::OutOfOrder,
@@ -308,6 +312,8 @@ impl Refusal {
         Self::NoSuchFile,
         Self::WrongPassword,
         Self::TurnedAway,
+        Self::NoSuchInvitation,
+        Self::DeviceRevoked,
     ];
 
     /// A short stable code for scripts and logs.
@@ -339,6 +345,8 @@ impl Refusal {
             Self::NoSuchFile => "no_such_file",
             Self::WrongPassword => "wrong_password",
             Self::TurnedAway => "turned_away",
+            Self::NoSuchInvitation => "no_such_invitation",
+            Self::DeviceRevoked => "device_revoked",
         }
     }
 }
@@ -358,6 +366,8 @@ pub enum SignOutReason {
     Malformed,
     /// Nothing was heard for too long.
     Idle,
+    /// This device may not sign in any more. Do not come back by yourself.
+    Revoked,
 }
 
 /// Why a participant is no longer in a room.

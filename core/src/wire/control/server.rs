@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::account::AccountTold;
 use super::in_room::RoomTold;
 use super::is_slot;
 use super::parts::{
@@ -512,6 +513,8 @@ pub enum ServerMessage<'a> {
     },
     /// About what goes on in a room: reactions.
     InRoom(RoomTold),
+    /// About accounts: devices, invitations.
+    Account(AccountTold<'a>),
 }
 
 impl ServerMessage<'_> {
@@ -559,6 +562,7 @@ impl ServerMessage<'_> {
             }
             Self::FileChunk { bytes, .. } => (1..=FILE_CHUNK_MAX_BYTES).contains(&bytes.len()),
             Self::Tunnelled { datagram } => super::is_datagram(datagram),
+            Self::Account(ref told) => told.is_legal(),
             Self::Unread { name, .. } => name.is_empty() || text::is_room_name(name),
             Self::Direct { from, sealed, .. } => text::is_username(from) && sealed.len() <= DIRECT_SEALED_MAX_BYTES,
             Self::Ringing { from, display_name, name, .. } => {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use hph_client::core::id::{CallId, RoomId, TrackId};
 use hph_client::core::time::Instant;
 use hph_client::core::wire::control::{CallOutcome, DevicePublic, LeaveReason, Refusal};
-use hph_client::engine::{Command, Event};
+use hph_client::engine::{AccountEvent, Command, Event};
 use hph_client::link::Invitation;
 use hph_client::media::{ReceiverConfig, RecorderConfig, VideoCodec};
 use hph_client::platform::clock::Clock;
@@ -179,7 +179,8 @@ struct Meeting<'a> {
 pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> Result<Exit, Failure> {
     let mut rooms = args.rooms.clone();
     rooms.extend(args.link.as_ref().and_then(|link| link.room.clone()).filter(|_| args.rooms.is_empty()));
-    if rooms.is_empty() {
+    let is_kiosk = args.link.as_ref().is_some_and(|link| args.who.is_kiosk(link)) || args.who.kiosk;
+    if rooms.is_empty() && !is_kiosk {
         return Err(Failure::usage("which room? --room ROOM"));
     }
     args.video.as_ref().map_or(Ok(()), |video| video.check(out))?;
@@ -196,7 +197,8 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
             voice: args.voice.config(),
         },
         may_ask,
-        limit: Some(ENTER_MAX),
+        // Nobody knows when the owner comes to approve it.
+        limit: Some(ENTER_MAX).filter(|_| !args.who.kiosk),
         ..Wishes::default()
     };
     let session = Session::start(&args.who, link, wishes, out)?;
@@ -289,6 +291,10 @@ impl Meeting<'_> {
         match event {
             Event::SignedIn { .. } => {
                 self.counts.connections += 1;
+                self.ask_in();
+            }
+            Event::Account(AccountEvent::OnlyRoom { name, .. }) if self.wanted.is_empty() && !self.has_entered => {
+                self.wanted.push(Wanted { name: name.clone(), request: None, has_devices: true });
                 self.ask_in();
             }
             Event::Joined { request, room, .. } => self.entered(*request, *room)?,

@@ -50,6 +50,8 @@ pub(crate) struct Welcome {
 pub(crate) enum ConnectError {
     /// Perhaps later.
     Transient { why: String, retry_after_s: u32 },
+    /// Not before the owner has approved this code.
+    Unpaired { code: u32, seconds: u16 },
     /// Never, without the user.
     Final(EndReason),
 }
@@ -103,15 +105,12 @@ pub(crate) async fn sign_in(
     secured: &mut Secured,
     frames: &mut FrameReader<'_>,
 ) -> Result<Welcome, ConnectError> {
-    let credentials = match (&config.account, token) {
-        (_, Some((username, token))) => Credentials::Token { username, token },
-        (Account::Password { username, email, display_name, may_register, .. }, None) => {
-            Credentials::Password { username, email, display_name, may_register: *may_register }
-        }
-        (Account::Guest { display_name, email }, None) => Credentials::Guest { display_name, email },
+    let (credentials, ticket) = match token {
+        Some((username, token)) => (Credentials::Token { username, token }, None),
+        None => config.account.credentials(),
     };
     let entropy = (entropy::array(), entropy::array());
-    let mut machine = ClientSignIn::new(credentials, device, secured.binding, entropy);
+    let mut machine = ClientSignIn::new(credentials, device, secured.binding, entropy).with_ticket(ticket);
     let talking = async {
         let mut out = Vec::new();
         push(&mut out, &ClientSignIn::hello(&config.agent));
@@ -136,7 +135,8 @@ pub(crate) async fn sign_in(
             }
             match step {
                 Ok(SignInStep::Done(signed_in)) => return Ok(Ok(welcome(signed_in, &message, machine.server_name()))),
-                Ok(_) => {}
+                Ok(SignInStep::PairingCode(code, seconds)) => return Ok(Err(ConnectError::Unpaired { code, seconds })),
+                Ok(SignInStep::Wait | SignInStep::SaltPassword { .. }) => {}
                 Err(error) => return Ok(Err(refused(error, machine.methods()))),
             }
         }
@@ -198,10 +198,7 @@ fn refused(error: SignInError, methods: SignInMethods) -> ConnectError {
 
 /// PBKDF2 takes a tenth of a second here and two on a small board: not on the engine's thread.
 async fn salt_password(account: &Account, salt: [u8; 16], iterations: u32) -> [u8; 32] {
-    let password = match account {
-        Account::Password { password, .. } => password.clone(),
-        Account::Guest { .. } => String::new(),
-    };
+    let password = account.password().to_owned();
     smol::unblock(move || salted_password(&password, &salt, iterations)).await
 }
 

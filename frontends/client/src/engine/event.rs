@@ -11,7 +11,7 @@ use hph_core::wire::control::{
     Act, CallOutcome, DevicePublic, LeaveReason, ParticipantInfo, Refusal, SignInMethods, TrackInfo,
 };
 
-use super::FileFailure;
+use super::{AccountEvent, FileFailure};
 use crate::files::RemoteFile;
 use crate::people::KeyState;
 use crate::safety::RoomSafety;
@@ -117,6 +117,8 @@ pub enum EndReason {
     FalseServer,
     /// The same person signed in from elsewhere.
     SignedInElsewhere,
+    /// This device was revoked: it may not sign in to this account any more.
+    Revoked,
     /// The server speaks something else.
     Protocol,
 }
@@ -583,4 +585,6 @@ pub enum Event {
         /// What became of it.
         outcome: CallOutcome,
     },
+    /// About accounts: devices, invitations, pairing.
+    Account(AccountEvent),
 }

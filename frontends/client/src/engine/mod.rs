@@ -1,5 +1,6 @@
 //! The engine: one thread that keeps a session alive. Commands go in, events come out, frames go both ways.
 
+mod account;
 mod connect;
 mod doors;
 mod edges;
@@ -26,6 +27,7 @@ use hph_core::limits::TRACKS_MAX;
 use hph_core::time::Instant;
 use hph_core::wire::control::{Act, DevicePublic, Refusal, TrackInfo};
 
+pub use account::{Account, AccountCommand, AccountEvent, InvitationInfo};
 pub use event::{EndReason, Event, FailReason, MicrophoneRemark, Participant};
 pub use guidance::{Demand, Guidance, LostStrip};
 pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip, LossStats};
@@ -46,31 +48,6 @@ const COMMANDS_MAX: usize = 256;
 const EVENTS_MAX: usize = 1024;
 /// Frames that may wait to be sent: about one from every source. Then the newest is dropped.
 const FRAMES_MAX: usize = 16;
-
-/// Who signs in.
-#[derive(Clone)]
-pub enum Account {
-    /// A stored account.
-    Password {
-        /// Login name.
-        username: String,
-        /// The password. It leaves this program only as a proof.
-        password: String,
-        /// Email label of a new account, or nothing.
-        email: String,
-        /// Name to show, or nothing.
-        display_name: String,
-        /// Whether to make an account if the name is not taken.
-        may_register: bool,
-    },
-    /// A guest.
-    Guest {
-        /// Name to show.
-        display_name: String,
-        /// Email label, or nothing.
-        email: String,
-    },
-}
 
 /// What the engine needs to know.
 #[derive(Clone)]
@@ -369,6 +346,8 @@ pub enum Command {
         /// Whether it was compared with them.
         is_compared: bool,
     },
+    /// About accounts: devices, invitations.
+    Account(AccountCommand),
     /// Sign out and end.
     Quit,
 }

@@ -48,5 +48,6 @@ fn ended(error: ConnectError) -> EndReason {
     match error {
         ConnectError::Transient { why, .. } => EndReason::Unreachable(why),
         ConnectError::Final(reason) => reason,
+        ConnectError::Unpaired { .. } => EndReason::Protocol,
     }
 }

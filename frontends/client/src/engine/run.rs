@@ -27,7 +27,7 @@ use super::known::KnownPeople;
 use super::outbox::Outbox;
 use super::session::{self, SafetyCodes, SessionEnd};
 use super::transfers::Transfers;
-use super::{CapturedFrame, Command, EndReason, EngineConfig, EngineFigures, Event, FrameSink, Guidance};
+use super::{AccountEvent, CapturedFrame, Command, EndReason, EngineConfig, EngineFigures, Event, FrameSink, Guidance};
 use crate::link::authority;
 use crate::media::Stages;
 
@@ -44,6 +44,8 @@ const RECOVERY_PLACES: usize = 16;
 /// The first wait before a new attempt; it doubles up to the last.
 const BACKOFF_FIRST: Duration = Duration::from_millis(250);
 const BACKOFF_LAST: Duration = Duration::from_secs(4);
+/// A device that waits to be approved asks so often.
+const PAIRING_EVERY: Duration = Duration::from_millis(1500);
 
 /// The engine's ends of its channels.
 pub(crate) struct Ends {
@@ -120,9 +122,13 @@ async fn keep_alive(config: &EngineConfig, ends: &Ends, lasting: &mut Lasting<'_
     let mut trust = config.trust;
     let mut attempt = 0u32;
     let mut was_in = false;
+    // The code that the frontend was told.
+    let mut pairing: Option<u32> = None;
     let mut memory = vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES];
     loop {
-        let _ = ends.events.send(Event::Connecting { attempt }).await;
+        if pairing.is_none() {
+            let _ = ends.events.send(Event::Connecting { attempt }).await;
+        }
         let config = EngineConfig { trust, ..config.clone() };
         let mut frames = FrameReader::new(&mut memory, CONTROL_FRAME_MAX_BYTES);
         let connecting = async {
@@ -141,6 +147,7 @@ async fn keep_alive(config: &EngineConfig, ends: &Ends, lasting: &mut Lasting<'_
             Ok((secured, welcome)) => {
                 attempt = 0;
                 was_in = true;
+                pairing = None;
                 // From now on it must be the same server.
                 trust = crate::tls::Trust::Expect(secured.pin);
                 if let Some(new) = welcome.signed_in.token {
@@ -151,8 +158,19 @@ async fn keep_alive(config: &EngineConfig, ends: &Ends, lasting: &mut Lasting<'_
                 match end {
                     SessionEnd::Quit => return EndReason::Quit,
                     SessionEnd::Elsewhere => return EndReason::SignedInElsewhere,
+                    SessionEnd::Revoked => return EndReason::Revoked,
                     SessionEnd::Lost(why) => (why, 0),
                 }
+            }
+            Err(ConnectError::Unpaired { code, seconds }) => {
+                if pairing.replace(code) != Some(code) {
+                    let told = AccountEvent::PairingCode { code: format!("{code:06}"), seconds };
+                    let _ = ends.events.send(Event::Account(told)).await;
+                }
+                if let Ok::<_, ConnectError>(Err(())) = wait_or_quit(PAIRING_EVERY, ends, lasting).await {
+                    return EndReason::Quit;
+                }
+                continue;
             }
             // Whoever was in waits for as long as the server says: after a restart everybody comes back at once.
             Err(ConnectError::Final(EndReason::Refused { reason: Refusal::TooFast, retry_after_s, .. })) if was_in => {
@@ -169,14 +187,19 @@ async fn keep_alive(config: &EngineConfig, ends: &Ends, lasting: &mut Lasting<'_
         let retry_in = backoff(attempt).max(Duration::from_secs(retry_after_s.into()));
         attempt = attempt.saturating_add(1);
         let _ = ends.events.send(Event::Lost { why, retry_in }).await;
-        let waiting = async {
-            Timer::after(retry_in).await;
-            Ok(Ok(()))
-        };
-        if let Ok::<_, ConnectError>(Err(())) = waiting.or(quit_while_away(ends, lasting)).await {
+        if let Ok::<_, ConnectError>(Err(())) = wait_or_quit(retry_in, ends, lasting).await {
             return EndReason::Quit;
         }
     }
+}
+
+/// Waits, unless the user quits.
+async fn wait_or_quit(time: Duration, ends: &Ends, lasting: &mut Lasting<'_>) -> Result<Result<(), ()>, ConnectError> {
+    let waiting = async {
+        Timer::after(time).await;
+        Ok(Ok(()))
+    };
+    waiting.or(quit_while_away(ends, lasting)).await
 }
 
 /// Keeps commands for the next session; ends only if the user quits. Frames captured meanwhile are of no use later.

@@ -20,7 +20,7 @@ pub struct Target {
 }
 
 impl From<Invitation> for Target {
-    fn from(Invitation { host, port, pin, room }: Invitation) -> Self {
+    fn from(Invitation { host, port, pin, room, .. }: Invitation) -> Self {
         Self { host, port, pin, room }
     }
 }

@@ -126,6 +126,22 @@ const TABLE: [(T, Entry); T::ALL.len()] = [
         ),
     ),
     (
+        T::Revoked,
+        (
+            "E-AUTH-09",
+            words("Thiết bị này đã bị đăng xuất vĩnh viễn.", "", "Hãy hỏi chủ tài khoản hoặc chủ máy chủ."),
+            words("This device was signed out for good.", "", "Ask whoever owns the account or the server."),
+        ),
+    ),
+    (
+        T::Invitation,
+        (
+            "E-AUTH-10",
+            words("Lời mời hoặc mã không còn dùng được.", "", "Xin một lời mời mới."),
+            words("The invitation or code is no longer good.", "", "Ask for a new invitation."),
+        ),
+    ),
+    (
         T::SignIn,
         (
             "E-AUTH-02",

@@ -434,7 +434,7 @@ impl<H: Host> Client<H> {
             step = machine.handle_salted_password(&salted, |message| say(&mut self.host, message));
         }
         match step {
-            Ok(SignInStep::Wait | SignInStep::SaltPassword { .. }) => {}
+            Ok(SignInStep::Wait | SignInStep::SaltPassword { .. } | SignInStep::PairingCode(..)) => {}
             Ok(SignInStep::Done(signed_in)) => {
                 let ServerMessage::Welcome { username, display_name, .. } = *message else { return };
                 let welcome = events::welcome(username, display_name, machine.server_name(), signed_in.token);

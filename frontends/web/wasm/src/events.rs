@@ -297,6 +297,7 @@ const fn sign_out(reason: SignOutReason) -> &'static str {
         SignOutReason::TooSlow => "too_slow",
         SignOutReason::Malformed => "malformed",
         SignOutReason::Idle => "idle",
+        SignOutReason::Revoked => "revoked",
     }
 }
 

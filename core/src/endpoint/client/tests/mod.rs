@@ -18,7 +18,7 @@ use std::{format, vec};
 
 use super::*;
 use crate::endpoint::relay::{HopLog, RelayRoom, RelaySessionPlace};
-use crate::endpoint::server::{Identity, RateLimits, ServerEvent, ServerStorage, SessionPlace};
+use crate::endpoint::server::{Identity, RateLimits, Scope, ServerEvent, ServerStorage, SessionPlace};
 use crate::endpoint::single::{SingleOutput, SingleServer, SingleStorage};
 use crate::limits::{CONTROL_FRAME_MAX_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES, HOP_PREFIX_BYTES};
 use crate::media::cache::{CACHE_PACKET_BYTES, CachePlace, PacketCache};
@@ -172,7 +172,8 @@ impl Bench {
         let mut machine = machine(2, seed);
         let keys = machine.device().keys();
         let device = DevicePublic { seal: keys.seal, sign: keys.sign };
-        let identity = Identity { username: name.try_into().unwrap(), display_name: name.try_into().unwrap(), device };
+        let (username, display_name) = (name.try_into().unwrap(), name.try_into().unwrap());
+        let identity = Identity { username, display_name, device, scope: Scope::Everywhere };
         let mut deeds = Deeds::default();
         let id = self.server.open_session(self.now, identity, &[seed; 32], &mut Sent::default()).unwrap();
         machine.handle_signed_in(self.now, id, name, &[seed; 32], &mut deeds);

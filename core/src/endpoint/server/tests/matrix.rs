@@ -4,7 +4,7 @@ use super::*;
 use crate::id::{CallId, Slot, TrackId};
 use crate::media::nack::NackEntry;
 use crate::media::track_window::TrackKey;
-use crate::wire::control::{Act, RoomAsk, TrackInfo};
+use crate::wire::control::{AccountAsk, Act, RoomAsk, TrackInfo};
 
 /// Where the speaker is while it speaks about [`ROOM`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,12 @@ const LOST_PACKET: [u8; 16] = {
 };
 const NOT_IN_ROOM: Outcome = Outcome::Refused(Refusal::NotInRoom);
 const OUT_OF_ORDER: Outcome = Outcome::Refused(Refusal::OutOfOrder);
+const FORBIDDEN: Outcome = Outcome::Refused(Refusal::Forbidden);
 const NO_SUCH_CALL: Outcome = Outcome::Refused(Refusal::NoSuchCall);
+
+const fn invite(room: RoomId, may_register: bool) -> AccountAsk<'static> {
+    AccountAsk::Invite { request: 1, room, uses: 1, valid_s: 60, may_register }
+}
 
 /// The same in all states.
 const fn always(outcome: Outcome) -> [Outcome; 3] {
@@ -136,12 +141,23 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
         (M::CancelCall { call: CallId(5) }, always(NO_SUCH_CALL)),
         (M::InRoom(RoomAsk::React { request: 1, room, reaction: 5 }), inside(Forwarded)),
         (M::InRoom(RoomAsk::React { request: 1, room, reaction: 6 }), inside(Outcome::Refused(Refusal::Invalid))),
+        (M::Account(AccountAsk::Present { secret: "123456789" }), always(OUT_OF_ORDER)),
+        (M::Account(AccountAsk::Enrol { secret: "", wants_code: true, device, proof }), always(OUT_OF_ORDER)),
+        (M::Account(AccountAsk::ListDevices { request: 1 }), always(Asks("Account"))),
+        (M::Account(AccountAsk::RevokeDevice { request: 1, sign: key }), always(Asks("Account"))),
+        (M::Account(AccountAsk::Claim { request: 1, secret: "123456789" }), always(Asks("Account"))),
+        (M::Account(invite(room, false)), always(FORBIDDEN)),
+        (M::Account(invite(RoomId(0), false)), always(FORBIDDEN)),
+        (M::Account(invite(NO_ROOM, false)), always(Outcome::Refused(Refusal::NoSuchRoom))),
+        (M::Account(AccountAsk::ListInvitations { request: 1, room }), always(FORBIDDEN)),
+        (M::Account(AccountAsk::Withdraw { request: 1, room, id: 1 }), always(FORBIDDEN)),
         (M::KeepAlive, always(Answered)),
         (M::SignOut, always(Asks("Closed"))),
     ]
 }
 
-const EVENTS: [&str; 19] = [
+const EVENTS: [&str; 20] = [
+    "Account",
     "PasswordSet",
     "OpenRoom",
     "StoreChat",

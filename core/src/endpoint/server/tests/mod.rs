@@ -2,6 +2,7 @@
 
 extern crate std;
 
+mod accounts;
 mod call;
 mod chat;
 mod control;
@@ -112,6 +113,11 @@ impl Bench {
         Ok(Raw::new(id, &exporter))
     }
 
+    fn sign_in_as(&mut self, name: &str, scope: Scope) -> SessionId {
+        let identity = Identity { scope, ..identity(name) };
+        self.machine.open_session(self.now, identity, &[7; 32], &mut self.deeds).unwrap()
+    }
+
     fn sign_in(&mut self, name: &str) -> Raw {
         self.try_sign_in(name).unwrap()
     }
@@ -195,7 +201,8 @@ impl Bench {
 
 fn identity(name: &str) -> Identity {
     let device = DevicePublic { seal: [name.as_bytes()[0]; 32], sign: [1; 32] };
-    Identity { username: name.try_into().unwrap(), display_name: name.try_into().unwrap(), device }
+    let scope = Scope::default();
+    Identity { username: name.try_into().unwrap(), display_name: name.try_into().unwrap(), device, scope }
 }
 
 fn address(port: u16) -> SocketAddr {

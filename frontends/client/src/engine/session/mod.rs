@@ -46,6 +46,7 @@ const DATAGRAMS_AT_ONCE_BYTES: usize = 4 * 1024;
 pub(crate) enum SessionEnd {
     Quit,
     Elsewhere,
+    Revoked,
     Lost(String),
 }
 
@@ -72,6 +73,7 @@ pub(crate) fn keep(lasting: &mut Lasting<'_>, command: Command, now: Instant) {
         | Command::CreateRoom { .. }
         | Command::Direct { .. }
         | Command::AcceptKey { .. }
+        | Command::Account(_)
         | Command::MarkRead { room: RoomId(0), .. }
         | Command::Unread { .. } => {
             // Nobody types hundreds of these while waiting for a connection.

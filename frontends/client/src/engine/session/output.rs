@@ -20,8 +20,8 @@ use crate::engine::outbox::{Outbox, Target};
 use crate::engine::transfers::Transfers;
 use crate::engine::translate::translate;
 use crate::engine::{
-    Command, EngineFigures, Event, FailReason, FileFailure, FrameSink, Guidance, IncomingMedia, LostStrip, Participant,
-    Reaction, why,
+    AccountEvent, Command, EngineFigures, Event, FailReason, FileFailure, FrameSink, Guidance, IncomingMedia,
+    LostStrip, Participant, Reaction, why,
 };
 use crate::files::RemoteFile;
 use crate::media::Stages;
@@ -178,6 +178,7 @@ impl Output<'_> {
             Command::DeleteFile { request, file } => ClientMessage::DeleteFile { request: *request, file: *file },
             Command::MarkRead { room, id } => ClientMessage::MarkRead { room: *room, id: *id },
             Command::Unread { request } => ClientMessage::AskUnread { request: *request },
+            Command::Account(command) => ClientMessage::Account(command.as_ask()),
             Command::WatchLobby(_)
             | Command::SendFile { .. }
             | Command::FetchFile { .. }
@@ -234,6 +235,11 @@ impl Output<'_> {
                 *self.end = Some(SessionEnd::Elsewhere);
                 return;
             }
+            M::SignedOut { reason: SignOutReason::Revoked } => {
+                *self.end = Some(SessionEnd::Revoked);
+                return;
+            }
+            M::Account(ref told) => return self.events.extend(AccountEvent::of(told).map(Event::Account)),
             M::SignedOut { reason } => {
                 let text = match reason {
                     SignOutReason::ShuttingDown => why::SHUTTING_DOWN.to_owned(),
