@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hph_core::id::{CallId, RoomId, Slot};
 use hph_core::wire::control::DevicePublic;
 
+use crate::breakout::Breakouts;
 use crate::engine::{EndReason, Event, Participant};
 use crate::safety::RoomSafety;
 
@@ -137,6 +138,8 @@ pub struct MeetingView {
     pub people: BTreeMap<u16, Person>,
     /// The rooms that we are in.
     pub rooms: BTreeMap<RoomId, RoomView>,
+    /// Breakout rooms of rooms that we are in, or in whose breakout rooms.
+    pub breakouts: Breakouts,
     /// Number of the last direct message that we could open.
     pub direct_latest: u64,
     /// Who calls.
@@ -155,6 +158,7 @@ impl MeetingView {
                 self.lobby.clear();
                 self.people.clear();
                 self.calls.clear();
+                self.breakouts.clear();
             }
             Event::Lost { why, .. } => {
                 self.connection = Connection::Lost { why: why.clone() };
@@ -184,6 +188,7 @@ impl MeetingView {
                 view.speaker = None;
                 view.is_locked = false;
             }
+            Event::Breakout { room, news } => self.breakouts.apply(*room, news),
             Event::Left { room, .. } => {
                 self.rooms.remove(room);
             }

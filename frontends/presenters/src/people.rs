@@ -216,6 +216,7 @@ fn acts(view: &RoomView, who: &Participant) -> Vec<Act> {
         Act::UnmakeHost => who.role == Role::Host,
         // Whoever is here is not kept out.
         Act::Unban | Act::Admit | Act::TurnAway => false,
+        _ if !act.is_plain() => false,
         _ => act.has_target(),
     };
     Act::ALL.into_iter().filter(|act| changes(act) && may(view, *act, &who.username)).collect()
@@ -228,8 +229,8 @@ pub fn may(view: &RoomView, act: Act, whom: &str) -> bool {
     let is_useful = match act {
         Act::Lock => !view.is_locked,
         Act::Unlock => view.is_locked,
-        // Words must be typed for it, and there is no place for them yet.
-        Act::Password => false,
+        // More than a name is needed for it: there are other ways.
+        act if !act.is_plain() => false,
         _ => true,
     };
     me >= act.least_role() && (!act.has_target() || me.is_above(theirs)) && is_useful
@@ -263,7 +264,12 @@ pub const fn inverse(act: Act) -> Option<Act> {
         | Act::End
         | Act::Admit
         | Act::TurnAway
-        | Act::NoPassword => None,
+        | Act::NoPassword
+        | Act::OpenBreakout
+        | Act::Spread
+        | Act::Move
+        | Act::TellBreakouts
+        | Act::EndBreakouts => None,
     }
 }
 

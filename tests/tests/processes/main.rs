@@ -3,6 +3,7 @@
 //! One program of many modules: each that is linked by itself costs seconds and tens of megabytes.
 
 mod abuse;
+mod breakouts;
 #[cfg(target_os = "linux")]
 mod capture;
 mod chat;
@@ -17,6 +18,7 @@ mod moderation;
 mod owner;
 mod reactions;
 mod resilience;
+mod rights;
 mod screen;
 mod secrecy;
 mod shards;

@@ -12,6 +12,7 @@ use hph_core::wire::control::{
 };
 
 use super::FileFailure;
+use crate::breakout::BreakoutNews;
 use crate::files::RemoteFile;
 use crate::people::KeyState;
 use crate::safety::RoomSafety;
@@ -313,6 +314,13 @@ pub enum Event {
         slot: Slot,
         /// Which.
         reaction: Reaction,
+    },
+    /// Something about breakout rooms.
+    Breakout {
+        /// The room that they belong to.
+        room: RoomId,
+        /// What.
+        news: BreakoutNews,
     },
     /// Somebody else speaks.
     Speaker {

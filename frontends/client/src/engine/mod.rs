@@ -35,6 +35,7 @@ pub use hph_core::room::reaction::{REACTION_SHOWN, Reaction};
 pub use hph_core::room::roles::Role;
 pub use offer::{Offer, ask};
 
+use crate::breakout::BreakoutAct;
 use crate::files::RemoteFile;
 use crate::media::Stages;
 use crate::people::PeopleStore;
@@ -319,6 +320,15 @@ pub enum Command {
         room: RoomId,
         /// Which.
         reaction: Reaction,
+    },
+    /// Do something about breakout rooms.
+    Breakout {
+        /// Comes back in [`Event::Moderated`] or [`Event::Refused`].
+        request: u32,
+        /// The room that they belong to, or one of them: where we are.
+        room: RoomId,
+        /// What.
+        act: BreakoutAct,
     },
     /// Ask what was done to keep order in a room of ours, the newest first.
     Audit {

@@ -39,6 +39,7 @@ const LOST_PACKET: [u8; 16] = {
 };
 const NOT_IN_ROOM: Outcome = Outcome::Refused(Refusal::NotInRoom);
 const OUT_OF_ORDER: Outcome = Outcome::Refused(Refusal::OutOfOrder);
+const FORBIDDEN: Outcome = Outcome::Refused(Refusal::Forbidden);
 const NO_SUCH_CALL: Outcome = Outcome::Refused(Refusal::NoSuchCall);
 
 /// The same in all states.
@@ -136,6 +137,11 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
         (M::CancelCall { call: CallId(5) }, always(NO_SUCH_CALL)),
         (M::InRoom(RoomAsk::React { request: 1, room, reaction: 5 }), inside(Forwarded)),
         (M::InRoom(RoomAsk::React { request: 1, room, reaction: 6 }), inside(Outcome::Refused(Refusal::Invalid))),
+        (M::InRoom(RoomAsk::OpenBreakout { request: 1, room, name: "A" }), inside(FORBIDDEN)),
+        (M::InRoom(RoomAsk::Spread { request: 1, room }), inside(FORBIDDEN)),
+        (M::InRoom(RoomAsk::Move { request: 1, room, whom: "an.", number: 1 }), inside(FORBIDDEN)),
+        (M::InRoom(RoomAsk::TellBreakouts { request: 1, room, text: "x" }), inside(FORBIDDEN)),
+        (M::InRoom(RoomAsk::EndBreakouts { request: 1, room, after_s: 0 }), inside(FORBIDDEN)),
         (M::KeepAlive, always(Answered)),
         (M::SignOut, always(Asks("Closed"))),
     ]

@@ -2,6 +2,7 @@
 
 extern crate std;
 
+mod breakouts;
 mod call;
 mod chat;
 mod control;
