@@ -1,6 +1,7 @@
 // What is shown, made of what happened: a pure function of the state before and one event.
 
 import type { AppEvent, Connection, Figures, ParticipantEvent, Role, Track } from './protocol';
+import { type Shown, show } from './reactions';
 
 /** Lines of chat that are kept. */
 const LINES_MAX = 500;
@@ -42,6 +43,9 @@ export interface Room {
   isLocked: boolean;
   participants: Map<number, Participant>;
   speaker: number | null;
+  reactions: Shown;
+  /** Which breakout room it is, and of which room; 0: none. */
+  breakout: { parent: number; number: number };
 }
 
 export interface Toast {
@@ -74,6 +78,8 @@ export interface State {
   toasts: Toast[];
   figures: Figures | null;
   changedKeys: Set<string>;
+  /** Where we are sent and are not yet. */
+  moving: { from: number; to: number; parent: number; number: number } | null;
 }
 
 export const initial: State = {
@@ -92,6 +98,7 @@ export const initial: State = {
   toasts: [],
   figures: null,
   changedKeys: new Set(),
+  moving: null,
 };
 
 let toastId = 0;
@@ -120,6 +127,14 @@ function addLine(state: State, line: Line): State {
 function participant(event: ParticipantEvent): Participant {
   const { slot, member, username, display_name: name, tracks, role, hand, is_me: isMe } = event;
   return { slot, member, username, name, tracks, role, hand, isMe, keys: event.seal + event.sign };
+}
+
+/** Where a room stands that we come into. */
+function placeOf({ moving, room }: State, id: number): Room['breakout'] {
+  if (moving?.to === id) {
+    return { parent: moving.parent, number: moving.number };
+  }
+  return room?.id === id ? room.breakout : { parent: id, number: 0 };
 }
 
 /** The next state. */
@@ -154,10 +169,36 @@ export function reduce(state: State, event: AppEvent): State {
         isLocked: false,
         participants: new Map<number, Participant>(),
         speaker: null,
+        reactions: new Map(),
+        breakout: placeOf(state, event.room),
       };
-      return { ...state, room: joined, lines: isBack ? state.lines : [], unread: isBack ? state.unread : 0 };
+      return {
+        ...state,
+        moving: null,
+        room: joined,
+        lines: isBack ? state.lines : [],
+        unread: isBack ? state.unread : 0,
+      };
     }
+    case 'moved': {
+      const { from, room: to, parent, number, name } = event;
+      const next = { ...state, moving: { from, to, parent, number } };
+      return number === 0 ? toast(next, 'moved_back') : toast(next, 'moved', name);
+    }
+    case 'reacted':
+      if (room?.id !== event.room) {
+        return state;
+      }
+      return { ...state, room: { ...room, reactions: show(room.reactions, event.slot, event.emoji, Date.now()) } };
+    case 'breakouts_end':
+      return event.after_s > 0 ? toast(state, 'breakouts_end', String(event.after_s)) : state;
+    case 'breakouts_told':
+      return toast(state, 'breakouts_told', event.display_name, event.text);
     case 'left': {
+      // The next room is there in a moment.
+      if (state.moving?.from === event.room) {
+        return state;
+      }
       const next = { ...state, room: null };
       return event.reason === 'asked' ? next : toast(next, `left_${event.reason}`, room?.name ?? '');
     }

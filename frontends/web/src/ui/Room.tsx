@@ -11,6 +11,7 @@ import { Chat } from './Chat';
 import { Bars, Diagnostics } from './Diagnostics';
 import { Icon, type IconName } from './icons';
 import { People } from './People';
+import { Reactions, ReactionsSaid, WayBack } from './Reactions';
 import { Tile } from './Tile';
 
 type Panel = 'none' | 'chat' | 'people' | 'diagnostics';
@@ -67,6 +68,8 @@ export function Room() {
       <header class="bar top">
         <h1>{room.name}</h1>
         {room.isLocked ? <Icon name="lock" /> : null}
+        <WayBack room={room} />
+        <ReactionsSaid room={room} />
         <span class="quiet grow" data-test="path">
           {!isDatagramUp && connection === 'up' ? tr('media_blocked') : ''}
         </span>
@@ -135,6 +138,7 @@ export function Room() {
           test="hand"
           act={acts.hand}
         />
+        <Reactions />
         <Toggle icon="layout" label={tr('spotlight')} on={isSpotlight} test="layout" act={layOut} />
         <Toggle
           icon="chat"
