@@ -28,12 +28,19 @@ fn open(name: &str) -> BreakoutAct {
     BreakoutAct::Open(name.to_owned())
 }
 
-/// Where somebody is next, by themselves.
-fn goes(person: &mut Person) -> (RoomId, String) {
-    person.wait("another room", ANSWER, |event| match event {
-        Event::Joined { request: 0, room, name, .. } => Some((*room, name.clone())),
+/// Where somebody has come in last.
+fn place(person: &Person) -> Option<(RoomId, String)> {
+    person.log().iter().rev().find_map(|(_, event)| match event {
+        Event::Joined { room, name, .. } => Some((*room, name.clone())),
         _ => None,
     })
+}
+
+/// Where somebody is next, when they have left that room by themselves.
+fn goes(person: &Person, from: RoomId) -> (RoomId, String) {
+    let there = || place(person).filter(|(room, _)| *room != from);
+    until_so("another room", ANSWER, || there().is_some());
+    there().expect("somewhere")
 }
 
 fn username(person: &Person) -> String {
@@ -50,14 +57,14 @@ fn people_go_to_their_rooms_talk_there_under_keys_of_their_own_and_come_back() {
     let server = LocalServer::start_with(|config| config.messages_burst = 1000);
     let (mut lan, room) = Person::in_room(guest(&server.target, "Lan"), ROOM);
     let (mut minh, _) = Person::in_room(guest(&server.target, "Minh"), ROOM);
-    let (mut nam, _) = Person::in_room(guest(&server.target, "Nam"), ROOM);
+    let (nam, _) = Person::in_room(guest(&server.target, "Nam"), ROOM);
     assert_eq!(does(&mut minh, room, open("của tôi")), Err(Refusal::Forbidden));
     assert_eq!(does(&mut lan, room, BreakoutAct::Spread), Err(Refusal::OutOfOrder));
     assert_eq!(does(&mut lan, room, open("Nhóm A")), Ok(()));
     assert_eq!(does(&mut lan, room, open("Nhóm B")), Ok(()));
     assert_eq!(does(&mut lan, room, BreakoutAct::Spread), Ok(()));
-    let (first, name) = goes(&mut minh);
-    let (second, other_name) = goes(&mut nam);
+    let (first, name) = goes(&minh, room);
+    let (second, other_name) = goes(&nam, room);
     assert_eq!((name.as_str(), other_name.as_str()), ("Nhóm A", "Nhóm B"));
     assert!(first != second && first != room);
     // Those who stay do not hear those who went, and a host may go there.
@@ -70,7 +77,7 @@ fn people_go_to_their_rooms_talk_there_under_keys_of_their_own_and_come_back() {
     assert_eq!(refused, Refusal::Forbidden);
     let me = username(&lan);
     assert_eq!(does(&mut lan, room, BreakoutAct::Move { whom: me, number: 1 }), Ok(()));
-    assert_eq!(goes(&mut lan).0, first);
+    assert_eq!(goes(&lan, room).0, first);
     lan.wait_for_person("Minh");
     minh.switch(first, TrackId::MICROPHONE, SOUND);
     let _voice = minh.stream(first, TrackId::MICROPHONE, ms(20), |count| count.to_be_bytes().repeat(160));
@@ -85,8 +92,8 @@ fn people_go_to_their_rooms_talk_there_under_keys_of_their_own_and_come_back() {
     lan.wait("the message", ANSWER, |event| matches!(event, Event::Chat { room, .. } if *room == first).then_some(()));
     // Back again, each where they were.
     assert_eq!(does(&mut lan, first, BreakoutAct::End(0)), Ok(()));
-    for person in [&mut lan, &mut minh, &mut nam] {
-        assert_eq!(goes(person).0, room);
+    for (person, from) in [(&lan, first), (&minh, first), (&nam, second)] {
+        assert_eq!(goes(person, from).0, room);
     }
     let is_over = |event: &Event| matches!(event, Event::Breakout { news: BreakoutNews::Over, .. });
     until_so("their end", ANSWER, || late.has_seen(is_over));
@@ -102,22 +109,20 @@ fn people_go_to_their_rooms_talk_there_under_keys_of_their_own_and_come_back() {
 fn breakout_rooms_vanish_with_a_killed_server_and_everybody_is_back_in_the_room() {
     let mut server = ServerProcess::start(&["--set", "announce=off"]);
     let (mut lan, room) = Person::in_room(member(&server.target, "lan", "mật khẩu dài"), ROOM);
-    let (mut minh, _) = Person::in_room(guest(&server.target, "Minh"), ROOM);
+    let (minh, _) = Person::in_room(guest(&server.target, "Minh"), ROOM);
     assert_eq!(does(&mut lan, room, open("Nhóm A")), Ok(()));
     assert_eq!(does(&mut lan, room, BreakoutAct::Spread), Ok(()));
-    let (first, _) = goes(&mut minh);
+    let (first, _) = goes(&minh, room);
     server.kill();
     server.restart();
-    assert_eq!(goes(&mut minh).0, room, "{first:?} is gone");
+    assert_eq!(goes(&minh, first).0, room, "{first:?} is gone");
     lan.wait_for_person("Minh");
     assert_eq!(does(&mut lan, room, open("Nhóm A")), Ok(()));
     let asked = lan.engine.request();
     lan.send(Command::Moderate { request: asked, room, act: Act::End, whom: String::new() });
-    let closed = minh.wait("its end", ANSWER, |event| match event {
-        Event::Left { room: left, reason } if *left == room => Some(*reason),
-        _ => None,
-    });
-    assert_eq!(closed, LeaveReason::RoomClosed);
+    let is_closed =
+        |event: &Event| matches!(event, Event::Left { room: left, reason: LeaveReason::RoomClosed } if *left == room);
+    until_so("its end", ANSWER, || minh.has_seen(is_closed));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use hph_core::room::rights::{Deed, To};
 use hph_core::wire::control::{Act, Codec, Refusal, TrackInfo};
 use hph_tests::wire_lab::person::{Person, guest, member};
 use hph_tests::wire_lab::server::LocalServer;
-use hph_tests::wire_lab::wait::ms;
+use hph_tests::wire_lab::wait::{ms, until_so};
 
 const ROOM: &str = "Nhóm 17";
 const PASSWORD: &str = "mật khẩu dài";
@@ -136,9 +136,11 @@ impl Cast {
     }
 
     fn end_breakouts(&mut self) -> Outcome {
-        let ended = self.act("lan", Act::EndBreakouts, "");
         let is_over = |event: &Event| matches!(event, Event::Breakout { news: BreakoutNews::Over, .. });
-        self.person("lan").wait("their end", ANSWER, |event| is_over(event).then_some(()));
+        let ends = |lan: &Person| lan.log().iter().filter(|(_, event)| is_over(event)).count();
+        let before = ends(self.person("lan"));
+        let ended = self.act("lan", Act::EndBreakouts, "");
+        until_so("their end", ANSWER, || ends(&self.people["lan"]) > before);
         ended
     }
 
@@ -203,10 +205,14 @@ impl Cast {
     fn react(&mut self, name: &str) -> Outcome {
         let room = self.room;
         let person = self.person(name);
+        let place = person.log().iter().rev().find_map(|(_, event)| match event {
+            Event::Joined { slot, .. } => Some(*slot),
+            _ => None,
+        });
         let asked = person.engine.request();
         person.send(Command::React { request: asked, room, reaction: Reaction::Clap });
         person.wait("answer", ANSWER, |event| match event {
-            Event::Reacted { .. } => Some(Ok(())),
+            Event::Reacted { slot, .. } if Some(*slot) == place => Some(Ok(())),
             Event::Refused { request, reason } if *request == asked => Some(Err(*reason)),
             _ => None,
         })

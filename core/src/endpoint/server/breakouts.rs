@@ -186,8 +186,10 @@ impl ServerMachine<'_> {
             breakouts.empty_since = if is_deserted { breakouts.empty_since.or(Some(now)) } else { None };
             let is_due = |at: Option<Instant>| at.is_some_and(|at| now >= at);
             if breakouts.closes_at.is_some() {
-                if in_breakouts == 0 || is_due(breakouts.closes_at) {
+                // Where nobody is yet somebody may be on their way.
+                if (in_breakouts == 0 && !is_deserted) || is_due(breakouts.closes_at) {
                     self.close_breakouts(index, out);
+                    self.open_deserted(index);
                 }
             } else if breakouts.empty_since.is_some_and(|since| now.since(since) >= BREAKOUT_EMPTY_MAX) {
                 self.close_breakouts(index, out);
@@ -294,13 +296,18 @@ impl ServerMachine<'_> {
     }
 
     /// Somebody has left that room by themselves, or was put out of it: unless they are on their way to another one of the
-    /// meeting, they are no longer of it.
-    pub(super) fn note_left(&mut self, index: u16, name: &str) {
+    /// meeting, they are no longer of it. Whose breakout room was closed may come back to the room.
+    pub(super) fn note_left(&mut self, index: u16, name: &str, reason: LeaveReason) {
         let Some(room) = self.room_at_mut(index) else { return };
         let here = room.breakout.map_or(0, |breakout| breakout.number);
         let parent = room.breakout.map_or(room.id, |breakout| breakout.parent);
         let Some(room) = self.room_index(parent).and_then(|index| self.room_at_mut(index)) else { return };
-        if room.breakouts.of(name).is_none_or(|number| number == here) {
+        let is_left = match reason {
+            LeaveReason::Removed => true,
+            LeaveReason::RoomClosed => here == 0,
+            LeaveReason::Asked => room.breakouts.of(name).is_none_or(|number| number == here),
+        };
+        if is_left {
             room.breakouts.forget(name);
             room.staff.forget(name);
         }
@@ -341,9 +348,9 @@ impl ServerMachine<'_> {
         indices.filter_map(|index| self.room_at(index)).map(Room::people).sum()
     }
 
-    /// Nobody is left in a meeting: what held while they were there does so no longer.
+    /// If nobody is left in a meeting, what held while they were there does so no longer.
     fn open_deserted(&mut self, index: u16) {
-        if let Some(room) = self.room_at_mut(index) {
+        if let Some(room) = self.room_at_mut(index).filter(|room| room.people() == 0) {
             room.staff.set_locked(false, core::iter::empty());
         }
     }

@@ -238,7 +238,7 @@ impl ServerMachine<'_> {
         }
         let name = self.identity(from).map(|identity| identity.username.clone());
         if let Some(name) = name {
-            self.note_left(membership.room_index, &name);
+            self.note_left(membership.room_index, &name, reason);
         }
         self.leave_place(from, &membership, out);
         out.control(from, &ServerMessage::Left { room: id, reason });

@@ -4,6 +4,7 @@ mod connect;
 mod doors;
 mod edges;
 mod event;
+mod file;
 mod guidance;
 mod known;
 mod offer;
@@ -24,9 +25,10 @@ use async_channel::{Receiver, Sender, TrySendError, WeakSender};
 use hph_core::id::{CallId, RoomId, Slot, TrackId};
 use hph_core::limits::TRACKS_MAX;
 use hph_core::time::Instant;
-use hph_core::wire::control::{Act, DevicePublic, Refusal, TrackInfo};
+use hph_core::wire::control::{Act, DevicePublic, TrackInfo};
 
 pub use event::{EndReason, Event, FailReason, MicrophoneRemark, Participant};
+pub use file::{FileFailure, FileTarget};
 pub use guidance::{Demand, Guidance, LostStrip};
 pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip, LossStats};
 pub use hph_core::media::nack::GapStats;
@@ -92,43 +94,6 @@ pub struct EngineConfig {
     pub agent: String,
     /// Whether to go on trying if the first connection fails.
     pub is_patient: bool,
-}
-
-/// For whom a file is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileTarget {
-    /// For everybody who comes into a room; the server can read it.
-    Room(RoomId),
-    /// For one person, by login name; sealed end to end.
-    Person(String),
-}
-
-/// Why a file was not sent, or not fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileFailure {
-    /// The server said no.
-    Refused(Refusal),
-    /// The file, the folder or the disk: what the operating system says.
-    Disk(String),
-    /// What came is not what was sent: nothing of it was kept.
-    Damaged,
-    /// It is there, but the person could not be told.
-    Untold(FailReason),
-    /// Too many files wait.
-    TooMany,
-}
-
-impl FileFailure {
-    /// A short stable code for scripts.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Refused(reason) => reason.code(),
-            Self::Disk(_) => "disk",
-            Self::Damaged => "damaged",
-            Self::Untold(reason) => reason.code(),
-            Self::TooMany => "too_many",
-        }
-    }
 }
 
 /// What the user wants.

@@ -212,6 +212,40 @@ fn breakout_rooms_end_with_the_meeting_and_when_nobody_is_left() {
 }
 
 #[test]
+fn a_lock_holds_while_people_are_away_and_ends_with_the_meeting() {
+    let (mut bench, here) = split(&["an.", "binh", "dung"]);
+    let (an, binh, dung) = (here[0].id, here[1].id, here[2].id);
+    bench.say(an, &ClientMessage::Moderate { request: 9, room: ROOM, act: Act::Lock, whom: "" });
+    for (who, name) in [(binh, "binh"), (dung, "dung"), (an, "an.")] {
+        bench.say(an, &go(ROOM, name, 1));
+        assert_eq!(bench.follow(who), Some(FIRST));
+    }
+    let late = bench.sign_in("late").id;
+    let join = ClientMessage::JoinRoom { request: 9, room: ROOM };
+    assert_eq!(bench.refusal(late, &join), Some(Refusal::Locked), "the room is empty, but not deserted");
+    // Whoever is removed on their way does not come back by another way.
+    bench.say(an, &go(FIRST, "binh", 2));
+    bench.say(an, &ClientMessage::Moderate { request: 9, room: FIRST, act: Act::Remove, whom: "binh" });
+    let second = ClientMessage::JoinRoom { request: 9, room: SECOND };
+    assert_eq!(bench.refusal(binh, &second), Some(Refusal::Forbidden));
+    assert_eq!(bench.refusal(binh, &join), Some(Refusal::Locked));
+    bench.say(an, &ask(RoomAsk::EndBreakouts { request: 8, room: FIRST, after_s: 0 }));
+    for who in [an, dung] {
+        bench.say(who, &ClientMessage::LeaveRoom { room: FIRST });
+    }
+    // Both are on their way.
+    bench.pass(Duration::from_millis(250));
+    assert_eq!(bench.refusal(late, &join), Some(Refusal::Locked));
+    assert_eq!((bench.refusal(an, &join), bench.refusal(dung, &join)), (None, None));
+    bench.pass(Duration::from_millis(250));
+    assert_eq!(bench.events().into_iter().filter(|event| event.starts_with("DropRoom")).count(), 2);
+    for who in [an, dung] {
+        bench.say(who, &ClientMessage::LeaveRoom { room: ROOM });
+    }
+    assert_eq!(bench.refusal(late, &join), None, "nobody is left");
+}
+
+#[test]
 fn whoever_is_banned_is_put_out_of_breakout_rooms_too() {
     let (mut bench, here) = split(&["an.", "binh"]);
     bench.say(here[0].id, &go(ROOM, "binh", 1));
