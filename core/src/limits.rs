@@ -59,6 +59,10 @@ pub const ROOM_PARTICIPANTS_MAX: usize = 32;
 pub const ROOM_HOSTS_MAX: usize = 16;
 /// People who may not come into a room.
 pub const ROOM_BANNED_MAX: usize = 64;
+/// Breakout rooms of one room.
+pub const BREAKOUTS_MAX: usize = 8;
+/// Breakout rooms end this long after somebody said so, at most. **Units:** seconds.
+pub const BREAKOUT_SECONDS_MAX: u16 = 3 * 3600;
 /// Tracks that one participant publishes in one room: microphone, camera, screen, screen sound.
 pub const TRACKS_MAX: usize = 4;
 /// Rooms that one session is in at the same time.

@@ -36,6 +36,8 @@ pub(crate) enum Job {
     AskUnread { session: SessionId, request: u32 },
     Moderated { session: SessionId, request: u32, room: RoomId, by: String, act: Act, whom: String },
     PasswordSet { session: SessionId, request: u32, room: RoomId, by: String, password: RoomPassword },
+    OpenBreakout { session: SessionId, request: u32, room: RoomId, by: String, name: String },
+    DropRoom { room: RoomId },
     ReadAudit { session: SessionId, page: HistoryPage },
     StoreDirect { session: SessionId, reference: u64, to: String, sealed: Vec<u8> },
     SyncDirect { session: SessionId, after: u64 },
@@ -72,6 +74,10 @@ impl From<ServerEvent<'_>> for Job {
             E::PasswordSet { session, request, room, by, password } => {
                 Self::PasswordSet { session, request, room, by: by.to_owned(), password: password.clone() }
             }
+            E::OpenBreakout { session, request, room, by, name } => {
+                Self::OpenBreakout { session, request, room, by: by.to_owned(), name: name.to_owned() }
+            }
+            E::DropRoom { room } => Self::DropRoom { room },
             E::ReadAudit { session, page } => Self::ReadAudit { session, page },
             E::StoreDirect { session, reference, to, sealed } => {
                 Self::StoreDirect { session, reference, to: to.to_owned(), sealed: sealed.to_vec() }
@@ -143,6 +149,13 @@ impl Hub {
                 let names = (by, String::new());
                 self.store_act((session, request), room, Act::Password, names, Some(password)).await;
             }
+            Job::OpenBreakout { session, request, room, by, name } => {
+                if let Err(reason) = self.open_breakout((session, request), room, &by, &name).await {
+                    self.refuse(session, request.into(), reason);
+                }
+            }
+            // What is left over is dropped at the next start.
+            Job::DropRoom { room } => _ = self.store.drop_breakout(room.0).await,
             Job::ReadAudit { session, page } => self.send_audit(session, page).await,
             Job::Account { session, ask } => self.obey_account(session, ask).await,
             Job::AskUnread { session, request } => self.tell_unread(session, request).await,
@@ -210,6 +223,23 @@ impl Hub {
             machine.set_staff(room.0, &row.created_by, std::iter::empty(), std::iter::empty());
             machine.room_opened(session, request, room, how, out);
         });
+        Ok(())
+    }
+
+    async fn open_breakout(
+        self: &Rc<Self>,
+        asked: (SessionId, u32),
+        room: RoomId,
+        by: &str,
+        name: &str,
+    ) -> Result<(), Refusal> {
+        let name = normalize_room_name(name).map_err(|_| Refusal::Invalid)?;
+        let made = self.store.create_breakout(room.0, &name, Clock::unix_time_ms()).await;
+        let id = made.map_err(|error| match error {
+            RoomError::Full => Refusal::RoomsFull,
+            RoomError::NameTaken | RoomError::Store(_) => Refusal::Storage,
+        })?;
+        self.act(|machine, out| machine.breakout_opened(asked, room, (RoomId(id), &name), by, out));
         Ok(())
     }
 

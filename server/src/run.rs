@@ -236,8 +236,9 @@ impl Server {
         smol::block_on(executor.run(self.serve(Rc::clone(&executor), stop)))
     }
 
-    async fn serve(self, executor: Rc<LocalExecutor<'static>>, stop: &Receiver<()>) -> Result<(), StartError> {
+    async fn serve(mut self, executor: Rc<LocalExecutor<'static>>, stop: &Receiver<()>) -> Result<(), StartError> {
         let acceptor = TlsAcceptor::from(self.identity.server_config().map_err(StartError::Tls)?);
+        self.store.drop_breakouts().map_err(StartError::Store)?;
         let rooms = self.store.rooms().map_err(StartError::Store)?;
         let mut known = Vec::with_capacity(rooms.len());
         for room in &rooms {

@@ -277,6 +277,18 @@ impl<'a> SingleServer<'a> {
         self.split(out, |control, out| control.moderation_stored(session, request, out));
     }
 
+    /// [`ServerMachine::breakout_opened`].
+    pub fn breakout_opened(
+        &mut self,
+        asked: (SessionId, u32),
+        room: RoomId,
+        breakout: (RoomId, &str),
+        by: &str,
+        out: &mut impl SingleOutput,
+    ) {
+        self.split(out, |control, out| control.breakout_opened(asked, room, breakout, by, out));
+    }
+
     /// [`ServerMachine::direct_stored`].
     pub fn direct_stored(
         &mut self,

@@ -6,12 +6,16 @@
 //!
 //! - [`active_speaker`]: who speaks, from the levels of voice packets.
 //! - [`allocation`]: which size of each picture a receiver gets.
+//! - [`breakouts`]: rooms that a room is split into.
 //! - [`reaction`]: signs that are shown for a moment.
-//! - [`roles`]: who may do what.
+//! - [`roles`]: what somebody is, and who may come in.
+//! - [`rights`]: who may do what.
 
 pub mod active_speaker;
 pub mod allocation;
+pub mod breakouts;
 pub mod reaction;
+pub mod rights;
 pub mod roles;
 
 use heapless::String;
@@ -20,6 +24,7 @@ use crate::error::Full;
 use crate::id::{RoomId, Slot, TrackId};
 use crate::limits::{ROOM_NAME_MAX_BYTES, ROOM_PARTICIPANTS_MAX, TRACKS_MAX};
 use crate::wire::control::TrackInfo;
+use breakouts::{Breakout, Breakouts};
 use roles::Staff;
 
 /// Somebody in a room.
@@ -54,6 +59,10 @@ pub struct Room {
     pub chat_latest: u64,
     /// Who keeps order, and who may come in.
     pub staff: Staff,
+    /// The breakout rooms that it is split into.
+    pub breakouts: Breakouts,
+    /// Whose breakout room it is, if it is one.
+    pub breakout: Option<Breakout>,
     hands: u32,
     version: u32,
     members: u32,
@@ -79,6 +88,8 @@ impl Room {
             name,
             chat_latest,
             staff: Staff::default(),
+            breakouts: Breakouts::default(),
+            breakout: None,
             hands: 0,
             version: 0,
             members: 0,

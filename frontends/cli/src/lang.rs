@@ -216,6 +216,16 @@ phrases! {
     MIC_GONE: "* the microphone is gone", "* micro đã bị rút ra";
     MIC_BACK: "* there is a microphone again", "* đã có micro trở lại";
     VOLUME_IS: "* {} is at {} %", "* âm lượng của {} là {} %";
+    BREAKOUT_NAME: "Group {}", "Nhóm {}";
+    NO_BREAKOUTS: "there are no breakout rooms: /breakout 3", "chưa chia nhóm: /breakout 3";
+    BREAKOUT_OPEN: "* {} has breakout room {}: {}", "* {} có nhóm {}: {}";
+    MOVED: "* you go to breakout room {}: {}", "* bạn được chuyển sang nhóm {}: {}";
+    MOVED_BACK: "* you go back to the room", "* bạn trở lại phòng chung";
+    SENT_TO: "* {} goes to breakout room {}", "* {} sang nhóm {}";
+    SENT_BACK: "* {} comes back to the room", "* {} trở lại phòng chung";
+    BREAKOUTS_END: "* the breakout rooms end in {} s", "* các nhóm kết thúc sau {} giây";
+    BREAKOUTS_OVER: "* the breakout rooms are over", "* đã kết thúc chia nhóm";
+    BREAKOUTS_TOLD: "[to all breakout rooms] {}: {}", "[gửi mọi nhóm] {}: {}";
     NO_ROOM: "you are in no room: /join ROOM", "bạn chưa ở phòng nào: /join PHÒNG";
     NO_CALL: "nobody calls", "không có ai gọi";
     NOT_ALONE: "more than one person is called “{}”: use the login name", "có nhiều người tên “{}”: hãy dùng tên đăng nhập";

@@ -1,5 +1,6 @@
 //! Events as JSON objects, one a line: what programs read.
 
+use hph_client::breakout::BreakoutNews;
 use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::{CallOutcome, Codec, DevicePublic, LeaveReason, TrackInfo};
@@ -127,6 +128,7 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
             "participant_gone",
             json!({"room": room.0, "room_name": room_name(room), "slot": slot.0, "username": username}),
         ),
+        Event::Breakout { room, news } => return Some(of_breakout(*room, news)),
         Event::Reacted { room, slot, reaction } => {
             let who = view.rooms.get(room).and_then(|room| room.participants.get(slot));
             let fields = json!({"room": room.0, "room_name": room_name(room), "slot": slot.0,
@@ -189,6 +191,27 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         }
     };
     Some(object(name, fields))
+}
+
+/// Breakout rooms.
+fn of_breakout(room: RoomId, news: &BreakoutNews) -> Value {
+    let room = room.0;
+    match news {
+        BreakoutNews::Moved { from, to, number, name } => {
+            object("moved", json!({"room": room, "from": from.0, "to": to.0, "number": number, "name": name}))
+        }
+        BreakoutNews::Opened { number, room: breakout, name } => {
+            object("breakout", json!({"room": room, "breakout": breakout.0, "number": number, "name": name}))
+        }
+        BreakoutNews::Assigned { username, number } => {
+            object("assigned", json!({"room": room, "username": username, "number": number}))
+        }
+        BreakoutNews::Ends(after_s) => object("breakouts_end", json!({"room": room, "after_s": after_s})),
+        BreakoutNews::Over => object("breakouts_over", json!({"room": room})),
+        BreakoutNews::Told { by, display_name, text } => {
+            object("breakouts_told", json!({"room": room, "from": by, "display_name": display_name, "text": text}))
+        }
+    }
 }
 
 /// Which rooms there are, and who is online.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use hph_client::breakout::BreakoutNews;
 use hph_client::core::id::{RoomId, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::{CallOutcome, LeaveReason, TrackInfo};
@@ -71,6 +72,7 @@ impl Rows {
                 let who = out.bold(&person(&who.display_name, &who.username));
                 format!("[{}] {who} {}", room_name(room), reaction.emoji())
             }
+            Event::Breakout { room, news } => return of_breakout(&room_name(room), news, out),
             Event::Direct { .. } => return of_direct(event, out),
             Event::File { .. } | Event::FileGone { .. } => return of_shelf(event, &room_name, out),
             Event::Moderated { .. }
@@ -139,6 +141,23 @@ impl Rows {
             (!is_new).then(|| lang.fill(&lang::CHANGED, &[&who, &room_name(room), &tracks]))
         }
     }
+}
+
+/// Breakout rooms.
+fn of_breakout(room: &str, news: &BreakoutNews, out: &Output) -> Option<String> {
+    let lang = out.lang;
+    Some(match news {
+        BreakoutNews::Moved { number: 0, .. } => lang.text(&lang::MOVED_BACK).to_owned(),
+        BreakoutNews::Moved { number, name, .. } => lang.fill(&lang::MOVED, &[number, &one_row(name)]),
+        BreakoutNews::Opened { number, name, .. } => lang.fill(&lang::BREAKOUT_OPEN, &[&room, number, &one_row(name)]),
+        BreakoutNews::Assigned { username, number: 0 } => lang.fill(&lang::SENT_BACK, &[&one_row(username)]),
+        BreakoutNews::Assigned { username, number } => lang.fill(&lang::SENT_TO, &[&one_row(username), number]),
+        BreakoutNews::Ends(after_s) => lang.fill(&lang::BREAKOUTS_END, &[after_s]),
+        BreakoutNews::Over => lang.text(&lang::BREAKOUTS_OVER).to_owned(),
+        BreakoutNews::Told { by, display_name, text } => {
+            lang.fill(&lang::BREAKOUTS_TOLD, &[&out.bold(&person(display_name, by)), &one_row(text)])
+        }
+    })
 }
 
 /// What somebody said to us alone.

@@ -3,6 +3,7 @@
 //! - [`engine`]: the thread that keeps a session alive.
 //! - [`media`]: cameras and microphones to the engine, frames of others to pictures and files.
 //! - [`tiles`]: how large each picture is shown, and telling the server.
+//! - [`breakout`]: breakout rooms, asked for and seen.
 //! - [`view`]: a snapshot of the meeting, kept up to date from events.
 //! - [`files`]: files that people send each other.
 //! - [`discover`]: servers in the local network.
@@ -12,6 +13,7 @@
 //! Layer: above core and platform, below every frontend. It must not know the server crate.
 #![forbid(unsafe_code)]
 
+pub mod breakout;
 pub mod device;
 pub mod discover;
 pub mod engine;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hph_core::id::{CallId, RoomId, Slot};
 use hph_core::wire::control::DevicePublic;
 
+use crate::breakout::Breakouts;
 use crate::engine::{EndReason, Event, Participant};
 use crate::safety::RoomSafety;
 
@@ -161,6 +162,8 @@ pub struct MeetingView {
     pub people: BTreeMap<u16, Person>,
     /// The rooms that we are in.
     pub rooms: BTreeMap<RoomId, RoomView>,
+    /// Breakout rooms of rooms that we are in, or in whose breakout rooms.
+    pub breakouts: Breakouts,
     /// Number of the last direct message that we could open.
     pub direct_latest: u64,
     /// Who calls.
@@ -179,6 +182,7 @@ impl MeetingView {
                 self.lobby.clear();
                 self.people.clear();
                 self.calls.clear();
+                self.breakouts.clear();
             }
             Event::Lost { why, .. } => {
                 self.connection = Connection::Lost { why: why.clone() };
@@ -211,6 +215,7 @@ impl MeetingView {
                 view.rules = RoomRules::default();
                 view.knocking.clear();
             }
+            Event::Breakout { room, news } => self.breakouts.apply(*room, news),
             Event::Left { room, .. } => {
                 self.rooms.remove(room);
             }

@@ -124,6 +124,11 @@ fn done(act: Act, whom: &str, lang: Lang) -> Told {
         Act::AllShare => ("Mọi người được chia sẻ.", "Everybody may share."),
         Act::Password => ("Phòng có mật khẩu mới.", "The room has a new password."),
         Act::NoPassword => ("Phòng không cần mật khẩu.", "The room needs no password."),
+        Act::OpenBreakout => ("Đã mở thêm một nhóm.", "A breakout room is open."),
+        Act::Spread => ("Đã chia mọi người vào các nhóm.", "Everybody is spread over the breakout rooms."),
+        Act::Move => ("Đã chuyển {}.", "{} is moved."),
+        Act::TellBreakouts => ("Đã gửi tới mọi nhóm.", "All breakout rooms were told."),
+        Act::EndBreakouts => ("Các nhóm kết thúc.", "The breakout rooms end."),
     };
     told(lang.pick(vi, en).replace("{}", whom))
 }

@@ -227,6 +227,7 @@ fn acts(view: &RoomView, who: &Participant) -> Vec<Act> {
         Act::UnmakeHost => who.role == Role::Host,
         // Whoever is here is not kept out.
         Act::Unban | Act::Admit | Act::TurnAway => false,
+        _ if !act.is_plain() => false,
         _ => act.has_target(),
     };
     Act::ALL.into_iter().filter(|act| changes(act) && may(view, *act, &who.username)).collect()
@@ -246,6 +247,8 @@ pub fn may(view: &RoomView, act: Act, whom: &str) -> bool {
         Act::NoWaitingRoom => view.rules.has_waiting_room,
         Act::HostsShare => !view.rules.hosts_share,
         Act::AllShare => view.rules.hosts_share,
+        // More than a name is needed for it: there are other ways.
+        act if !act.is_plain() => false,
         _ => true,
     };
     me >= act.least_role() && (!act.has_target() || me.is_above(theirs)) && is_useful
@@ -279,7 +282,12 @@ pub const fn inverse(act: Act) -> Option<Act> {
         | Act::End
         | Act::Admit
         | Act::TurnAway
-        | Act::NoPassword => None,
+        | Act::NoPassword
+        | Act::OpenBreakout
+        | Act::Spread
+        | Act::Move
+        | Act::TellBreakouts
+        | Act::EndBreakouts => None,
     }
 }
 

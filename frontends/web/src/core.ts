@@ -33,6 +33,8 @@ interface Exports extends WebAssembly.Exports {
   look_up(request: number, length: number): number;
   send_direct(now: number, reference: bigint, name: number, length: number): number;
   raise_hand(room: number, up: number): number;
+  react(request: number, room: number, reaction: number): number;
+  move_person(request: number, room: number, number: number, length: number): number;
   moderate(request: number, room: number, act: number, length: number): number;
   call(request: number, room: number, length: number): number;
   answer_call(call: number, accept: number): number;
@@ -193,6 +195,14 @@ export class Core {
 
   raiseHand(room: number, up: boolean): void {
     this.#exports.raise_hand(room, Number(up));
+  }
+
+  react(request: number, room: number, reaction: number): void {
+    this.#exports.react(request, room, reaction);
+  }
+
+  movePerson(request: number, room: number, whom: string, number: number): void {
+    this.#exports.move_person(request, room, number, this.#put(this.#utf8(whom)));
   }
 
   moderate(request: number, room: number, act: number, whom: string): boolean {

@@ -78,6 +78,10 @@ export type CoreEvent =
   | { t: 'ringing'; call: number; from: string; display_name: string; room: number; name: string; seconds: number }
   | { t: 'call_state'; request: number; call: number; outcome: string }
   | { t: 'speaker'; room: number; slot: number | null }
+  | { t: 'reacted'; room: number; slot: number; emoji: string }
+  | { t: 'moved'; from: number; room: number; parent: number; number: number; name: string }
+  | { t: 'breakouts_end'; room: number; after_s: number }
+  | { t: 'breakouts_told'; room: number; by: string; display_name: string; text: string }
   | { t: 'moderated'; request: number }
   | {
       t: 'chat_found';
@@ -167,6 +171,8 @@ export type Command =
   | { do: 'track'; track: number; on: boolean; width: number; height: number }
   | { do: 'want'; slot: number; track: number; width: number }
   | { do: 'hand'; up: boolean }
+  | { do: 'react'; reaction: number }
+  | { do: 'go_back'; username: string }
   | { do: 'moderate'; act: Act; whom: string }
   | { do: 'call'; to: string }
   | { do: 'answer'; call: number; accept: boolean }

@@ -1,6 +1,7 @@
 // What is shown, made of what happened: a pure function of the state before and one event.
 
 import type { AppEvent, Connection, Figures, FileOnShelf, ParticipantEvent, Role, Track } from './protocol';
+import { type Shown, show } from './reactions';
 import { reduceRoom } from './reduce_room';
 
 /** Lines of chat that are kept. */
@@ -79,6 +80,9 @@ export interface Transfer {
   isSent: boolean;
   done: number;
   total: number;
+  reactions: Shown;
+  /** Which breakout room it is, and of which room; 0: none. */
+  breakout: { parent: number; number: number };
 }
 
 export interface Toast {
@@ -113,6 +117,8 @@ export interface State {
   changedKeys: Set<string>;
   doorstep: Doorstep | null;
   transfers: Map<number, Transfer>;
+  /** Where we are sent and are not yet. */
+  moving: { from: number; to: number; parent: number; number: number } | null;
 }
 
 export const initial: State = {
@@ -133,6 +139,7 @@ export const initial: State = {
   changedKeys: new Set(),
   doorstep: null,
   transfers: new Map(),
+  moving: null,
 };
 
 let toastId = 0;
@@ -194,6 +201,14 @@ function participant(event: ParticipantEvent): Participant {
   return { slot, member, username, name, tracks, role, hand, isMe, keys: event.seal + event.sign };
 }
 
+/** Where a room stands that we come into. */
+function placeOf({ moving, room }: State, id: number): Room['breakout'] {
+  if (moving?.to === id) {
+    return { parent: moving.parent, number: moving.number };
+  }
+  return room?.id === id ? room.breakout : { parent: id, number: 0 };
+}
+
 /** The next state. */
 export function reduce(state: State, event: AppEvent): State {
   const { room } = state;
@@ -235,11 +250,31 @@ export function reduce(state: State, event: AppEvent): State {
         shelfBefore: isBack ? room.shelfBefore : 0,
         linesBefore: isBack ? room.linesBefore : null,
         search: isBack ? room.search : null,
+        reactions: new Map(),
+        breakout: placeOf(state, event.room),
       };
       const [lines, unread] = isBack ? [state.lines, state.unread] : [[], 0];
-      return { ...state, room: joined, doorstep: null, lines, unread };
+      return { ...state, moving: null, room: joined, doorstep: null, lines, unread };
     }
+    case 'moved': {
+      const { from, room: to, parent, number, name } = event;
+      const next = { ...state, moving: { from, to, parent, number } };
+      return number === 0 ? toast(next, 'moved_back') : toast(next, 'moved', name);
+    }
+    case 'reacted':
+      if (room?.id !== event.room) {
+        return state;
+      }
+      return { ...state, room: { ...room, reactions: show(room.reactions, event.slot, event.emoji, Date.now()) } };
+    case 'breakouts_end':
+      return event.after_s > 0 ? toast(state, 'breakouts_end', String(event.after_s)) : state;
+    case 'breakouts_told':
+      return toast(state, 'breakouts_told', event.display_name, event.text);
     case 'left': {
+      // The next room is there in a moment.
+      if (state.moving?.from === event.room) {
+        return state;
+      }
       const next = { ...state, room: null, doorstep: null };
       return event.reason === 'asked' ? next : toast(next, `left_${event.reason}`, room?.name ?? '');
     }

@@ -102,7 +102,11 @@ function handle(event: AppEvent): void {
         setTimeout(() => state.value.connection === 'off' && ask({ do: 'probe' }), 2000);
       }
       break;
+    case 'moved':
+      following = { microphone: devices.value.microphone, camera: devices.value.camera };
+      break;
     case 'joined':
+      void follow();
       wantedRoom.value = event.name;
       history.replaceState(null, '', `#/${encodeURIComponent(event.name)}`);
       if (door.value) {
@@ -115,6 +119,9 @@ function handle(event: AppEvent): void {
       break;
     case 'left':
       leaveDevices();
+      if (before.moving?.from === event.room) {
+        break;
+      }
       history.replaceState(null, '', ' ');
       wantedRoom.value = '';
       break;
@@ -190,6 +197,21 @@ export function turnBack(): void {
 }
 
 /** Switches on what was wished for at the door. */
+/** What was on where we were sent from. */
+let following: { microphone: boolean; camera: boolean } | null = null;
+
+/** Where we were sent, what was on is on again. */
+async function follow(): Promise<void> {
+  const was = following;
+  following = null;
+  if (was?.microphone) {
+    await setMicrophone(true);
+  }
+  if (was?.camera) {
+    await setCamera(true);
+  }
+}
+
 async function carryIn(): Promise<void> {
   const { microphone, camera } = wished.value;
   if (microphone) {

@@ -453,6 +453,12 @@ function obey(command: Exclude<Command, { do: 'start' }>): void {
     case 'hand':
       act((core) => core.raiseHand(room, command.up));
       break;
+    case 'react':
+      act((core) => core.react(nextRequest(), room, command.reaction));
+      break;
+    case 'go_back':
+      act((core) => core.movePerson(nextRequest(), room, command.username, 0));
+      break;
     case 'moderate':
       act((core) => void core.moderate(nextRequest(), room, ACTS.indexOf(command.act), command.whom));
       break;

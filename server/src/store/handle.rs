@@ -137,6 +137,23 @@ impl StoreHandle {
         self.run(|store| store.rooms()).await
     }
 
+    /// See [`Store::create_breakout`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn create_breakout(&self, parent: u32, name: &str, now_ms: u64) -> Result<u32, RoomError> {
+        let name = name.to_owned();
+        self.run(move |store| store.create_breakout(parent, &name, now_ms)).await
+    }
+
+    /// See [`Store::drop_breakout`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn drop_breakout(&self, room: u32) -> Result<(), StoreError> {
+        self.run(move |store| store.drop_breakout(room)).await
+    }
+
     /// See [`Store::append_message`].
     ///
     /// # Errors

@@ -237,7 +237,7 @@ pub(super) fn change(transaction: &Connection, change: &NewChange, kept: u32) ->
     }
     let target = number(*target);
     let query = "SELECT m.author, r.created_by = ?3 OR EXISTS ( \
-         SELECT 1 FROM room_hosts WHERE room_id = ?1 AND username = ?3) FROM messages AS m JOIN rooms AS r ON r.id = m.room_id \
+         SELECT 1 FROM room_hosts WHERE room_id IN (?1, r.breakout_of) AND username = ?3) FROM messages AS m JOIN rooms AS r ON r.id = m.room_id \
          WHERE m.room_id = ?1 AND m.id = ?2 AND m.target IS NULL AND m.text <> ''";
     let found: Option<(String, bool)> = transaction
         .prepare_cached(query)?

@@ -1,5 +1,8 @@
 //! Rooms.
 
+use rusqlite::{Connection, OptionalExtension};
+
+use super::search::forget_in_index;
 use super::{RoomError, Store, StoreError};
 use crate::names::room_key;
 
@@ -41,12 +44,14 @@ impl Store {
         Ok(RoomRow { id, name: name.to_owned(), created_by: created_by.to_owned(), created_at_ms: now_ms })
     }
 
-    /// Every room, in the order in which they were made.
+    /// Every room but breakout rooms, in the order in which they were made.
     ///
     /// # Errors
     /// Only if the database fails.
     pub fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
-        let mut query = self.connection.prepare("SELECT id, name, created_by, created_at_ms FROM rooms ORDER BY id")?;
+        let mut query = self
+            .connection
+            .prepare("SELECT id, name, created_by, created_at_ms FROM rooms WHERE breakout_of IS NULL ORDER BY id")?;
         let rows = query.query_map([], |row| {
             Ok(RoomRow {
                 id: row.get(0)?,
@@ -56,5 +61,107 @@ impl Store {
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Makes a breakout room of another room. `name` must be normalized; it may be that of other rooms.
+    ///
+    /// # Errors
+    /// There is no such room, or there are too many.
+    pub fn create_breakout(&mut self, parent: u32, name: &str, now_ms: u64) -> Result<u32, RoomError> {
+        let rooms_max = i64::from(self.limits.rooms_max);
+        let transaction = self.write()?;
+        let count: i64 = transaction.query_one("SELECT count(*) FROM rooms", [], |row| row.get(0))?;
+        if count >= rooms_max {
+            return Err(RoomError::Full);
+        }
+        // No name that anybody can say begins with a control character.
+        let id = transaction
+            .query_one(
+                "INSERT INTO rooms (name, name_key, created_by, created_at_ms, breakout_of) \
+                 SELECT ?2, char(1) || hex(randomblob(16)), created_by, ?3, id FROM rooms WHERE id = ?1 RETURNING id",
+                (parent, name, now_ms.cast_signed()),
+                |row| row.get(0),
+            )
+            .optional()?
+            .ok_or(StoreError::UnknownRoom)?;
+        transaction.commit()?;
+        Ok(id)
+    }
+
+    /// Forgets a breakout room, and all that was said there and laid on its shelf. Other rooms are left alone.
+    ///
+    /// # Errors
+    /// Only if the database fails.
+    pub fn drop_breakout(&mut self, room: u32) -> Result<(), StoreError> {
+        let transaction = self.write()?;
+        forget(&transaction, room)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Forgets all breakout rooms: those of a server that was killed.
+    ///
+    /// # Errors
+    /// Only if the database fails.
+    pub fn drop_breakouts(&mut self) -> Result<(), StoreError> {
+        let transaction = self.write()?;
+        let rooms: Vec<u32> = transaction
+            .prepare("SELECT id FROM rooms WHERE breakout_of IS NOT NULL")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for room in rooms {
+            forget(&transaction, room)?;
+        }
+        Ok(transaction.commit()?)
+    }
+}
+
+fn forget(transaction: &Connection, room: u32) -> rusqlite::Result<()> {
+    if transaction.execute("DELETE FROM rooms WHERE id = ?1 AND breakout_of IS NOT NULL", [room])? > 0 {
+        forget_in_index(transaction, room, i64::from(i32::MAX))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{NewMessage, StoreLimits};
+    use super::*;
+
+    #[test]
+    fn a_breakout_room_has_no_name_to_be_found_by_and_goes_with_all_that_was_said_there() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let limits = StoreLimits { rooms_max: 4, ..StoreLimits::default() };
+        let mut store = Store::open(directory.path(), limits).expect("opens");
+        let room = store.create_room("Nhóm 17", "lan", 1).expect("made");
+        let first = store.create_breakout(room.id, "Nhóm 1", 2).expect("made");
+        let second = store.create_breakout(room.id, "Nhóm 1", 2).expect("names need not differ");
+        assert_eq!(store.create_breakout(99, "Nhóm 1", 2), Err(RoomError::Store(StoreError::UnknownRoom)));
+        assert_eq!(store.rooms().expect("read").len(), 1);
+        let own = store.create_room("Nhóm 1", "lan", 1).expect("a room of that name is another one");
+        assert_eq!(store.create_breakout(room.id, "Nhóm 2", 2), Err(RoomError::Full));
+        let message = |room| NewMessage {
+            room,
+            author: "lan".to_owned(),
+            author_name: "Lan".to_owned(),
+            author_ref: 1,
+            time_ms: 5,
+            text: "nghỉ giải lao".to_owned(),
+        };
+        for room in [room.id, first, second] {
+            store.append_message(message(room)).expect("stored");
+        }
+        let indexed = |store: &Store| -> i64 {
+            let query = "SELECT count(*) FROM chat_index WHERE chat_index MATCH 'giai'";
+            store.connection.query_one(query, [], |row| row.get(0)).expect("searched")
+        };
+        store.drop_breakout(room.id).expect("nothing happens");
+        store.drop_breakout(first).expect("gone");
+        assert_eq!((store.messages_after(first, 0, 9), indexed(&store)), (Ok(vec![]), 2));
+        assert_eq!(store.append_message(message(first)), Err(StoreError::UnknownRoom));
+        store.drop_breakouts().expect("gone");
+        assert_eq!((store.messages_after(second, 0, 9), indexed(&store)), (Ok(vec![]), 1));
+        assert_eq!(store.rooms().expect("read").len(), 2);
+        assert_eq!(store.messages_after(room.id, 0, 9).expect("read").len(), 1);
+        assert!(own.id > second);
     }
 }

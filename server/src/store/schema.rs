@@ -9,7 +9,7 @@ pub(super) const APPLICATION_ID: i32 = 0x4850_4831;
 
 /// Step n leads from schema version n to n + 1.
 pub(super) const MIGRATIONS: &[&str] =
-    &[ACCOUNTS, ROOMS, DIRECTS, HISTORY, MODERATION, FILES, RULES, devices::SCHEMA, tickets::SCHEMA];
+    &[ACCOUNTS, ROOMS, DIRECTS, HISTORY, MODERATION, FILES, RULES, devices::SCHEMA, tickets::SCHEMA, BREAKOUTS];
 
 const ACCOUNTS: &str = "
     CREATE TABLE server_secret (
@@ -145,6 +145,11 @@ const RULES: &str = "
     ALTER TABLE rooms ADD COLUMN hosts_share INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE rooms ADD COLUMN password_salt BLOB CHECK (length(password_salt) = 16);
     ALTER TABLE rooms ADD COLUMN password_verifier BLOB CHECK (length(password_verifier) = 32);
+";
+
+/// A breakout room is a room that belongs to another one. It has no name by which anybody finds it.
+const BREAKOUTS: &str = "
+    ALTER TABLE rooms ADD COLUMN breakout_of INTEGER REFERENCES rooms (id) ON DELETE CASCADE;
 ";
 
 /// Brings the database to the version that `migrations` leads to, each step with its version number in one

@@ -126,7 +126,10 @@ impl ClientOutput for ClientTruth {
             ClientEvent::DatagramsUp => reach("datagrams up"),
             ClientEvent::DatagramsLost => reach("datagrams lost"),
             ClientEvent::ServerSilent => reach("server silent"),
-            ClientEvent::Participant { .. } | ClientEvent::Muted { .. } | ClientEvent::Said(_) => {}
+            ClientEvent::Participant { .. }
+            | ClientEvent::Moved { .. }
+            | ClientEvent::Muted { .. }
+            | ClientEvent::Said(_) => {}
         }
     }
 }

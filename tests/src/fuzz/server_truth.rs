@@ -8,7 +8,7 @@ use hph_core::endpoint::server::{HistoryPage, ServerEvent};
 use hph_core::endpoint::single::SingleOutput;
 use hph_core::id::{RoomId, SessionId, Slot};
 use hph_core::limits::HOP_PREFIX_BYTES;
-use hph_core::wire::control::ServerMessage;
+use hph_core::wire::control::{RoomTold, ServerMessage};
 use hph_core::wire::datagram::Kind;
 use hph_core::wire::media::MediaHeader;
 
@@ -85,6 +85,7 @@ impl SingleOutput for ServerTruth {
             | M::UnmuteAsked { room, .. }
             | M::RoomLocked { room, .. }
             | M::Knock { room, .. }
+            | M::InRoom(RoomTold::Reacted { room, .. })
             | M::Rules { room, .. } => {
                 self.check_in_room(to, room);
             }

@@ -10,7 +10,7 @@ use hph_core::crypto::senderkey::{self, DeviceSecret};
 use hph_core::crypto::sframe::{ReceiverKey, SFRAME_HEADER_BYTES_MAX, SenderKey};
 use hph_core::id::{RoomId, Slot, TrackId};
 use hph_core::limits::{HOP_HEADER_BYTES, HOP_PREFIX_BYTES, MEDIA_HEADER_BYTES};
-use hph_core::wire::control::{Act, ClientMessage, Codec, DevicePublic, ServerMessage, TrackInfo};
+use hph_core::wire::control::{Act, ClientMessage, Codec, DevicePublic, RoomAsk, ServerMessage, TrackInfo};
 use hph_core::wire::datagram::Kind;
 use hph_core::wire::media::{Form, MediaHeader, MediaLayout};
 
@@ -242,6 +242,15 @@ impl World<'_> {
                 let whom = if act.has_target() { "user-00" } else { "" };
                 match act {
                     Act::Password => ClientMessage::SetPassword { request: 5, room, salt: [0; 16], key: [0; 32] },
+                    Act::OpenBreakout => {
+                        ClientMessage::InRoom(RoomAsk::OpenBreakout { request: 5, room, name: "Lies" })
+                    }
+                    Act::Spread => ClientMessage::InRoom(RoomAsk::Spread { request: 5, room }),
+                    Act::Move => ClientMessage::InRoom(RoomAsk::Move { request: 5, room, whom, number: 1 }),
+                    Act::TellBreakouts => {
+                        ClientMessage::InRoom(RoomAsk::TellBreakouts { request: 5, room, text: "lies" })
+                    }
+                    Act::EndBreakouts => ClientMessage::InRoom(RoomAsk::EndBreakouts { request: 5, room, after_s: 0 }),
                     _ => ClientMessage::Moderate { request: 5, room, act, whom },
                 }
             }

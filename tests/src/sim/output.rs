@@ -250,7 +250,7 @@ impl ClientOutput for ClientDeeds {
             ClientEvent::DatagramsLost => Note::Lost,
             ClientEvent::ServerSilent => Note::Silent,
             ClientEvent::Tunnelled { .. } => Note::Way,
-            ClientEvent::StripLost { .. } | ClientEvent::Said(_) => Note::Said,
+            ClientEvent::StripLost { .. } | ClientEvent::Moved { .. } | ClientEvent::Said(_) => Note::Said,
         });
     }
 }

@@ -4,6 +4,7 @@
 
 mod abuse;
 mod accounts;
+mod breakouts;
 #[cfg(target_os = "linux")]
 mod capture;
 mod chat;
@@ -19,6 +20,7 @@ mod moderation;
 mod owner;
 mod reactions;
 mod resilience;
+mod rights;
 mod screen;
 mod secrecy;
 mod shards;

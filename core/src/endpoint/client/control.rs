@@ -69,6 +69,7 @@ impl ClientMachine<'_> {
                 self.directs.skip_to(oldest);
                 self.knows_directs = true;
             }
+            M::InRoom(ref told) => self.handle_in_room(now, told, out),
             M::Refused { .. } => self.handle_refused(now, message, out),
             M::Tunnelled { datagram } => {
                 let mut copy = [0; DATAGRAM_MAX_BYTES];

@@ -9,6 +9,7 @@ mod held;
 mod keys;
 mod link;
 mod media;
+mod moving;
 mod remote_keys;
 mod repair;
 mod room;
@@ -76,6 +77,20 @@ pub enum ClientEvent<'a> {
         room: RoomId,
         /// Why.
         reason: LeaveReason,
+    },
+    /// Somebody sent us from one room of a meeting to another: we leave the one and join the other by ourselves, and
+    /// [`Self::Left`] and [`Self::Joined`] follow. What of ours is on there is for the driver to say.
+    Moved {
+        /// From which room.
+        from: RoomId,
+        /// To which.
+        to: RoomId,
+        /// The room that both belong to.
+        parent: RoomId,
+        /// Which breakout room it is; 0: the one that they belong to.
+        number: u8,
+        /// Its name; empty if nobody said it.
+        name: &'a str,
     },
     /// Somebody is in the room, or their tracks changed.
     Participant {

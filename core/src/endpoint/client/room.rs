@@ -89,6 +89,8 @@ pub(super) struct ClientRoom {
     pub join_asked_at: Option<Instant>,
     /// How far its chat was handed out, once we were in it.
     pub chat: Option<Catcher>,
+    /// The room that it belongs to, if we were sent here from there.
+    pub parent: Option<RoomId>,
 }
 
 /// Another participant.
@@ -118,7 +120,7 @@ impl ClientRoom {
 
     /// Becomes the room `id`, of which nothing is known.
     fn clear(&mut self, id: RoomId) {
-        let Self { id: own_id, joined, my_tracks, own, generation, members, join_asked_at, chat } = self;
+        let Self { id: own_id, joined, my_tracks, own, generation, members, join_asked_at, chat, parent } = self;
         *own_id = id;
         *joined = None;
         *my_tracks = Default::default();
@@ -127,6 +129,7 @@ impl ClientRoom {
         members.iter_mut().for_each(|place| *place = None);
         *join_asked_at = None;
         *chat = None;
+        *parent = None;
     }
 
     pub fn is_joined(&self) -> bool {
@@ -228,6 +231,7 @@ impl ClientMachine<'_> {
         match (reason, room.map(|room| room.id)) {
             // We are in it: the answer crossed the second request.
             (Refusal::OutOfOrder, _) | (_, None) => {}
+            (reason, Some(room)) if self.go_to_parent(now, room, reason, out) => {}
             (Refusal::NoSuchRoom, Some(room)) => {
                 self.remove_room(room);
                 out.event(ClientEvent::Left { room, reason: LeaveReason::RoomClosed });

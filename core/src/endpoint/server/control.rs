@@ -6,7 +6,7 @@ use super::session::Membership;
 use super::{HistoryPage, OpenRoom, Scope, ServerEvent, ServerMachine, ServerOutput};
 use crate::id::{RoomId, SessionId, Slot};
 use crate::time::Instant;
-use crate::wire::control::{ClientMessage, LeaveReason, Refusal, ServerMessage, SignOutReason};
+use crate::wire::control::{ClientMessage, LeaveReason, Refusal, RoomAsk, ServerMessage, SignOutReason};
 
 impl ServerMachine<'_> {
     /// Handles one message of a signed-in client. A message that is not allowed changes nothing and is refused by name.
@@ -217,6 +217,7 @@ impl ServerMachine<'_> {
             }
         }
         self.tell_at_the_door(from, (room_index, id), out);
+        self.tell_breakouts_at_the_door(from, room_index, out);
         Ok(())
     }
 
@@ -256,8 +257,8 @@ impl ServerMachine<'_> {
             }
         }
         let name = self.identity(from).map(|identity| identity.username.clone());
-        if let (Some(name), Some(room)) = (name, self.room_at_mut(membership.room_index)) {
-            room.staff.forget(&name);
+        if let Some(name) = name {
+            self.note_left(membership.room_index, &name, reason);
         }
         self.leave_place(from, &membership, out);
         out.control(from, &ServerMessage::Left { room: id, reason });
@@ -303,6 +304,9 @@ impl ServerMachine<'_> {
 /// What makes the store write, or search: it has a rate of its own.
 const fn costs_the_store(message: &ClientMessage<'_>) -> bool {
     use ClientMessage as M;
+    if let M::InRoom(ask) = message {
+        return !matches!(ask, RoomAsk::React { .. });
+    }
     matches!(
         message,
         M::SendChat { .. }

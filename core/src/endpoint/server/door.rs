@@ -4,6 +4,7 @@ use super::session::Knocking;
 use super::{ServerEvent, ServerMachine, ServerOutput};
 use crate::id::{RoomId, SessionId, TrackId};
 use crate::limits::WRONG_PASSWORDS_MAX;
+use crate::room::rights::{Deed, To};
 use crate::room::roles::{Door, Name, RoomPassword, Rules};
 use crate::wire::control::{Act, Refusal, ServerMessage};
 
@@ -27,6 +28,21 @@ impl ServerMachine<'_> {
         out: &mut impl ServerOutput,
     ) -> Result<bool, Refusal> {
         let name = self.name_of(from).ok_or(Refusal::OutOfOrder)?;
+        if let Some(door) = self.breakout_door(room_index, &name) {
+            // Sent elsewhere while they were away: they are told where to.
+            if door == Err(Refusal::Forbidden)
+                && let Some((parent, _)) = self.parent_of(room_index)
+                && let Some(number) = parent.breakouts.of(&name).filter(|_| !parent.staff.is_banned(&name))
+            {
+                self.tell_moved(from, id, parent, number, out);
+                return Ok(false);
+            }
+            return door.map(|()| true);
+        }
+        if self.check_places(room_index, &name)? {
+            self.note_admitted(room_index, &name);
+            return Ok(true);
+        }
         let room = self.room_at(room_index).ok_or(Refusal::NoSuchRoom)?;
         match room.staff.door(&name, has_password) {
             Door::Banned => return Err(Refusal::Forbidden),
@@ -247,16 +263,16 @@ impl ServerMachine<'_> {
         (track, is_on): (TrackId, bool),
         out: &mut impl ServerOutput,
     ) -> Result<(), Refusal> {
-        let room = self.room_at(room_index).ok_or(Refusal::NoSuchRoom)?;
-        if !is_on || !room.staff.rules.hosts_share || !SHARED.contains(&track) {
+        let staff = self.staff_of(room_index).ok_or(Refusal::NoSuchRoom)?;
+        if !is_on || !staff.rules.hosts_share || !SHARED.contains(&track) {
             return Ok(());
         }
         let name = self.name_of(from).ok_or(Refusal::OutOfOrder)?;
-        if room.staff.role_of(&name).is_host() {
+        if Deed::ShareAmongHosts.may(staff.role_of(&name), To::Nobody) {
             return Ok(());
         }
         let tracks = 1_u8.checked_shl(u32::from(track.0)).unwrap_or(0);
-        if let Some(by) = room.staff.owner() {
+        if let Some(by) = staff.owner() {
             out.control(from, &ServerMessage::Muted { room: id, tracks, by });
         }
         Err(Refusal::Forbidden)

@@ -2,6 +2,7 @@
 
 use super::{FileOffer, HistoryPage, ServerEvent, ServerMachine, ServerOutput};
 use crate::id::{RoomId, SessionId};
+use crate::room::rights::{Deed, To};
 use crate::wire::control::{ClientMessage, Refusal, ServerMessage};
 
 /// The room number that stands for one person's files.
@@ -48,12 +49,9 @@ impl ServerMachine<'_> {
         }
     }
 
-    /// Whether somebody keeps order in a room, wherever they are.
+    /// Whether somebody may take others' files of a room away, wherever they are.
     pub fn is_host(&self, session: SessionId, room: RoomId) -> bool {
-        let (index, identity) = (self.room_index(room), self.identity(session));
-        let role = index
-            .zip(identity)
-            .and_then(|(index, identity)| self.room_at(index).map(|room| room.staff.role_of(&identity.username)));
-        role.is_some_and(|role| role.is_host())
+        let (Some(index), Some(identity)) = (self.room_index(room), self.identity(session)) else { return false };
+        Deed::DeleteOthersFile.may(self.role_in(index, &identity.username), To::Nobody)
     }
 }

@@ -11,11 +11,18 @@ impl ServerMachine<'_> {
         &mut self,
         now: Instant,
         from: SessionId,
-        ask: &RoomAsk,
+        ask: &RoomAsk<'_>,
         out: &mut impl ServerOutput,
     ) -> Result<(), Refusal> {
         match *ask {
             RoomAsk::React { room, reaction, .. } => self.react(now, from, room, reaction, out),
+            RoomAsk::OpenBreakout { request, room, name } => self.open_breakout((from, request, room), name, out),
+            RoomAsk::Spread { request, room } => self.spread((from, request, room), out),
+            RoomAsk::Move { request, room, whom, number } => self.move_person((from, request, room), whom, number, out),
+            RoomAsk::TellBreakouts { request, room, text } => self.tell_breakouts((from, request, room), text, out),
+            RoomAsk::EndBreakouts { request, room, after_s } => {
+                self.end_breakouts(now, (from, request, room), after_s, out)
+            }
         }
     }
 

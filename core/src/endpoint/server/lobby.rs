@@ -41,7 +41,7 @@ impl ServerMachine<'_> {
                         display_name: &other.identity.display_name,
                         device: other.identity.device,
                         tracks: participant.tracks,
-                        role: room.staff.role_of(&other.identity.username),
+                        role: self.role_in(membership.room_index, &other.identity.username),
                         hand: participant.hand,
                     };
                     out.control(id, &ServerMessage::Participant { room: id_of_room, info });
@@ -96,6 +96,8 @@ impl ServerMachine<'_> {
         match self.rooms.get(index).and_then(|place| place.room.as_ref()) {
             // Of what is not theirs they hear nothing.
             Some(room) if !scope.has_room(room.id) => {}
+            // Breakout rooms are for those who are sent there.
+            Some(room) if room.breakout.is_some() => out.control(id, &ServerMessage::RoomGone { place }),
             Some(room) => {
                 let people = room.people() as u16;
                 out.control(id, &ServerMessage::Room { place, room: room.id, name: &room.name, people });

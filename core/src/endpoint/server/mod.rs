@@ -7,6 +7,7 @@
 //! by [`ServerEvent`] and is told the result.
 
 mod accounts;
+mod breakouts;
 mod call;
 mod chat;
 mod control;
@@ -162,6 +163,24 @@ pub enum ServerEvent<'a> {
         by: &'a str,
         /// The password, as it is to be kept.
         password: &'a RoomPassword,
+    },
+    /// Make a room that belongs to another one, then call [`ServerMachine::breakout_opened`]. It is not to outlive a restart.
+    OpenBreakout {
+        /// For whom.
+        session: SessionId,
+        /// The request's number.
+        request: u32,
+        /// To which room it belongs.
+        room: RoomId,
+        /// Login name of whoever opens it.
+        by: &'a str,
+        /// Its name.
+        name: &'a str,
+    },
+    /// A breakout room is over: forget it, and all that was said there.
+    DropRoom {
+        /// Which.
+        room: RoomId,
     },
     /// Send what was done to keep order in the room to its owner, newest first.
     ReadAudit {
@@ -433,6 +452,7 @@ impl<'a> ServerMachine<'a> {
             }
         }
         self.expire_calls(now, out);
+        self.drive_breakouts(now, out);
         self.drive_media(now, out);
     }
 
@@ -519,7 +539,7 @@ impl<'a> ServerMachine<'a> {
             && let Some(room) = place.room.as_mut()
         {
             room.leave(slot);
-            if room.people() == 0 {
+            if room.people() == 0 && room.breakouts.count() == 0 {
                 room.staff.set_locked(false, core::iter::empty());
             }
             place.media.forget(slot);

@@ -4,6 +4,7 @@
 use super::{ServerEvent, ServerMachine, ServerOutput};
 use crate::endpoint::relay::RelayCommand;
 use crate::id::{RoomId, SessionId, Slot, TrackId};
+use crate::room::rights::{Deed, To};
 use crate::room::roles::{Name, Role};
 use crate::wire::control::{Act, LeaveReason, Refusal, ServerMessage, TrackInfo};
 
@@ -55,11 +56,13 @@ impl ServerMachine<'_> {
         let room_index = self.membership(from, id)?.room_index;
         let by = self.name_of(from).ok_or(Refusal::OutOfOrder)?;
         let role = self.role_in(room_index, &by);
-        if role < act.least_role() {
+        let to = if act.has_target() { self.to(room_index, &by, whom) } else { To::Nobody };
+        if !Deed::Act(act).may(role, to) {
             return Err(Refusal::Forbidden);
         }
-        if act.has_target() && !role.is_above(self.role_in(room_index, whom)) {
-            return Err(Refusal::Forbidden);
+        let (meeting, number) = self.parent_of(room_index).map(|(room, number)| (room.id, number)).unwrap_or((id, 0));
+        if number != 0 && !act.is_for_breakouts() {
+            return Err(Refusal::OutOfOrder);
         }
         if act.is_about_somebody_here() {
             let target = self.target(room_index, whom).ok_or(Refusal::NoSuchPerson)?;
@@ -67,7 +70,7 @@ impl ServerMachine<'_> {
         } else {
             self.do_in(room_index, id, act, whom, &by, out)?;
         }
-        out.event(ServerEvent::Moderated { session: from, request, room: id, by: &by, act, whom });
+        out.event(ServerEvent::Moderated { session: from, request, room: meeting, by: &by, act, whom });
         Ok(())
     }
 
@@ -83,7 +86,7 @@ impl ServerMachine<'_> {
     pub(super) fn check_owner(&self, from: SessionId, room: RoomId) -> Result<(), Refusal> {
         let index = self.room_index(room).ok_or(Refusal::NoSuchRoom)?;
         let name = self.name_of(from).ok_or(Refusal::OutOfOrder)?;
-        if self.role_in(index, &name) == Role::Owner { Ok(()) } else { Err(Refusal::Forbidden) }
+        if Deed::ReadAudit.may(self.role_in(index, &name), To::Nobody) { Ok(()) } else { Err(Refusal::Forbidden) }
     }
 
     /// Something to one person who is there.
@@ -127,6 +130,9 @@ impl ServerMachine<'_> {
                 if let Some(target) = self.target(room_index, whom).filter(|_| act == Act::Ban) {
                     self.put_out(target.session, id, LeaveReason::Removed, out);
                 }
+                if act == Act::Ban {
+                    self.put_out_of_breakouts(room_index, whom, out);
+                }
             }
             Act::MakeHost | Act::UnmakeHost => {
                 let slot = self.target(room_index, whom).map(|target| target.slot);
@@ -149,9 +155,12 @@ impl ServerMachine<'_> {
                     machine.silence((room_index, id), &target, &[TrackId::MICROPHONE], by, out);
                 }
             }),
-            Act::End => self.for_all(room_index, |machine, target| {
-                machine.put_out(target.session, id, LeaveReason::RoomClosed, out);
-            }),
+            Act::End => {
+                self.close_breakouts(room_index, out);
+                self.for_all(room_index, |machine, target| {
+                    machine.put_out(target.session, id, LeaveReason::RoomClosed, out);
+                });
+            }
             _ => return Err(Refusal::OutOfOrder),
         }
         Ok(())
@@ -213,7 +222,12 @@ impl ServerMachine<'_> {
     }
 
     pub(super) fn role_in(&self, room_index: u16, username: &str) -> Role {
-        self.room_at(room_index).map_or(Role::Guest, |room| room.staff.role_of(username))
+        self.staff_of(room_index).map_or(Role::Guest, |staff| staff.role_of(username))
+    }
+
+    /// To whom something is done, for the table of rights.
+    pub(super) fn to(&self, room_index: u16, by: &str, whom: &str) -> To {
+        if by == whom { To::Oneself } else { To::Other(self.role_in(room_index, whom)) }
     }
 
     pub(super) fn name_of(&self, session: SessionId) -> Option<Name> {
@@ -224,12 +238,12 @@ impl ServerMachine<'_> {
         let session = self.session_of(username)?;
         let room = self.room_at(room_index)?;
         let slot = self.session(session)?.membership(room.id)?.slot;
-        Some(Target { session, slot, role: room.staff.role_of(username) })
+        Some(Target { session, slot, role: self.role_in(room_index, username) })
     }
 
-    fn target_at(&self, room_index: u16, slot: Slot) -> Option<Target> {
+    pub(super) fn target_at(&self, room_index: u16, slot: Slot) -> Option<Target> {
         let room = self.room_at(room_index)?;
         let session = self.session_at(room.participant(slot)?.session)?;
-        Some(Target { session, slot, role: room.staff.role_of(&self.identity(session)?.username) })
+        Some(Target { session, slot, role: self.role_in(room_index, &self.identity(session)?.username) })
     }
 }

@@ -404,8 +404,9 @@ pub enum ClientMessage<'a> {
         /// As in [`Self::SetPassword`], with the salt that the server said.
         key: [u8; 32],
     },
-    /// About what goes on in a room: reactions.
-    InRoom(RoomAsk),
+    /// About what goes on in a room: reactions, breakout rooms.
+    #[serde(borrow)]
+    InRoom(RoomAsk<'a>),
     /// About accounts: devices, invitations.
     #[serde(borrow)]
     Account(AccountAsk<'a>),
@@ -453,7 +454,7 @@ impl ClientMessage<'_> {
                 is_page(count)
             }
             Self::Moderate { act, whom, .. } => {
-                if act == Act::Password {
+                if !act.is_plain() {
                     false
                 } else if act.has_target() {
                     text::is_username(whom)

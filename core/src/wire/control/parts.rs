@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::Slot;
 use crate::limits::{PICTURE_HEIGHT_MAX, PICTURE_WIDTH_MAX, TRACKS_MAX};
+use crate::room::rights::{Deed, Right};
 use crate::room::roles::Role;
 
 /// How a track's frames are encoded.
@@ -115,11 +116,21 @@ pub enum Act {
     Password,
     /// Nobody needs a password.
     NoPassword,
+    /// Open a breakout room. This and what follows are said by [`super::RoomAsk`] alone.
+    OpenBreakout,
+    /// Spread those who are no hosts over the breakout rooms.
+    Spread,
+    /// Have somebody go to a breakout room, or back; also oneself.
+    Move,
+    /// Say something to everybody in the breakout rooms.
+    TellBreakouts,
+    /// Have everybody come back, now or later.
+    EndBreakouts,
 }
 
 impl Act {
     /// Every act.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 26] = [
         Self::Mute,
         Self::StopVideo,
         Self::AskUnmute,
@@ -141,6 +152,11 @@ impl Act {
         Self::AllShare,
         Self::Password,
         Self::NoPassword,
+        Self::OpenBreakout,
+        Self::Spread,
+        Self::Move,
+        Self::TellBreakouts,
+        Self::EndBreakouts,
     ];
 
     /// A short stable name for scripts and the list of what was done.
@@ -167,14 +183,20 @@ impl Act {
             Self::AllShare => "all_share",
             Self::Password => "password",
             Self::NoPassword => "no_password",
+            Self::OpenBreakout => "open_breakout",
+            Self::Spread => "spread",
+            Self::Move => "move",
+            Self::TellBreakouts => "tell_breakouts",
+            Self::EndBreakouts => "end_breakouts",
         }
     }
 
-    /// Who may do it.
+    /// The least that one must be to do it: see [`Deed::right`].
     pub const fn least_role(self) -> Role {
-        match self {
-            Self::MakeHost | Self::UnmakeHost => Role::Owner,
-            _ => Role::Host,
+        match Deed::Act(self).right() {
+            Right::Everybody => Role::Guest,
+            Right::Owner | Right::OwnerToOthers | Right::Nobody => Role::Owner,
+            Right::Hosts | Right::HostsToThoseBelow | Right::HostsToThoseBelowAndThemselves => Role::Host,
         }
     }
 
@@ -191,7 +213,8 @@ impl Act {
             | Self::MakeHost
             | Self::UnmakeHost
             | Self::Admit
-            | Self::TurnAway => true,
+            | Self::TurnAway
+            | Self::Move => true,
             Self::Lock
             | Self::Unlock
             | Self::MuteAll
@@ -201,8 +224,25 @@ impl Act {
             | Self::HostsShare
             | Self::AllShare
             | Self::Password
-            | Self::NoPassword => false,
+            | Self::NoPassword
+            | Self::OpenBreakout
+            | Self::Spread
+            | Self::TellBreakouts
+            | Self::EndBreakouts => false,
         }
+    }
+
+    /// Whether [`super::ClientMessage::Moderate`] says it: the others need more than a name, and have messages of their own.
+    pub const fn is_plain(self) -> bool {
+        !matches!(
+            self,
+            Self::Password | Self::OpenBreakout | Self::Spread | Self::Move | Self::TellBreakouts | Self::EndBreakouts
+        )
+    }
+
+    /// Whether it can be done in a breakout room: everything else is a matter of the room that it belongs to.
+    pub const fn is_for_breakouts(self) -> bool {
+        matches!(self, Self::Mute | Self::StopVideo | Self::AskUnmute | Self::LowerHand | Self::Remove | Self::MuteAll)
     }
 
     /// Whether that somebody must be in the room.

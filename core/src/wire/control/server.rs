@@ -511,8 +511,8 @@ pub enum ServerMessage<'a> {
         /// Only hosts may share their screens.
         hosts_share: bool,
     },
-    /// About what goes on in a room: reactions.
-    InRoom(RoomTold),
+    /// About what goes on in a room: reactions, breakout rooms.
+    InRoom(RoomTold<'a>),
     /// About accounts: devices, invitations.
     Account(AccountTold<'a>),
 }

@@ -45,6 +45,7 @@ impl Meeting<'_> {
                     self.session.send(Command::RaiseHand { room, is_up });
                 }
             }
+            Line::Breakout(wish) => self.breakout(wish),
             Line::React(reaction) => {
                 if let Some(room) = self.current_or_say() {
                     let request = self.session.engine.request();

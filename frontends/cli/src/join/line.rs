@@ -1,5 +1,6 @@
 //! Typed lines: chat, or a command after a slash.
 
+use hph_client::breakout::BreakoutWish;
 use hph_client::core::wire::control::Act;
 use hph_client::engine::Reaction;
 
@@ -44,6 +45,8 @@ pub enum Line {
     Hand(bool),
     /// Show a sign to the room.
     React(Reaction),
+    /// Breakout rooms.
+    Breakout(BreakoutWish),
     /// Show so many entries of what was done to keep order.
     Audit(u32),
     /// Send a file to the current room.
@@ -106,7 +109,7 @@ pub enum Line {
 const REACT: &str = "/react up|party|clap|laugh|heart|think";
 
 /// Every command with its arguments.
-pub const COMMANDS: [&str; 53] = [
+pub const COMMANDS: [&str; 54] = [
     "/mic on|off",
     "/cam on|off",
     "/ptt on|off",
@@ -144,6 +147,7 @@ pub const COMMANDS: [&str; 53] = [
     "/nopassword",
     "/hostsshare",
     "/allshare",
+    BreakoutWish::USAGE,
     "/audit [COUNT]",
     "/msg USER TEXT",
     "/call USER",
@@ -197,6 +201,7 @@ impl Line {
             "unread" => Self::Unread,
             "password" => named(rest, Self::SetPassword, "/password WORDS"),
             "hand" => switch(rest).map_or(Self::Incomplete("/hand on|off"), Self::Hand),
+            "breakout" | "b" => BreakoutWish::parse(rest).map_or(Self::Incomplete(BreakoutWish::USAGE), Self::Breakout),
             "react" | "r" => Reaction::named(rest).map_or(Self::Incomplete(REACT), Self::React),
             "audit" => count(rest).map_or(Self::Incomplete("/audit [COUNT]"), Self::Audit),
             "msg" | "dm" => direct(rest).unwrap_or(Self::Incomplete("/msg USER TEXT")),
@@ -384,7 +389,10 @@ mod tests {
         assert_eq!(Line::parse("/react 👍"), Some(Line::React(Reaction::ThumbsUp)));
         assert_eq!(Line::parse("/react 🙈"), Some(Line::Incomplete(REACT)));
         // A password is set by a line of its own.
-        assert_eq!(ACTS.map(|(_, act, _)| act).len() + 1, Act::ALL.len());
+        let plain = Act::ALL.into_iter().filter(|act| act.is_plain());
+        assert_eq!(ACTS.map(|(_, act, _)| act).len(), plain.count());
+        assert_eq!(Line::parse("/breakout back"), Some(Line::Breakout(BreakoutWish::Go(0))));
+        assert_eq!(Line::parse("/breakout all"), Some(Line::Incomplete(BreakoutWish::USAGE)));
         assert_eq!(Line::parse("/password hoa sen 7"), Some(Line::SetPassword("hoa sen 7".to_owned())));
     }
 

@@ -3,6 +3,7 @@
 
 mod act;
 mod asking;
+mod breakout;
 mod devices;
 mod files;
 mod line;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hph_client::breakout::Split;
 use hph_client::core::id::{CallId, RoomId, TrackId};
 use hph_client::core::time::Instant;
 use hph_client::core::wire::control::{CallOutcome, DevicePublic, LeaveReason, Refusal};
@@ -37,6 +39,7 @@ use crate::sources::{Size, Video, parse_codec, source_failure};
 use crate::text::parse_duration;
 pub use act::find_person;
 use asking::{Asking, Next};
+use breakout::Following;
 use devices::{Devices, Sources};
 pub use line::Line;
 use summary::{Counts, Totals};
@@ -157,6 +160,10 @@ struct Meeting<'a> {
     /// A line that was taken and waits for its turn.
     held: Option<String>,
     my_calls: Vec<CallId>,
+    /// A room that is being split.
+    split: Option<Split>,
+    /// Where we were sent and are not yet.
+    following: Option<Following>,
     /// The safety code that was shown last.
     comparison: Option<Comparison>,
     /// Keys that are not those that people had, and are not accepted.
@@ -223,6 +230,8 @@ pub async fn run(args: &Args, has_lines: bool, may_ask: bool, out: &Output) -> R
         pending: Pending::default(),
         held: None,
         my_calls: Vec::new(),
+        split: None,
+        following: None,
         comparison: None,
         changed: BTreeMap::new(),
         desk: Desk::default(),
@@ -288,7 +297,9 @@ impl Meeting<'_> {
     }
 
     fn take(&mut self, event: &Event) -> Result<(), Failure> {
+        self.split_on(event);
         match event {
+            Event::Breakout { news, .. } => self.note_moved(news),
             Event::SignedIn { .. } => {
                 self.counts.connections += 1;
                 self.ask_in();
@@ -383,6 +394,7 @@ impl Meeting<'_> {
             return Ok(());
         }
         self.devices.insert(room, Devices::default());
+        self.follow(room)?;
         let index = self.wanted.iter().position(|wanted| wanted.request == Some(request));
         let wanted = index.map(|index| self.wanted.remove(index));
         let has_devices = wanted.is_some_and(|wanted| wanted.has_devices);

@@ -12,6 +12,7 @@ use hph_core::wire::control::{
 };
 
 use super::{AccountEvent, FileFailure};
+use crate::breakout::BreakoutNews;
 use crate::files::RemoteFile;
 use crate::people::KeyState;
 use crate::safety::RoomSafety;
@@ -315,6 +316,13 @@ pub enum Event {
         slot: Slot,
         /// Which.
         reaction: Reaction,
+    },
+    /// Something about breakout rooms.
+    Breakout {
+        /// The room that they belong to.
+        room: RoomId,
+        /// What.
+        news: BreakoutNews,
     },
     /// Somebody else speaks.
     Speaker {

@@ -5,6 +5,7 @@ mod connect;
 mod doors;
 mod edges;
 mod event;
+mod file;
 mod guidance;
 mod known;
 mod offer;
@@ -25,10 +26,11 @@ use async_channel::{Receiver, Sender, TrySendError, WeakSender};
 use hph_core::id::{CallId, RoomId, Slot, TrackId};
 use hph_core::limits::TRACKS_MAX;
 use hph_core::time::Instant;
-use hph_core::wire::control::{Act, DevicePublic, Refusal, TrackInfo};
+use hph_core::wire::control::{Act, DevicePublic, TrackInfo};
 
 pub use account::{Account, AccountCommand, AccountEvent, InvitationInfo};
 pub use event::{EndReason, Event, FailReason, MicrophoneRemark, Participant};
+pub use file::{FileFailure, FileTarget};
 pub use guidance::{Demand, Guidance, LostStrip};
 pub use hph_core::endpoint::client::{IncomingFrame, IncomingStrip, LossStats};
 pub use hph_core::media::nack::GapStats;
@@ -37,6 +39,7 @@ pub use hph_core::room::reaction::{REACTION_SHOWN, Reaction};
 pub use hph_core::room::roles::Role;
 pub use offer::{Offer, ask};
 
+use crate::breakout::BreakoutAct;
 use crate::files::RemoteFile;
 use crate::media::Stages;
 use crate::people::PeopleStore;
@@ -68,43 +71,6 @@ pub struct EngineConfig {
     pub agent: String,
     /// Whether to go on trying if the first connection fails.
     pub is_patient: bool,
-}
-
-/// For whom a file is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileTarget {
-    /// For everybody who comes into a room; the server can read it.
-    Room(RoomId),
-    /// For one person, by login name; sealed end to end.
-    Person(String),
-}
-
-/// Why a file was not sent, or not fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FileFailure {
-    /// The server said no.
-    Refused(Refusal),
-    /// The file, the folder or the disk: what the operating system says.
-    Disk(String),
-    /// What came is not what was sent: nothing of it was kept.
-    Damaged,
-    /// It is there, but the person could not be told.
-    Untold(FailReason),
-    /// Too many files wait.
-    TooMany,
-}
-
-impl FileFailure {
-    /// A short stable code for scripts.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Refused(reason) => reason.code(),
-            Self::Disk(_) => "disk",
-            Self::Damaged => "damaged",
-            Self::Untold(reason) => reason.code(),
-            Self::TooMany => "too_many",
-        }
-    }
 }
 
 /// What the user wants.
@@ -296,6 +262,15 @@ pub enum Command {
         room: RoomId,
         /// Which.
         reaction: Reaction,
+    },
+    /// Do something about breakout rooms.
+    Breakout {
+        /// Comes back in [`Event::Moderated`] or [`Event::Refused`].
+        request: u32,
+        /// The room that they belong to, or one of them: where we are.
+        room: RoomId,
+        /// What.
+        act: BreakoutAct,
     },
     /// Ask what was done to keep order in a room of ours, the newest first.
     Audit {

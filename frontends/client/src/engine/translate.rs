@@ -5,12 +5,17 @@ use hph_core::id::TrackId;
 use hph_core::limits::TRACKS_MAX;
 
 use super::Event;
+use crate::breakout::BreakoutNews;
 
 /// As the frontend gets it; none if it is the driver's matter or goes another way.
 pub(crate) fn translate(event: ClientEvent<'_>) -> Option<Event> {
     use ClientEvent as C;
     Some(match event {
         C::Joined { request, room, name, slot } => Event::Joined { request, room, name: name.to_owned(), slot },
+        C::Moved { from, to, parent, number, name } => {
+            let name = name.to_owned();
+            Event::Breakout { room: parent, news: BreakoutNews::Moved { from, to, number, name } }
+        }
         C::Left { room, reason } => Event::Left { room, reason },
         C::ParticipantGone { room, slot, username } => {
             Event::ParticipantGone { room, slot, username: username.to_owned() }

@@ -1,5 +1,6 @@
 //! What the user does: by key, palette, button or command.
 
+use hph_client::breakout::{BreakoutAct, BreakoutWish};
 use hph_client::core::wire::control::Act;
 
 use super::*;
@@ -242,6 +243,12 @@ impl App {
                     self.in_room(id, room::Event::ToggleHand, now, effects);
                 }
             }
+            Slash::Breakout(BreakoutWish::Do(BreakoutAct::Move { whom, number })) => {
+                if let Some(whom) = self.resolve(&whom) {
+                    self.breakout(BreakoutWish::Do(BreakoutAct::Move { whom, number }), effects);
+                }
+            }
+            Slash::Breakout(wish) => self.breakout(wish, effects),
             Slash::React(reaction) => self.in_room(id, room::Event::React(reaction), now, effects),
             Slash::Mic(is_on) => self.in_room(id, room::Event::Mic(mute::Event::Switch(is_on)), now, effects),
             Slash::Camera(is_on) => {

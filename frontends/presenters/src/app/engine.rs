@@ -21,6 +21,7 @@ impl App {
         if let Some(notice) = came {
             self.toasts.push(notice, now.at);
         }
+        self.split_on(&event, effects);
         match &event {
             ClientEvent::SignedIn { server_name, pin, .. } => self.signed_in(server_name, *pin, is_back, now, effects),
             ClientEvent::Ended(reason) => self.ended(reason, now, effects),
@@ -48,6 +49,7 @@ impl App {
                 let by = self.name_of(by);
                 self.toasts.push(Notice::UnmuteAsked { room: *room, by }, now.at);
             }
+            ClientEvent::Breakout { news, .. } => self.note_moved(news),
             ClientEvent::Reacted { room, slot, reaction } => {
                 if let (Some(room), Some(view)) = (self.rooms.get_mut(room), self.view.rooms.get(room)) {
                     room.reacted(view, *slot, *reaction, now.at);
@@ -193,12 +195,13 @@ impl App {
             return;
         }
         let was_act = self.people.values_mut().any(|people| people.refused(request));
-        if self.call_refused(request) || was_act {
+        if self.call_refused(request) || was_act || self.breakouts_asked.remove(&request) {
             self.toasts.push(Notice::Trouble(Trouble::of_refusal(reason)), now.at);
         }
     }
 
     fn moderated(&mut self, request: u32, now: Now) {
+        self.breakouts_asked.remove(&request);
         let done = self.people.iter_mut().find_map(|(room, people)| Some((*room, people.done(request, *room)?)));
         let Some((room, (act, whom, undo))) = done else { return };
         let whom = self.view.rooms.get(&room).map_or(whom.clone(), |view| people::name_of(view, &whom));

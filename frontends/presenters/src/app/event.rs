@@ -74,6 +74,8 @@ pub enum Event {
     InRoom(RoomId, room::Event),
     /// Messages.
     Chat(chat::Event),
+    /// Breakout rooms of the meeting in front: what is wanted. In a move the person is a login name.
+    Breakout(hph_client::breakout::BreakoutWish),
     /// Everybody in the room in front.
     People(people::Event),
     /// Files: those of the room in front, and those that one person sends another.

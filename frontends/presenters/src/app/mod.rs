@@ -4,6 +4,7 @@
 //! a rail with their unread messages and people, and are heard more quietly; nobody there hears or sees us.
 
 mod act;
+mod breakout;
 mod calls;
 mod engine;
 mod event;
@@ -35,6 +36,7 @@ use crate::text::Lang;
 use crate::time::{Now, ms};
 use crate::toasts::{Calls, Notice, Toasts};
 use crate::trouble::Trouble;
+pub use breakout::BreakoutPlace;
 pub use event::{Answer, Event, Screen, Sheet};
 pub use rooms::RailItem;
 use rooms::Wanted;
@@ -92,6 +94,12 @@ pub struct App {
     new_rules: Option<crate::lobby::NewRoom>,
     /// The room that was left last.
     left: Option<String>,
+    /// Where we were sent and are not yet.
+    following: Option<breakout::Following>,
+    /// A room that is being split.
+    split: Option<hph_client::breakout::Split>,
+    /// What was asked of the server about breakout rooms, by request.
+    breakouts_asked: std::collections::BTreeSet<u32>,
 }
 
 impl App {
@@ -165,6 +173,7 @@ impl App {
             Event::AcceptKey { username, device, is_compared } => {
                 crate::effect::engine(effects, Command::AcceptKey { username, device, is_compared });
             }
+            Event::Breakout(wish) => self.breakout(wish, effects),
             Event::TrackFailed { room, track, detail } => self.track_failed(room, track, detail, now, effects),
             Event::DeviceFailed(trouble, detail) => {
                 self.toasts.push(Notice::DeviceTrouble { trouble, detail }, now.at);

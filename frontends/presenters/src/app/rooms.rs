@@ -137,6 +137,7 @@ impl App {
         } else if self.front.is_none() {
             self.bring_to_front(id, now, effects);
         }
+        self.follow(id, now, effects);
     }
 
     /// A room did not let us in. Whether that was it.

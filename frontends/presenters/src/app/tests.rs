@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use hph_client::breakout::{BreakoutAct, BreakoutNews, BreakoutWish};
 use hph_client::core::id::{CallId, Slot, TrackId};
 use hph_client::core::wire::control::{Act, CallOutcome, LeaveReason, Refusal, SignInMethods};
 use hph_client::engine::{EndReason, Participant, Role};
@@ -517,6 +518,70 @@ fn a_meter_writes_nothing_and_the_network_is_checked_by_its_figures() {
     rig.does(Event::Enter);
     rig.lets_in(ROOM, "Nhóm 17");
     assert!(rig.open.is_empty(), "as it was prepared: silent");
+}
+
+#[test]
+fn whoever_is_sent_to_a_breakout_room_is_heard_there_as_before_and_a_host_finds_the_way_back() {
+    let breakout = RoomId(9);
+    let news = |news| ClientEvent::Breakout { room: ROOM, news };
+    let mut rig = Rig::in_room();
+    rig.does(Event::Room(room::Event::Mic(mute::Event::Switch(true))));
+    rig.confirms(ROOM, true, false);
+    assert_eq!(rig.app.breakout_place(), None);
+    rig.told(news(BreakoutNews::Opened { number: 1, room: breakout, name: "Nhóm 1".to_owned() }));
+    rig.told(news(BreakoutNews::Moved { from: ROOM, to: breakout, number: 1, name: "Nhóm 1".to_owned() }));
+    rig.told(ClientEvent::Left { room: ROOM, reason: LeaveReason::Asked });
+    assert!(rig.open.is_empty(), "nobody is heard in between");
+    rig.joined(0, breakout, "Nhóm 1");
+    assert_eq!((rig.app.screen, rig.app.front()), (Screen::Room, Some(breakout)));
+    assert_eq!(rig.open, BTreeSet::from([(breakout, 0)]), "the microphone, and no camera");
+    let place = BreakoutPlace { parent: ROOM, number: 1, may_go_back: true };
+    assert_eq!(rig.app.breakout_place(), Some(place));
+    rig.effects.clear();
+    rig.does(Event::Breakout(BreakoutWish::Go(0)));
+    assert!(matches!(
+        &rig.commands()[..],
+        [Command::Breakout { room, act: BreakoutAct::Move { whom, number: 0 }, .. }] if *room == breakout && whom == "minh"
+    ));
+}
+
+#[test]
+fn a_room_is_split_step_by_step_and_a_refusal_is_told() {
+    let mut rig = Rig::in_room();
+    rig.effects.clear();
+    rig.does(Event::Breakout(BreakoutWish::Split { count: 2, after_s: Some(600) }));
+    let requests: Vec<u32> = rig
+        .commands()
+        .into_iter()
+        .filter_map(|command| match command {
+            Command::Breakout { request, act: BreakoutAct::Open(_), .. } => Some(request),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(requests.len(), 2);
+    rig.effects.clear();
+    rig.told(ClientEvent::Moderated { request: requests[0] });
+    assert!(rig.commands().is_empty());
+    rig.told(ClientEvent::Moderated { request: requests[1] });
+    let acts: Vec<_> = rig
+        .commands()
+        .into_iter()
+        .filter_map(|command| match command {
+            Command::Breakout { act, .. } => Some(act),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(acts, [BreakoutAct::Spread, BreakoutAct::End(600)]);
+    rig.effects.clear();
+    rig.does(Event::Breakout(BreakoutWish::Go(2)));
+    let request = rig.commands().iter().find_map(|command| match command {
+        Command::Breakout { request, .. } => Some(*request),
+        _ => None,
+    });
+    let trouble = Notice::Trouble(Trouble::of_refusal(Refusal::Forbidden));
+    assert!(!rig.notices().contains(&trouble));
+    rig.told(ClientEvent::Refused { request: request.unwrap(), reason: Refusal::Forbidden });
+    assert!(rig.notices().contains(&trouble));
 }
 
 mod doors;

@@ -1,5 +1,6 @@
 //! Commands in the line in which one writes: `/mute lan`. Whoever can't use a pointer can do everything so.
 
+use hph_client::breakout::BreakoutWish;
 use hph_client::core::wire::control::Act;
 use hph_client::engine::Reaction;
 
@@ -24,6 +25,8 @@ pub enum Slash {
     Hand(bool),
     /// Show a sign.
     React(Reaction),
+    /// Breakout rooms.
+    Breakout(BreakoutWish),
     /// Switch our microphone.
     Mic(bool),
     /// Switch our camera.
@@ -77,11 +80,12 @@ const fn usage(form: &'static str, vi: &'static str, en: &'static str) -> Usage 
 }
 
 /// Every command. Those that keep order come with their acts.
-pub const COMMANDS: [(Usage, Option<Act>); 30] = [
+pub const COMMANDS: [(Usage, Option<Act>); 31] = [
     (usage("/msg NAME TEXT", "nhắn riêng cho một người", "write to one person"), None),
     (usage("/call NAME", "gọi một người vào phòng", "call somebody to this room"), None),
     (usage("/hand on|off", "giơ hoặc hạ tay", "raise or lower your hand"), None),
     (usage("/react up|party|clap|laugh|heart|think", "bày tỏ cảm xúc", "show a reaction"), None),
+    (usage(BreakoutWish::USAGE, "chia nhóm", "breakout rooms"), None),
     (usage("/mic on|off", "bật hoặc tắt micro của bạn", "switch your microphone"), None),
     (usage("/cam on|off", "bật hoặc tắt camera của bạn", "switch your camera"), None),
     (usage("/invite", "hiện lời mời vào phòng", "show the invitation"), None),
@@ -151,6 +155,7 @@ fn command(name: &str, arguments: &str) -> Result<Slash, SlashError> {
         "/call" => Slash::Call(somebody()?),
         "/hand" => Slash::Hand(switch()?),
         "/react" => Slash::React(Reaction::named(arguments).ok_or_else(wrong)?),
+        "/breakout" => Slash::Breakout(BreakoutWish::parse(arguments).ok_or_else(wrong)?),
         "/mic" => Slash::Mic(switch()?),
         "/cam" => Slash::Camera(switch()?),
         "/invite" => nothing().map(|()| Slash::Invite)?,
@@ -206,6 +211,7 @@ mod tests {
             ("/msg “Ngọc Lan” chào\nbạn", message("Ngọc Lan", "chào\nbạn")),
             ("/hand bật", Slash::Hand(true)),
             ("/mic off", Slash::Mic(false)),
+            ("/breakout back", Slash::Breakout(BreakoutWish::Go(0))),
             ("/react clap", Slash::React(Reaction::Clap)),
             ("/help", Slash::Help),
         ] {
@@ -248,7 +254,7 @@ mod tests {
     #[test]
     fn every_act_has_its_command_and_every_command_its_words() {
         // A password needs words: the command line sets it.
-        for act in Act::ALL.into_iter().filter(|act| *act != Act::Password) {
+        for act in Act::ALL.into_iter().filter(|act| act.is_plain()) {
             assert!(COMMANDS.iter().any(|(_, other)| *other == Some(act)), "{act:?}");
         }
         for (usage, _) in COMMANDS {

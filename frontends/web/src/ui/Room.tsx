@@ -14,6 +14,7 @@ import { useDrop } from './drop';
 import { Files } from './Files';
 import { Icon, type IconName } from './icons';
 import { People } from './People';
+import { Reactions, ReactionsSaid, WayBack } from './Reactions';
 import { Tile } from './Tile';
 
 type Panel = 'none' | 'chat' | 'people' | 'files' | 'diagnostics';
@@ -74,6 +75,8 @@ export function Room() {
         {room.isLocked ? <Icon name="lock" /> : null}
         {room.rules.hasPassword ? <span class="quiet small">{tr('has_password')}</span> : null}
         {room.rules.hasWaitingRoom ? <span class="quiet small">{tr('has_waiting_room')}</span> : null}
+        <WayBack room={room} />
+        <ReactionsSaid room={room} />
         <span class="quiet grow" data-test="path">
           {!isDatagramUp && connection === 'up' ? tr('media_blocked') : ''}
         </span>
@@ -144,6 +147,7 @@ export function Room() {
           test="hand"
           act={acts.hand}
         />
+        <Reactions />
         <Toggle icon="layout" label={tr('spotlight')} on={isSpotlight} test="layout" act={layOut} />
         <Toggle
           icon="chat"

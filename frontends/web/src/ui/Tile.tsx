@@ -4,6 +4,7 @@ import { CAMERA, SCREEN } from '../protocol';
 import { initialOf, type Participant } from '../state';
 import { ask, preview, state } from '../store';
 import { Icon } from './icons';
+import { Reaction } from './Reactions';
 
 interface Props {
   person: Participant;
@@ -49,6 +50,7 @@ export function Tile({ person, track, width, height, isSpeaking, place, isPinned
         <Remote slot={person.slot} track={track} member={person.member} width={width} />
       ) : null}
       {isOn || track === SCREEN ? null : <Avatar name={person.name} />}
+      {track === SCREEN ? null : <Reaction slot={person.slot} />}
       <figcaption class="tag">
         {isHeard || track === SCREEN ? null : <Icon name="microphone_off" />}
         {person.hand ? <Icon name="hand" /> : null}

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use hph_core::id::{RoomId, TrackId};
 use hph_core::media::jitter::PULL_SAMPLES;
 use hph_core::time::Instant;
-use hph_core::wire::control::{ClientMessage, DevicePublic};
+use hph_core::wire::control::{ClientMessage, DevicePublic, RoomAsk};
 use hph_platform::level::VoiceDetector;
 use sha2::Sha256;
 
@@ -256,6 +256,21 @@ extern "C" fn send_direct(now: f64, reference: u64, name: usize, len: usize) -> 
 #[unsafe(no_mangle)]
 extern "C" fn raise_hand(room: u32, is_up: bool) -> bool {
     with(0, |state, _| state.client.say(&ClientMessage::RaiseHand { room: RoomId(room), is_up }))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn react(request: u32, room: u32, reaction: u8) -> bool {
+    let ask = RoomAsk::React { request, room: RoomId(room), reaction };
+    with(0, |state, _| state.client.say(&ClientMessage::InRoom(ask)))
+}
+
+/// Input: login name of whoever goes elsewhere.
+#[unsafe(no_mangle)]
+extern "C" fn move_person(request: u32, room: u32, number: u8, len: usize) -> bool {
+    with(len, |state, input| {
+        let ask = RoomAsk::Move { request, room: RoomId(room), whom: text(input), number };
+        state.client.say(&ClientMessage::InRoom(ask))
+    })
 }
 
 #[unsafe(no_mangle)]

@@ -525,6 +525,8 @@ impl<H: Host> ClientOutput for Output<'_, H> {
                 self.pictures.forget(None);
                 self.publishers.iter_mut().for_each(|publisher| publisher.set_wanted(1, 0));
             }
+            // What is on there is opened there.
+            ClientEvent::Moved { .. } => self.publishers.clear(),
             ClientEvent::Participant { ref info, is_new, .. } => {
                 if is_new {
                     self.voices.forget(Some(info.slot.0));

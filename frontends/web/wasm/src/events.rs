@@ -2,8 +2,9 @@
 //! event under their own names. Numbers that a browser's numbers can't hold exactly go as decimal text.
 
 use hph_core::endpoint::client::ClientEvent;
+use hph_core::room::reaction::Reaction;
 use hph_core::wire::control::{
-    CallOutcome, Codec, LeaveReason, ParticipantInfo, ServerMessage, SignInMethods, SignOutReason,
+    CallOutcome, Codec, LeaveReason, ParticipantInfo, RoomTold, ServerMessage, SignInMethods, SignOutReason,
 };
 
 use crate::json::Json;
@@ -50,6 +51,13 @@ pub fn of(event: &ClientEvent<'_>) -> Option<String> {
             .number("slot", slot.0)
             .finish(),
         E::Left { room, reason } => Json::new("left").number("room", room.0).text("reason", leave(reason)).finish(),
+        E::Moved { from, to, parent, number, name } => Json::new("moved")
+            .number("from", from.0)
+            .number("room", to.0)
+            .number("parent", parent.0)
+            .number("number", number)
+            .text("name", name)
+            .finish(),
         E::Participant { room, ref info, is_new, is_me } => participant(room.0, info, is_new, is_me),
         E::ParticipantGone { room, slot, username } => Json::new("participant_gone")
             .number("room", room.0)
@@ -183,6 +191,7 @@ fn said(message: &ServerMessage<'_>) -> Option<String> {
                 None => json.raw("slot", "null").finish(),
             }
         }
+        M::InRoom(ref told) => return in_room(told),
         M::Moderated { request } => Json::new("moderated").number("request", request).finish(),
         M::UnmuteAsked { room, by } => Json::new("unmute_asked").number("room", room.0).text("by", by).finish(),
         M::RoomLocked { room, is_locked } => {
@@ -269,6 +278,27 @@ fn said_at_the_door(message: &ServerMessage<'_>) -> Option<String> {
             .flag("hosts_share", hosts_share)
             .finish(),
         _ => return None,
+    })
+}
+
+fn in_room(told: &RoomTold<'_>) -> Option<String> {
+    use RoomTold as T;
+    Some(match *told {
+        T::Reacted { room, slot, reaction } => {
+            let reaction = Reaction::from_number(reaction)?;
+            Json::new("reacted").number("room", room.0).number("slot", slot.0).text("emoji", reaction.emoji()).finish()
+        }
+        T::BreakoutsEnd { room, after_s } => {
+            Json::new("breakouts_end").number("room", room.0).number("after_s", after_s).finish()
+        }
+        T::BreakoutsTold { room, by, display_name, text } => Json::new("breakouts_told")
+            .number("room", room.0)
+            .text("by", by)
+            .text("display_name", display_name)
+            .text("text", text)
+            .finish(),
+        // Who is where is for hosts, who have other programs for it.
+        T::Moved { .. } | T::Breakout { .. } | T::Assigned { .. } => return None,
     })
 }
 

@@ -5,6 +5,7 @@ extern crate std;
 mod edges;
 mod keys;
 mod link;
+mod moving;
 mod repair;
 mod rooms;
 mod safety;

@@ -151,6 +151,11 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
         (M::Account(invite(NO_ROOM, false)), always(Outcome::Refused(Refusal::NoSuchRoom))),
         (M::Account(AccountAsk::ListInvitations { request: 1, room }), always(FORBIDDEN)),
         (M::Account(AccountAsk::Withdraw { request: 1, room, id: 1 }), always(FORBIDDEN)),
+        (M::InRoom(RoomAsk::OpenBreakout { request: 1, room, name: "A" }), inside(FORBIDDEN)),
+        (M::InRoom(RoomAsk::Spread { request: 1, room }), inside(FORBIDDEN)),
+        (M::InRoom(RoomAsk::Move { request: 1, room, whom: "an.", number: 1 }), inside(FORBIDDEN)),
+        (M::InRoom(RoomAsk::TellBreakouts { request: 1, room, text: "x" }), inside(FORBIDDEN)),
+        (M::InRoom(RoomAsk::EndBreakouts { request: 1, room, after_s: 0 }), inside(FORBIDDEN)),
         (M::KeepAlive, always(Answered)),
         (M::SignOut, always(Asks("Closed"))),
     ]

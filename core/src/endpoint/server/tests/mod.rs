@@ -3,6 +3,7 @@
 extern crate std;
 
 mod accounts;
+mod breakouts;
 mod call;
 mod chat;
 mod control;

@@ -3,8 +3,9 @@
 use super::datagram::{header, media};
 use super::*;
 use crate::id::TrackId;
+use crate::room::rights::{Deed, To};
 use crate::room::roles::{Role, Rules};
-use crate::wire::control::{Act, Codec, LeaveReason, TrackInfo};
+use crate::wire::control::{Act, Codec, LeaveReason, RoomAsk, TrackInfo};
 
 const ON: TrackInfo = TrackInfo { is_on: true, codec: Codec::Opus, width: 0, height: 0 };
 /// One of each role who does something ...
@@ -22,7 +23,17 @@ fn may(actor: Role, act: Act, other: Role) -> bool {
         Act::Lock | Act::Unlock | Act::MuteAll | Act::End => matches!(actor, Host | Owner),
         Act::WaitingRoom | Act::NoWaitingRoom | Act::HostsShare | Act::AllShare => matches!(actor, Host | Owner),
         Act::Password | Act::NoPassword => matches!(actor, Host | Owner),
-        Act::Mute | Act::StopVideo | Act::AskUnmute | Act::LowerHand | Act::Remove | Act::Ban | Act::Unban => {
+        Act::OpenBreakout | Act::Spread | Act::TellBreakouts | Act::EndBreakouts => matches!(actor, Host | Owner),
+        // Hosts also move themselves.
+        Act::Move if (actor, other) == (Owner, Owner) => true,
+        Act::Mute
+        | Act::StopVideo
+        | Act::AskUnmute
+        | Act::LowerHand
+        | Act::Remove
+        | Act::Ban
+        | Act::Unban
+        | Act::Move => {
             matches!((actor, other), (Owner, Guest | Member | Host) | (Host, Guest | Member))
         }
         // Hosts never wait, so nobody lets them in.
@@ -42,8 +53,15 @@ fn room(names: &[&str]) -> (Bench, Vec<Raw>) {
 }
 
 fn moderate(act: Act, whom: &'static str) -> ClientMessage<'static> {
-    if act == Act::Password {
-        return ClientMessage::SetPassword { request: 9, room: ROOM, salt: [1; 16], key: [2; 32] };
+    let (request, room) = (9, ROOM);
+    match act {
+        Act::Password => return ClientMessage::SetPassword { request, room, salt: [1; 16], key: [2; 32] },
+        Act::OpenBreakout => return ClientMessage::InRoom(RoomAsk::OpenBreakout { request, room, name: "A" }),
+        Act::Spread => return ClientMessage::InRoom(RoomAsk::Spread { request, room }),
+        Act::Move => return ClientMessage::InRoom(RoomAsk::Move { request, room, whom, number: 1 }),
+        Act::TellBreakouts => return ClientMessage::InRoom(RoomAsk::TellBreakouts { request, room, text: "x" }),
+        Act::EndBreakouts => return ClientMessage::InRoom(RoomAsk::EndBreakouts { request, room, after_s: 60 }),
+        _ => {}
     }
     ClientMessage::Moderate { request: 9, room: ROOM, act, whom: if act.has_target() { whom } else { "" } }
 }
@@ -59,6 +77,13 @@ fn wait_at_the_door(bench: &mut Bench, name: &str) {
     bench.deeds = Deeds::default();
 }
 
+/// The room has a breakout room.
+fn split(bench: &mut Bench) {
+    let nobody = (SessionId(u32::MAX), 0);
+    bench.machine.breakout_opened(nobody, ROOM, (RoomId(11), "A"), "an.", &mut bench.deeds);
+    bench.deeds = Deeds::default();
+}
+
 #[test]
 fn every_act_by_every_role_to_every_role_is_done_or_refused_as_the_rules_say() {
     for (actor, role) in ACTORS {
@@ -70,11 +95,21 @@ fn every_act_by_every_role_to_every_role_is_done_or_refused_as_the_rules_say() {
                 if knocks && actor != other {
                     wait_at_the_door(&mut bench, other);
                 }
+                if matches!(act, Act::Spread | Act::Move | Act::TellBreakouts | Act::EndBreakouts) {
+                    split(&mut bench);
+                }
                 bench.say(here[0].id, &moderate(act, other));
+                let to = if actor == other { To::Oneself } else { To::Other(other_role) };
                 let what = format!("{act:?} by {role:?} to {other_role:?}");
-                if may(role, act, other_role) {
+                let by_table = Deed::Act(act).may(role, if act.has_target() { to } else { To::Nobody });
+                assert_eq!(by_table, may(role, act, other_role), "{what}, by the table");
+                if by_table {
                     let events = bench.events();
-                    let name = if act == Act::Password { "PasswordSet" } else { "Moderated" };
+                    let name = match act {
+                        Act::Password => "PasswordSet",
+                        Act::OpenBreakout => "OpenBreakout",
+                        _ => "Moderated",
+                    };
                     assert!(events.len() == 1 && events[0].starts_with(name), "{what}: {events:?}");
                     let refused = |message: &(_, ServerMessage<'_>)| matches!(message.1, ServerMessage::Refused { reason, .. } if reason != Refusal::TurnedAway);
                     assert!(!bench.deeds.controls.iter().any(refused), "{what}");
@@ -102,7 +137,11 @@ fn nothing_is_done_from_outside_or_to_somebody_who_is_not_there() {
         assert_eq!(bench.refusal(chi, &moderate(act, "binh")), Some(Refusal::NotInRoom), "{act:?}");
         let refusal = bench.refusal(here[0].id, &moderate(act, "nobody"));
         let needs_somebody = act.is_about_somebody_here() || matches!(act, Act::Admit | Act::TurnAway);
-        assert_eq!(refusal, needs_somebody.then_some(Refusal::NoSuchPerson), "{act:?}");
+        // There are no breakout rooms.
+        let is_early = matches!(act, Act::Spread | Act::Move | Act::TellBreakouts | Act::EndBreakouts);
+        let expected =
+            if is_early { Some(Refusal::OutOfOrder) } else { needs_somebody.then_some(Refusal::NoSuchPerson) };
+        assert_eq!(refusal, expected, "{act:?}");
         // The room may be empty now, and so much at once nobody may say.
         bench.wait(Duration::from_secs(1));
         bench.say(here[0].id, &ClientMessage::JoinRoom { request: 1, room: ROOM });

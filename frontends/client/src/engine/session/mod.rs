@@ -94,6 +94,7 @@ pub(crate) fn keep(lasting: &mut Lasting<'_>, command: Command, now: Instant) {
         | Command::SetPassword { .. }
         | Command::RaiseHand { .. }
         | Command::React { .. }
+        | Command::Breakout { .. }
         | Command::Audit { .. }
         | Command::Call { .. }
         | Command::AnswerCall { .. }

@@ -14,6 +14,7 @@ use hph_platform::tunnel::TunnelQueue;
 use hph_platform::udp::{Class, Marking};
 
 use super::{SafetyCodes, SessionEnd};
+use crate::breakout::BreakoutNews;
 use crate::engine::doors::Doors;
 use crate::engine::known::KnownPeople;
 use crate::engine::outbox::{Outbox, Target};
@@ -169,6 +170,7 @@ impl Output<'_> {
             Command::React { request, room, reaction } => {
                 ClientMessage::InRoom(RoomAsk::React { request: *request, room: *room, reaction: reaction.number() })
             }
+            Command::Breakout { request, room, act } => ClientMessage::InRoom(act.ask(*request, *room)),
             Command::Audit { request, room, before, count } => {
                 ClientMessage::ReadAudit { request: *request, room: *room, before: *before, count: *count }
             }
@@ -320,12 +322,13 @@ impl Output<'_> {
         self.events.push(event);
     }
 
-    fn hear_in_room(&mut self, told: &RoomTold) {
+    fn hear_in_room(&mut self, told: &RoomTold<'_>) {
         let event = match *told {
             // What only a newer server knows is passed over.
             RoomTold::Reacted { room, slot, reaction } => {
                 Reaction::from_number(reaction).map(|reaction| Event::Reacted { room, slot, reaction })
             }
+            ref told => BreakoutNews::heard(told).map(|(room, news)| Event::Breakout { room, news }),
         };
         self.events.extend(event);
     }
