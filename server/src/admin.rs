@@ -118,7 +118,7 @@ async fn obey(hub: &Rc<Hub>, word: &str, about: &str) -> Result<Rows, String> {
             }
             Ok(Vec::new())
         }
-        "metrics" => Ok(crate::monitor::metrics(hub).lines().map(|line| vec![line.to_owned()]).collect()),
+        "metrics" => Ok(crate::exposition::metrics(hub).lines().map(|line| vec![line.to_owned()]).collect()),
         _ => Err("unknown word".to_owned()),
     }
 }

@@ -15,6 +15,7 @@ pub mod tls;
 
 mod blobs;
 mod connection;
+mod exposition;
 mod gateway;
 mod history;
 mod hub;
@@ -30,6 +31,6 @@ mod signin;
 mod turns;
 
 pub use memory::MemoryBill;
-pub use notice::{Notice, Notices};
+pub use notice::{ALIVE_INTERVAL, Notice, Notices};
 pub use relay::RelayFigures;
 pub use run::{FiguresHandle, Server, StartError};
