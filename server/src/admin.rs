@@ -119,7 +119,7 @@ async fn obey(hub: &Rc<Hub>, word: &str, about: &str) -> Result<Rows, String> {
             }
             Ok(Vec::new())
         }
-        "metrics" => Ok(crate::monitor::metrics(hub).lines().map(|line| vec![line.to_owned()]).collect()),
+        "metrics" => Ok(crate::exposition::metrics(hub).lines().map(|line| vec![line.to_owned()]).collect()),
         _ => admin_accounts::obey(hub, word, about).await.unwrap_or_else(|| Err("unknown word".to_owned())),
     }
 }

@@ -70,7 +70,7 @@ pub(crate) async fn serve(hub: Rc<Hub>, acceptor: TlsAcceptor, stream: TcpStream
 
 /// TLS and sign-in, each within its time; none if either fails.
 async fn sign_in(hub: &Rc<Hub>, acceptor: &TlsAcceptor, stream: TcpStream, peer: IpAddr) -> Option<SignedIn> {
-    let mut guard = hub.strangers.admit(peer)?;
+    let mut guard = hub.admit(peer)?;
     let mut peer = peer;
     let _ = stream.set_nodelay(true);
     keep_short(&stream);
@@ -81,7 +81,7 @@ async fn sign_in(hub: &Rc<Hub>, acceptor: &TlsAcceptor, stream: TcpStream, peer:
         peer = within(HANDSHAKE_MAX, reading).await.ok()?;
         // From here on it counts as where the browser is.
         drop(guard);
-        guard = hub.strangers.admit(peer)?;
+        guard = hub.admit(peer)?;
     }
     let _guard = guard;
     let (mut reader, mut writer) = split(stream);

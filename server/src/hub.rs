@@ -1,6 +1,8 @@
 //! The hub: everything that the server's tasks share. It lives on one thread and is never locked.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use hph_core::endpoint::relay::RelayReport;
@@ -16,11 +18,11 @@ use crate::blobs::Blobs;
 use crate::config::ServerConfig;
 use crate::history::Readers;
 use crate::meeting::{Meeting, Output, Queue};
-use crate::notice::Notices;
+use crate::notice::{Notice, Notices};
 use crate::relay::RelayFigures;
 use crate::shelf::Shelf;
 use crate::store::StoreHandle;
-use crate::throttle::{ConnectionLimits, LoginThrottle};
+use crate::throttle::{ConnectionGuard, ConnectionLimits, LoginThrottle};
 use crate::turns::Turns;
 
 /// What all tasks of a server share.
@@ -39,6 +41,14 @@ pub(crate) struct Hub {
     pub readers: Readers,
     /// Attempts to sign in by password.
     pub sign_in_attempts: Cell<u64>,
+    /// Attempts of any kind that were refused, by reason.
+    pub sign_in_failures: RefCell<BTreeMap<&'static str, u64>>,
+    /// Connections of strangers for whom there was no place.
+    pub turned_away: Cell<u64>,
+    /// Times that no connection could be taken.
+    pub accept_failures: Cell<u64>,
+    /// Since 1970, when it began. **Units:** milliseconds.
+    pub began_ms: u64,
     /// Files on their way.
     pub shelf: Shelf,
     /// What the owner hears.
@@ -75,6 +85,10 @@ impl Hub {
             strangers,
             is_stopping: Cell::new(false),
             sign_in_attempts: Cell::new(0),
+            sign_in_failures: RefCell::new(BTreeMap::from([(Refusal::SignIn.code(), 0), (Refusal::TooFast.code(), 0)])),
+            turned_away: Cell::new(0),
+            accept_failures: Cell::new(0),
+            began_ms: Clock::unix_time_ms(),
             turns: Turns::default(),
             readers: Readers::default(),
             meeting: RefCell::new(meeting),
@@ -138,6 +152,7 @@ impl Hub {
 
     /// A queue for a session that was just opened.
     pub fn open_queue(&self, session: SessionId) -> Rc<Queue> {
+        self.notices.tell(&Notice::SignedIn { peer: session });
         self.meeting.borrow_mut().open_queue(session)
     }
 
@@ -231,6 +246,23 @@ impl Hub {
     /// Figures until now.
     pub fn figures(&self) -> RelayFigures {
         self.meeting.borrow().relays.figures()
+    }
+
+    /// Whether every relay thread took a turn since this was asked last.
+    pub fn are_relays_turning(&self) -> bool {
+        self.meeting.borrow_mut().relays.are_turning()
+    }
+
+    /// A place for somebody who has not signed in, if there is one.
+    pub fn admit(&self, address: IpAddr) -> Option<ConnectionGuard> {
+        let guard = self.strangers.admit(address);
+        self.turned_away.set(self.turned_away.get() + u64::from(guard.is_none()));
+        guard
+    }
+
+    /// Counts an attempt to sign in that was refused.
+    pub fn count_sign_in_failure(&self, reason: Refusal) {
+        *self.sign_in_failures.borrow_mut().entry(reason.code()).or_default() += 1;
     }
 
     /// Whether every relay thread still runs.

@@ -13,6 +13,7 @@ use hph_platform::clock::Clock;
 use crate::accounts::Ask;
 use crate::hub::Hub;
 use crate::names::{normalize_room_name, room_key};
+use crate::notice::Notice;
 use crate::shelf::{Offered, Wanted};
 use crate::store::{AuditEntry, Message, NewChange, NewDirect, NewMessage, RoomError, StoreError};
 
@@ -101,7 +102,10 @@ impl Hub {
     /// Does one job. Whatever goes wrong is told to the session that asked.
     pub(crate) async fn run_job(self: Rc<Self>, job: Job) {
         match job {
-            Job::Closed { session } => self.shelf.forget(session),
+            Job::Closed { session } => {
+                self.shelf.forget(session);
+                self.notices.tell(&Notice::SignedOut { peer: session });
+            }
             Job::OfferFile { session, offer } => {
                 let reference = offer.reference;
                 if let Err(reason) = self.take_file(session, offer).await {
@@ -205,7 +209,10 @@ impl Hub {
             self.store.create_room(&name, &creator, Clock::unix_time_ms()).await
         };
         let row = match made {
-            Ok(row) => row,
+            Ok(row) => {
+                self.notices.tell(&Notice::RoomMade { room: RoomId(row.id), peer: session });
+                row
+            }
             Err(RoomError::NameTaken) if how != OpenRoom::Create => {
                 let rooms = self.store.rooms().await.map_err(|_| Refusal::Storage)?;
                 let key = room_key(&name);

@@ -18,6 +18,7 @@ mod admin_accounts;
 mod admission;
 mod blobs;
 mod connection;
+mod exposition;
 mod gateway;
 mod history;
 mod hub;
@@ -34,6 +35,6 @@ mod signin;
 mod turns;
 
 pub use memory::MemoryBill;
-pub use notice::{Notice, Notices};
+pub use notice::{ALIVE_INTERVAL, Notice, Notices};
 pub use relay::RelayFigures;
 pub use run::{FiguresHandle, Server, StartError};

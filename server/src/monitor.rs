@@ -2,7 +2,6 @@
 //!
 //! Counts only: no name, no address, nothing that people say.
 
-use std::fmt::Write as _;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use async_io::Timer;
 use async_net::{TcpListener, TcpStream};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 
+use crate::exposition;
 use crate::hub::Hub;
 use crate::store::DiskState;
 
@@ -50,7 +50,7 @@ async fn answer(hub: &Rc<Hub>, mut stream: TcpStream) -> io::Result<()> {
     let plain = "text/plain; charset=utf-8";
     let (status, kind, body) = match line {
         [b'G', b'E', b'T', b' ', rest @ ..] => match rest.split(|byte| *byte == b' ').next().unwrap_or_default() {
-            b"/metrics" => ("200 OK", OPEN_METRICS, metrics(hub)),
+            b"/metrics" => ("200 OK", OPEN_METRICS, exposition::metrics(hub)),
             b"/healthz" => ("200 OK", plain, "ok\n".to_owned()),
             b"/readyz" => match why_not_ready(hub).await {
                 None => ("200 OK", plain, "ready\n".to_owned()),
@@ -88,84 +88,4 @@ async fn why_not_ready(hub: &Rc<Hub>) -> Option<String> {
         Some("the database does not answer".to_owned())
     };
     asking.or(too_late).await
-}
-
-/// Everything that is counted.
-pub(crate) fn metrics(hub: &Rc<Hub>) -> String {
-    let ((rooms, people), figures) = (hub.counts(), hub.figures());
-    let in_rooms: usize = hub.people_in_rooms().iter().map(|(_, people)| people).sum();
-    let mut text = Text::default();
-    text.family("hph_build", "info", "The program.");
-    text.row("hph_build_info", &format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), "1");
-    for (name, help, value) in [
-        ("hph_sessions", "People who are signed in.", u64::from(people)),
-        ("hph_rooms", "Rooms.", u64::from(rooms)),
-        ("hph_participants", "Places in rooms that are taken.", in_rooms as u64),
-        ("hph_resident_bytes", "Memory of the process.", resident_bytes()),
-    ] {
-        text.family(name, "gauge", help);
-        text.row(name, "", &value.to_string());
-    }
-    let repair = &figures.repair;
-    for (name, help, value) in [
-        ("hph_datagrams_forwarded", "Media datagrams that were sent on.", figures.forwarded),
-        ("hph_datagrams_not_sent", "Datagrams that the socket did not take.", figures.not_sent),
-        ("hph_datagrams_handed_over", "From one relay thread to another.", figures.handed_over),
-        ("hph_datagrams_not_handed_over", "Those that found no room on their way.", figures.not_handed_over),
-        ("hph_datagrams_tunnelled", "Datagrams inside control connections.", figures.tunnelled),
-        ("hph_packets_resent", "Lost packets that were sent again.", repair.resent),
-        ("hph_packets_asked", "Lost packets that senders were asked for.", repair.asked),
-        ("hph_parity_sent", "Packets that make lost ones again.", repair.parity_sent),
-        ("hph_sign_in_attempts", "Attempts to sign in by password.", hub.sign_in_attempts.get()),
-    ] {
-        text.family(name, "counter", help);
-        text.row(&format!("{name}_total"), "", &value.to_string());
-    }
-    let store = hub.store.figures();
-    text.family("hph_store_disk", "stateset", "How the disk under the database is.");
-    for state in DiskState::ALL {
-        let is_it = u8::from(state == store.disk);
-        text.row("hph_store_disk", &format!("{{hph_store_disk=\"{}\"}}", state.name()), &is_it.to_string());
-    }
-    for (name, help, value) in [
-        ("hph_store_disk_full", "Times that the disk was found full.", store.found_full),
-        ("hph_store_disk_failures", "Times that the disk failed under the database.", store.failures),
-        ("hph_store_reopened", "Times that the database was opened anew after that.", store.reopened),
-        ("hph_file_failures", "Times that the disk failed under a file.", hub.shelf.failures()),
-    ] {
-        text.family(name, "counter", help);
-        text.row(&format!("{name}_total"), "", &value.to_string());
-    }
-    text.family("hph_drops", "counter", "Datagrams that were dropped, by reason.");
-    for (reason, count) in &figures.drops {
-        text.row("hph_drops_total", &format!("{{reason=\"{reason}\"}}"), &count.to_string());
-    }
-    text.family("hph_forward_seconds", "summary", "From the arrival of a batch to the last receiver's send.");
-    for (label, permille) in [("0.5", 500), ("0.9", 900), ("0.99", 990), ("0.999", 999)] {
-        let us = figures.forward.quantile(permille).map_or(0, |span| span.as_micros());
-        text.row("hph_forward_seconds", &format!("{{quantile=\"{label}\"}}"), &format!("{}", us as f64 / 1e6));
-    }
-    text.row("hph_forward_seconds_count", "", &figures.forward.total().to_string());
-    text.0.push_str("# EOF\n");
-    text.0
-}
-
-#[derive(Default)]
-struct Text(String);
-
-impl Text {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = write!(self.0, "# TYPE {name} {kind}\n# HELP {name} {help}\n");
-    }
-
-    fn row(&mut self, name: &str, labels: &str, value: &str) {
-        let _ = writeln!(self.0, "{name}{labels} {value}");
-    }
-}
-
-/// Memory that the process has; 0 where the system does not say.
-fn resident_bytes() -> u64 {
-    const PAGE_BYTES: u64 = 4096;
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).map_or(0, |pages| pages * PAGE_BYTES)
 }

@@ -20,7 +20,7 @@ use hph_core::id::RoomId;
 use hph_core::wire::control::SignOutReason;
 use hph_platform::clock::Clock;
 use hph_platform::entropy;
-use hph_platform::lan::{Announcer, LanError, Notice};
+use hph_platform::lan::{self, Announcer, LanError};
 use smol::LocalExecutor;
 
 use crate::accounts::{Accounts, OWNER_TOKEN_MS};
@@ -32,7 +32,7 @@ use crate::hub::Hub;
 use crate::meeting::Meeting;
 use crate::memory::MemoryBill;
 use crate::monitor;
-use crate::notice::Notices;
+use crate::notice::{ALIVE_INTERVAL, Notice, Notices};
 use crate::relay::{self, RelayFigures, Relays, Sockets};
 use crate::store::{NewTicket, Purpose, Store, StoreError, StoreHandle, StoreLimits};
 use crate::tls::{Identity, Pin, TlsError};
@@ -272,6 +272,7 @@ impl Server {
         }
         let (notices, shared) = (self.notices, Rc::clone(&executor));
         let hub = Hub::new(self.config, store.clone(), self.gateway_key, accounts, meeting, notices, shared);
+        hub.notices.tell(&Notice::Ready);
         let serving = async {
             accept(&hub, &acceptor, &listener).await;
             Ok(())
@@ -281,6 +282,7 @@ impl Server {
             Ok(())
         });
         let announcer = self.announcer.ok().flatten();
+        let ticking = ticking.or(say_alive(&hub));
         let ticking =
             ticking.or(announce_changes(&hub, announcer)).or(answer_owner(&hub, self.admin.ok(), self.metrics));
         let stopping = async {
@@ -308,15 +310,34 @@ fn first_owner_token(store: &mut Store) -> Result<Option<String>, StoreError> {
 }
 
 async fn accept(hub: &Rc<Hub>, acceptor: &TlsAcceptor, listener: &TcpListener) {
+    let mut is_accepting = true;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                if !std::mem::replace(&mut is_accepting, true) {
+                    hub.notices.tell(&Notice::Accepting);
+                }
                 hub.spawn(connection::serve(Rc::clone(hub), acceptor.clone(), stream, peer.ip()));
             }
             // Out of file descriptors, for example: those who are here go on, newcomers wait.
-            Err(_) => {
+            Err(error) => {
+                hub.accept_failures.set(hub.accept_failures.get() + 1);
+                if std::mem::replace(&mut is_accepting, false) {
+                    hub.notices.tell(&Notice::NotAccepting { why: error.to_string() });
+                }
                 Timer::after(Duration::from_millis(100)).await;
             }
+        }
+    }
+}
+
+/// Says again and again that this loop and those of the relays turn.
+async fn say_alive(hub: &Rc<Hub>) -> Result<(), StartError> {
+    loop {
+        Timer::after(ALIVE_INTERVAL).await;
+        if hub.are_relays_turning() {
+            let ((rooms, people), disk) = (hub.counts(), hub.store.figures().disk);
+            hub.notices.tell(&Notice::Alive { people, rooms, disk });
         }
     }
 }
@@ -344,7 +365,7 @@ fn announce(config: &ServerConfig, address: SocketAddr, identity: &Identity) -> 
     if !config.announce {
         return Ok(None);
     }
-    let notice = Notice { name: config.name.clone(), rooms: 0, people: 0, pin: identity.pin() };
+    let notice = lan::Notice { name: config.name.clone(), rooms: 0, people: 0, pin: identity.pin() };
     Announcer::start(address, notice)
 }
 
@@ -384,6 +405,7 @@ async fn answer_owner(
 /// Tells everybody that the server stops, and lets them hear it.
 async fn stop_hub(hub: &Rc<Hub>) {
     hub.is_stopping.set(true);
+    hub.notices.tell(&Notice::Stopping);
     let sessions = hub.sessions();
     let had_sessions = !sessions.is_empty();
     for session in sessions {

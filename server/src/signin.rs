@@ -32,6 +32,7 @@ const ATTEMPTS_MAX: u32 = 5;
 struct Output {
     bytes: Vec<u8>,
     asked: Option<Asked>,
+    refused: Option<Refusal>,
 }
 
 enum Asked {
@@ -46,6 +47,9 @@ enum Asked {
 
 impl SignInOutput for Output {
     fn reply(&mut self, message: &ServerMessage<'_>) {
+        if let ServerMessage::Refused { reason, .. } = message {
+            self.refused = Some(*reason);
+        }
         let mut frame = [0; CONTROL_FRAME_ANONYMOUS_MAX_BYTES + CONTROL_LENGTH_BYTES];
         if let Ok(len) = emit_server(message, &mut frame) {
             self.bytes.extend_from_slice(&frame[..len]);
@@ -139,6 +143,9 @@ pub(crate) async fn run(
                     answer(hub, &mut newcomer, &mut machine, asked, &mut output).await;
                 }
             }
+        }
+        if let Some(reason) = output.refused {
+            hub.count_sign_in_failure(reason);
         }
         futures_lite::io::AsyncWriteExt::write_all(writer, &output.bytes).await?;
         futures_lite::io::AsyncWriteExt::flush(writer).await?;

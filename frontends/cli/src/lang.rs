@@ -185,6 +185,16 @@ phrases! {
     CALL_GONE: "* the other side is gone", "* bên kia đã rời đi";
     NOT_SENT: "* not sent: {}", "* chưa gửi được: {}";
     DELAYED: "* not sent yet: {}; it is tried again", "* chưa gửi được ngay: {}; sẽ tự gửi lại";
+    NOT_ACCEPTING: "nobody more can connect now ({}): those who are here go on", "tạm thời không nhận thêm kết nối ({}): những người đang ở đây vẫn tiếp tục";
+    ACCEPTING: "people can connect again", "lại nhận kết nối mới";
+    LOG_SIGNED_IN: "session {} begins", "phiên {} bắt đầu";
+    LOG_SIGNED_OUT: "session {} ends", "phiên {} kết thúc";
+    LOG_ROOM_MADE: "room {} made by session {}", "phòng {} do phiên {} tạo";
+    STATUS: "{} people, {} rooms; {}", "{} người, {} phòng; {}";
+    STATUS_STOPPING: "saying goodbye", "đang chào tạm biệt";
+    STATUS_DISK_WELL: "the disk is well", "đĩa ổn";
+    STATUS_DISK_FULL: "the disk is full: nothing is stored", "đĩa đầy: chưa lưu được gì";
+    STATUS_DISK_FAILED: "the disk fails: nothing is stored", "đĩa lỗi: chưa lưu được gì";
     DISK_FULL: "the disk is full: nothing that people say or send can be stored until there is place; meetings go on", "đĩa đã đầy: chưa lưu được tin nhắn và tệp cho đến khi có chỗ trống; các cuộc họp vẫn tiếp tục";
     DISK_FAILED: "the disk fails ({}): nothing that people say or send is stored until it can be opened anew; meetings go on", "đĩa bị lỗi ({}): chưa lưu được tin nhắn và tệp cho đến khi mở lại được; các cuộc họp vẫn tiếp tục";
     DISK_WELL: "the disk is well again: what people say is stored", "đĩa đã ổn: tin nhắn lại được lưu";

@@ -86,6 +86,11 @@ impl Output {
         self.say(row);
     }
 
+    /// Whether more talk is wanted: with `-v`.
+    pub const fn is_talkative(&self) -> bool {
+        self.verbosity > 0
+    }
+
     /// Talk that only some want: with `-v`.
     pub fn detail(&self, row: &str) {
         if self.verbosity > 0 {

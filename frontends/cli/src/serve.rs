@@ -146,7 +146,7 @@ pub fn serve_beside<Bound, Running>(
     let (config, _) = args.load()?;
     let stops = signals::stop_requests().map_err(|error| Failure::new(Exit::Failed, "E-SYS-01", error))?;
     let mut server = Server::bind(config.clone()).map_err(|error| start_failure(&error))?;
-    server.tell(journal::notices(out.lang));
+    server.tell(journal::notices(out.lang, out.is_talkative()));
     let bound = bind(&server, &config)?;
     announce(&server, &config, out);
     let _beside = start(bound)?;

@@ -12,6 +12,7 @@ mod thread;
 use std::cell::Cell;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -163,6 +164,8 @@ struct Plane {
     bell: Arc<Doorbell>,
     figures: Arc<Mutex<ShardFigures>>,
     thread: JoinHandle<()>,
+    /// Turns of its loop, and how many there were when it was asked last.
+    turns: (Arc<AtomicU64>, u64),
     /// For datagrams that travel inside control connections.
     tunnel: (ring::Outbound, ring::Inbound),
 }
@@ -210,7 +213,7 @@ impl Relays {
             };
             let (received, queue) = buffers(offload, shards.places(sessions_max));
             let (sender, orders) = sync_channel(COMMANDS_MAX);
-            let figures = Arc::new(Mutex::new(ShardFigures::default()));
+            let (figures, turns) = (Arc::new(Mutex::new(ShardFigures::default())), Arc::new(AtomicU64::new(0)));
             let (tunnel_in, from_control) = ring::tunnel(ring::Waker::Thread(Arc::clone(&bells[number])));
             let (tunnel, to_control) = ring::tunnel(ring::Waker::Task(wake.clone()));
             entries[number].push(from_control);
@@ -229,10 +232,12 @@ impl Relays {
                 bell: Arc::clone(&bells[number]),
                 figures: Arc::clone(&figures),
                 forward: Histogram::default(),
+                turns: Arc::clone(&turns),
+                arrived: (0, 0),
             };
             let thread = std::thread::Builder::new().name(format!("relay-{number}")).spawn(move || shard.run())?;
             let (bell, tunnel) = (Arc::clone(&bells[number]), (tunnel_in, to_control));
-            planes.push(Plane { orders: sender, bell, figures, thread, tunnel });
+            planes.push(Plane { orders: sender, bell, figures, thread, turns: (turns, 0), tunnel });
         }
         Ok(Self { shards, reports, planes, tunnelled, rooms_max, rooms: Cell::new(0) })
     }
@@ -300,6 +305,18 @@ impl Relays {
     pub fn figures(&self) -> RelayFigures {
         let of = |plane: &Plane| plane.figures.lock().map(|figures| figures.clone()).unwrap_or_default();
         RelayFigures::sum(self.planes.iter().map(of))
+    }
+
+    /// Whether every thread took a turn since this was asked last; then rings, so that idle ones take another.
+    pub fn are_turning(&mut self) -> bool {
+        let mut are_turning = true;
+        for plane in &mut self.planes {
+            let turns = plane.turns.0.load(Ordering::Relaxed);
+            are_turning &= turns != plane.turns.1;
+            plane.turns.1 = turns;
+            plane.bell.ring();
+        }
+        are_turning
     }
 
     /// Whether no thread has failed.

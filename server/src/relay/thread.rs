@@ -2,6 +2,7 @@
 //! nobody: other threads leave it commands and packets, and ring.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::sync::{Arc, Mutex};
 
@@ -39,6 +40,10 @@ pub(super) struct Shard {
     pub bell: Arc<Doorbell>,
     pub figures: Arc<Mutex<ShardFigures>>,
     pub forward: Histogram,
+    /// Turns of its loop: who rings and sees another number knows that it lives.
+    pub turns: Arc<AtomicU64>,
+    /// Datagrams and bytes that came.
+    pub arrived: (u64, u64),
 }
 
 /// The ways to the other shards, by their number, none to itself; and to the control plane.
@@ -49,11 +54,12 @@ pub(super) struct Exits {
     handed_over: u64,
     not_handed_over: u64,
     tunnelled: u64,
+    sent_bytes: u64,
 }
 
 impl Exits {
     pub fn new(outbound: Vec<Option<Outbound>>, tunnel: Outbound) -> Self {
-        Self { tunnel, outbound, handed_over: 0, not_handed_over: 0, tunnelled: 0 }
+        Self { tunnel, outbound, handed_over: 0, not_handed_over: 0, tunnelled: 0, sent_bytes: 0 }
     }
 
     fn push(&mut self, shard: usize, what: Crossing, bytes: &[u8]) {
@@ -73,6 +79,7 @@ struct Output<'a> {
 impl RelayOutput for Output<'_> {
     fn datagram(&mut self, lane: usize, to: SocketAddr, prefix: &[u8; HOP_PREFIX_BYTES], payload: &[u8]) {
         let class = if is_sound(prefix, payload) { Class::Voice } else { Class::Video };
+        self.exits.sent_bytes += (prefix.len() + payload.len()) as u64;
         // What finds no room is counted by the queue.
         self.queue.push_as(class, lane, to, prefix, payload);
     }
@@ -112,6 +119,8 @@ impl Shard {
         let mut publish_at = Clock::now();
         let mut is_published = true;
         loop {
+            // Only this thread writes it.
+            self.turns.store(self.turns.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             // First what arrived, then the commands: no datagram comes before the command that makes it legal.
             let received = self.received.receive(&self.socket);
             if self.take_orders().is_none() {
@@ -175,6 +184,7 @@ impl Shard {
     fn handle_received(&mut self, now: Instant) {
         while let Some(datagram) = self.received.next_datagram() {
             self.queue.begin(datagram.place);
+            self.arrived = (self.arrived.0 + 1, self.arrived.1 + datagram.bytes.len() as u64);
             let mut output =
                 Output { queue: &mut self.queue, exits: &mut self.exits, reports: (self.number, &self.reports) };
             // The reason is counted in the machine.
@@ -245,6 +255,9 @@ impl Shard {
         if let Ok(mut figures) = self.figures.lock() {
             *figures = ShardFigures {
                 forwarded: self.machine.forwarded(),
+                received: self.arrived,
+                sent_bytes: self.exits.sent_bytes,
+                reports: self.machine.reports().clone(),
                 handed_over: self.exits.handed_over,
                 not_handed_over: self.exits.not_handed_over,
                 tunnelled: self.exits.tunnelled,

@@ -200,7 +200,7 @@ impl StoreHandle {
     /// As there.
     pub async fn search(&self, room: u32, words: &str, before: u64, count: usize) -> Result<Hits, StoreError> {
         let words = words.to_owned();
-        self.reader.run(move |reader| reader.search(room, &words, before, count)).await
+        self.reader.search(move |reader| reader.search(room, &words, before, count)).await
     }
 
     /// See [`super::StoreReader::message`].

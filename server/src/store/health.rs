@@ -50,7 +50,9 @@ pub struct StoreFigures {
     pub reopened: u64,
     /// Messages, changes and direct messages committed together, each time: how long until they were on the disk.
     pub commit: Histogram,
-    /// Looking up one page, or what a search finds.
+    /// Finding the messages that have some words.
+    pub search: Histogram,
+    /// Everything else that is looked up: a page of history, a message, what is unread.
     pub look_up: Histogram,
 }
 
@@ -104,8 +106,8 @@ impl Health {
         self.with(|figures| figures.commit.record(span));
     }
 
-    pub fn record_look_up(&self, span: Duration) {
-        self.with(|figures| figures.look_up.record(span));
+    pub fn record_look_up(&self, is_search: bool, span: Duration) {
+        self.with(|figures| if is_search { figures.search.record(span) } else { figures.look_up.record(span) });
     }
 
     /// Gives whether it was another one before.

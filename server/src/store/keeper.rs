@@ -198,6 +198,7 @@ impl Keeper {
                 self.health.count_reopened();
                 self.health.set_well();
             }
+            Err(StoreError::Disk(why)) => self.health.set_failed(&why),
             Err(error) => self.health.set_failed(&error.to_string()),
         }
         let _ = take_noted();

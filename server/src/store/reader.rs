@@ -35,7 +35,8 @@ impl Store {
 }
 
 enum Job {
-    LookUp(Box<dyn FnOnce(&StoreReader) + Send>),
+    /// What it is, and whether it is a search.
+    LookUp(Box<dyn FnOnce(&StoreReader) + Send>, bool),
     /// Another connection from now on, or none; then say so.
     Lend(Option<StoreReader>, Sender<()>),
 }
@@ -58,12 +59,12 @@ impl ReaderHandle {
             let mut reader = Some(reader);
             while let Ok(job) = queue.recv_blocking() {
                 match job {
-                    Job::LookUp(look_up) => {
+                    Job::LookUp(look_up, is_search) => {
                         let began = Clock::now();
                         // Without a connection it is dropped: whoever asked is told.
                         if let Some(reader) = &reader {
                             look_up(reader);
-                            seen.record_look_up(Clock::now().since(began));
+                            seen.record_look_up(is_search, Clock::now().since(began));
                         }
                     }
                     Job::Lend(other, done) => {
@@ -93,8 +94,25 @@ impl ReaderHandle {
         let _ = self.ended.recv().await;
     }
 
+    /// Looks something up.
     pub async fn run<T: Send + 'static>(
         &self,
+        job: impl FnOnce(&StoreReader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.look_up(false, job).await
+    }
+
+    /// Searches: the same, counted apart.
+    pub async fn search<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&StoreReader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.look_up(true, job).await
+    }
+
+    async fn look_up<T: Send + 'static>(
+        &self,
+        is_search: bool,
         job: impl FnOnce(&StoreReader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, answered) = bounded(1);
@@ -102,7 +120,7 @@ impl ReaderHandle {
             // Nobody may be waiting any more; then the answer is not needed.
             let _ = answer.try_send(job(reader));
         });
-        self.jobs.send(Job::LookUp(job)).await.map_err(|_| StoreError::Closed)?;
+        self.jobs.send(Job::LookUp(job, is_search)).await.map_err(|_| StoreError::Closed)?;
         answered.recv().await.map_err(|_| self.health.unanswered())?
     }
 }

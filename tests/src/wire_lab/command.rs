@@ -39,7 +39,15 @@ impl Hph {
     /// # Panics
     /// If it can't be started.
     pub fn start(arguments: &[&str]) -> Self {
-        Self::spawn(arguments, Stdio::null())
+        Self::spawn(arguments, Stdio::null(), &[])
+    }
+
+    /// Starts it as [`Self::start`] does, with more in its environment.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::spawn(arguments, Stdio::null(), environment)
     }
 
     /// Starts it as [`Self::start`] does, to be typed to.
@@ -47,7 +55,7 @@ impl Hph {
     /// # Panics
     /// If it can't be started.
     pub fn start_typing(arguments: &[&str]) -> Self {
-        Self::spawn(arguments, Stdio::piped())
+        Self::spawn(arguments, Stdio::piped(), &[])
     }
 
     /// Starts it as [`Self::start`] does, with these lines on its standard input.
@@ -57,15 +65,16 @@ impl Hph {
     pub fn start_with_lines(arguments: &[&str], lines: &str) -> Self {
         let mut input = tempfile::tempfile().expect("a file for the lines");
         input.write_all(lines.as_bytes()).and_then(|()| input.rewind()).expect("written");
-        Self::spawn(arguments, Stdio::from(input))
+        Self::spawn(arguments, Stdio::from(input), &[])
     }
 
-    fn spawn(arguments: &[&str], input: Stdio) -> Self {
+    fn spawn(arguments: &[&str], input: Stdio, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(Self::program());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("HPH_")) {
             command.env_remove(name);
         }
         command.args(arguments).env("NO_COLOR", "1").env("LC_ALL", "C.UTF-8");
+        command.envs(environment.iter().copied());
         command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("hph starts");
         let input = child.stdin.take();

@@ -6,12 +6,14 @@
 //! - [`command`]: `hph` as other programs run it.
 //! - [`fault`]: system calls of a process that fail.
 //! - [`raw`]: a signed-in TLS connection without an engine, for those who do not keep to the rules.
+//! - [`openmetrics`]: a strict reader of figures.
 //! - [`material`]: pictures and sound to send.
 //! - [`wait`]: waiting, with a limit.
 
 pub mod command;
 pub mod fault;
 pub mod material;
+pub mod openmetrics;
 pub mod person;
 pub mod proxy;
 pub mod raw;
