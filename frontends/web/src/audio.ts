@@ -8,10 +8,10 @@ import speakerUrl from './speaker.worklet.ts?worker&url';
 
 type Ask = (command: Command, transfer?: Transferable[]) => void;
 
-/** Whether the browser gives this page a thread for sound, as it does in secure contexts. */
-const hasWorklet = typeof AudioWorkletNode !== 'undefined';
 /** Whether this page may play voices at all. */
 const canListen = typeof AudioContext !== 'undefined';
+/** Whether the browser gives this page a thread for sound, as it does in secure contexts. */
+const hasWorklet = canListen && 'audioWorklet' in AudioContext.prototype;
 /** Whether it may send voice and pictures. */
 export const canSend = hasWorklet && typeof AudioEncoder !== 'undefined' && !!navigator.mediaDevices?.getUserMedia;
 

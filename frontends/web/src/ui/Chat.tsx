@@ -29,8 +29,14 @@ export function Chat({ to, setTo, close }: Props) {
   const begin = (line: Message) => {
     setEditing(line);
     setText(line.text ?? '');
-    field.current?.focus();
   };
+  // Once its text is there: one writes on at its end.
+  useEffect(() => {
+    if (editing) {
+      field.current?.focus();
+      field.current?.setSelectionRange(editing.text?.length ?? 0, editing.text?.length ?? 0);
+    }
+  }, [editing]);
   const stop = () => {
     setEditing(null);
     setText('');

@@ -143,13 +143,16 @@ async function onOneMegabit() {
   const stages = summary.stages_us.total;
   const seen = summary.received.find((of) => of.track === 'camera');
   const p95 = quantile(late, 0.95);
+  const kbit = (seen.bytes * 8) / 1000 / summary.seconds;
   console.log(
     `     1 Mbit/s, 2 %, 60 ms: sound invented ${(down * 100).toFixed(1)} % down, ${(up * 100).toFixed(1)} % up; ` +
       `voice waits ${Math.round(after.voices[0][2] / 1000)} ms; chat p50 ${quantile(waits, 0.5)} ms, max ${waits.at(-1)} ms; ` +
-      `picture up p50 ${Math.round(stages.p50 / 1000)} ms, ${seen?.frames} frames; dropped ${after.dropped.join(' / ')}; ` +
+      `picture up p50 ${Math.round(stages.p50 / 1000)} ms, ${Math.round(seen.frames / summary.seconds)} a second of ` +
+      `${Math.round(kbit)} kbit/s; dropped ${after.dropped.join(' / ')}; ` +
       `pictures ${JSON.stringify(after.pictures.map((of) => of.slice(2, 5)))}; page late p95 ${p95.toFixed(1)} ms, ` +
       `${longTasks.length} long tasks of at most ${Math.max(0, ...longTasks)} ms`,
   );
+  check(kbit > 30 && kbit < 900 && seen.frames > 60, `${seen.frames} pictures of ${kbit} kbit/s on 1 Mbit/s`);
   check(down < 0.08 && up < 0.08, `too much sound is invented: ${down}, ${up}`);
   const silence = Math.min(...sounds.map((sound) => longestSilence(sound)));
   check(silence < 1, `${silence} s of the page’s tone are missing`);
