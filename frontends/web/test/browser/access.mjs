@@ -38,8 +38,12 @@ async function examine(page, screen) {
 
 /** Whether all of a screen is within its width. */
 async function fits(page, screen) {
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  check(overflow <= 0, `${screen}: ${overflow} pixels too wide at 200 %`);
+  const [overflow, what] = await page.evaluate(() => [
+    document.documentElement.scrollWidth - window.innerWidth,
+    [...document.querySelectorAll('body *')].find((part) => part.getBoundingClientRect().right > window.innerWidth + 1)
+      ?.outerHTML,
+  ]);
+  check(overflow <= 0, `${screen}: ${overflow} pixels too wide at 200 %: ${what?.slice(0, 200)}`);
 }
 
 export async function every_screen_is_accessible_in_both_themes_and_by_keyboard() {
@@ -95,6 +99,7 @@ export async function every_screen_is_accessible_in_both_themes_and_by_keyboard(
   // A message is changed, looked for and taken back.
   await page.getByTestId('edit').focus();
   await page.keyboard.press('Enter');
+  await page.locator('[data-test=message]:focus').waitFor();
   await page.keyboard.type(' hai');
   await page.keyboard.press('Enter');
   await page.getByText('một hai').waitFor();
