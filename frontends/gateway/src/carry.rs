@@ -38,10 +38,10 @@ const DROPPED_INTERVAL: Duration = Duration::from_secs(1);
 const VERSION: u8 = 1;
 /// Control bytes that may wait for the browser; then the server's connection is not read until there is room.
 const CONTROL_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of datagrams in one message: a full socket holds no more than that of what is no longer wanted.
-const MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of datagrams in one message: a full socket holds no more than that of what is no longer wanted, and a voice waits for no more.
+const MESSAGE_BYTES_MAX: usize = 4 * 1024;
 /// Control bytes in one message while datagrams wait: a file that is fetched is control, and would hold up voices for minutes.
-const CONTROL_TURN_BYTES: usize = 8 * 1024;
+const CONTROL_TURN_BYTES: usize = 4 * 1024;
 /// Datagrams that are taken before the others get their turn.
 const BATCH: usize = 64;
 

@@ -177,12 +177,24 @@ const TEXTS = {
     en: 'This page was not opened over a secure connection',
   },
   insecure_text: {
-    vi: 'Vì vậy trình duyệt không cho nó dùng micro, camera và phát tiếng. Bạn vẫn xem hình và trò chuyện được. Để dùng đầy đủ: 1. mở địa chỉ bắt đầu bằng https:// của máy chủ này; 2. chấp nhận chứng chỉ khi trình duyệt hỏi. Khi chưa làm vậy, ai ở trên đường truyền có thể thay đổi trang này, nên đừng coi là riêng tư.',
-    en: 'So the browser gives it no microphone, no camera and no sound. You can watch and chat. To have all: 1. open this server’s address that begins with https://; 2. accept its certificate when the browser asks. Until then whoever is on the way can change this page: do not take it for private.',
+    vi: 'Vì vậy trình duyệt không cho nó dùng micro, camera và màn hình: bạn xem, nghe và trò chuyện được, nhưng không gửi tiếng và hình được. Cách khắc phục:',
+    en: 'So the browser gives it no microphone, no camera and no screen: you can watch, listen and chat, but send neither voice nor pictures. To mend it:',
+  },
+  insecure_step_1: {
+    vi: 'Nhờ người giữ máy chủ chạy “hph serve --web” không có --plain, hoặc đặt sau một proxy có chứng chỉ.',
+    en: 'Ask whoever runs the server for “hph serve --web” without --plain, or for a proxy in front that has a certificate.',
+  },
+  insecure_step_2: {
+    vi: 'Mở địa chỉ bắt đầu bằng https:// của máy chủ và chấp nhận chứng chỉ, hoặc cài nó từ trang /ca.',
+    en: 'Open the server’s address that begins with https:// and accept its certificate, or install that from its page /ca.',
+  },
+  insecure_privacy: {
+    vi: 'Hình và tiếng vẫn được mã hoá từ thiết bị của người khác đến trang này, nhưng ai ở trên đường truyền có thể đổi chính trang này: đừng coi là riêng tư.',
+    en: 'Pictures and sound are still encrypted from the others’ devices to this page, but whoever is on the way can change the page itself: do not take it for private.',
   },
   no_codec: {
-    vi: 'Trình duyệt này thiếu WebCodecs: bạn xem và trò chuyện được, nhưng không nghe và nói được. Hãy dùng Chrome, Edge, Firefox hoặc Safari bản mới.',
-    en: 'This browser lacks WebCodecs: you can watch and chat, but not hear and speak. A recent Chrome, Edge, Firefox or Safari has it.',
+    vi: 'Trình duyệt này thiếu WebCodecs: bạn xem, nghe và trò chuyện được, nhưng không nói được. Hãy dùng Chrome, Edge, Firefox hoặc Safari bản mới.',
+    en: 'This browser lacks WebCodecs: you can watch, listen and chat, but not speak. A recent Chrome, Edge, Firefox or Safari has it.',
   },
   no_microphone: { vi: 'Không dùng được micro: {0}', en: 'The microphone can’t be used: {0}' },
   no_camera: { vi: 'Không dùng được camera: {0}', en: 'The camera can’t be used: {0}' },

@@ -1,6 +1,7 @@
-// Opus by the browser's own codec: other people's packets to samples, and our samples to packets.
+// Opus by the browser's own codec, or ours where it has none for a page: other people's packets to samples, and our samples to packets.
 
 import { type Core, now } from './core';
+import type { Decoder } from './opus';
 
 const RATE = 48_000;
 /** Blocks of our voice by which the device's clock is told: half a second. */
@@ -12,8 +13,14 @@ interface Job {
   samples: number;
 }
 
-/** Decodes one voice. */
-class Voice {
+/** Decodes a voice, in the order in which its packets come. */
+interface OneVoice {
+  decode(timestamp: number, begins: boolean, samples: number, bytes: Uint8Array): void;
+  close(): void;
+}
+
+/** By the browser. */
+class Voice implements OneVoice {
   #decoder: AudioDecoder | null = null;
   #jobs = new Map<number, Job>();
   #next = 0;
@@ -67,20 +74,59 @@ class Voice {
   }
 }
 
+/** By libopus: on plain HTTP, or in a browser without WebCodecs. */
+class OwnVoice implements OneVoice {
+  #decoder: Decoder | null = null;
+  #isClosed = false;
+
+  constructor(
+    readonly slot: number,
+    readonly track: number,
+    readonly core: () => Core,
+  ) {
+    // What comes until it is there is not heard.
+    import('./opus')
+      .then(({ openDecoder }) => openDecoder())
+      .then((decoder) => {
+        if (this.#isClosed) {
+          decoder.close();
+        } else {
+          this.#decoder = decoder;
+        }
+      })
+      .catch(() => {});
+  }
+
+  decode(timestamp: number, begins: boolean, samples: number, bytes: Uint8Array): void {
+    const copy = bytes.slice();
+    // The core lends the packet while it is not to be called.
+    queueMicrotask(() => {
+      const sound = this.#decoder?.decode(copy);
+      if (sound && sound.length > 0) {
+        this.core().decoded(this.slot, this.track, timestamp, begins, samples, sound);
+      }
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#decoder?.close();
+    this.#decoder = null;
+  }
+}
+
 /** Everybody's voices. */
 export class Voices {
-  #voices = new Map<number, Voice>();
+  #voices = new Map<number, OneVoice>();
 
   constructor(readonly core: () => Core) {}
 
   decode(slot: number, track: number, begins: boolean, timestamp: number, samples: number, bytes: Uint8Array): void {
-    if (typeof AudioDecoder === 'undefined') {
-      return;
-    }
     const key = slot * 4 + track;
     let voice = this.#voices.get(key);
     if (!voice) {
-      voice = new Voice(slot, track, this.core);
+      voice =
+        typeof AudioDecoder === 'undefined' ? new OwnVoice(slot, track, this.core) : new Voice(slot, track, this.core);
       this.#voices.set(key, voice);
     }
     voice.decode(timestamp, begins, samples, bytes);

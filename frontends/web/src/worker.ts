@@ -15,8 +15,8 @@ const worker = self as unknown as DedicatedWorkerGlobalScope;
 /** The first wait before a new attempt; it doubles up to the last. */
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_LAST_MS = 4000;
-/** With so much unsent a picture is left out: it would only be late. */
-const UNSENT_MAX = 96 * 1024;
+/** With so much unsent a picture is left out: it would only be late, and voices behind it. */
+const UNSENT_MAX = 16 * 1024;
 /** What came without completing a frame is drawn this often. */
 const STALE_MS = 100;
 const FIGURES_MS = 250;

@@ -96,7 +96,7 @@ pub(super) enum Sealed<'a> {
 }
 
 impl Link {
-    pub fn new(now: Instant, session: SessionId, exporter: &[u8; 32]) -> Self {
+    pub fn new(now: Instant, session: SessionId, exporter: &[u8; 32], is_over_tcp: bool) -> Self {
         Self {
             sealer: HopSealer::new(exporter, session.0, Direction::ClientToServer),
             opener: HopOpener::new(exporter, session.0, Direction::ServerToClient),
@@ -114,7 +114,7 @@ impl Link {
             clock_offset_us: 0,
             settled_at: None,
             media_at: None,
-            ways: Ways::new(now),
+            ways: Ways::new(now, is_over_tcp),
             rate: RateController::new(UPLINK),
         }
     }

@@ -284,6 +284,7 @@ pub struct ClientMachine<'a> {
     direct_seen: direct::SeenReferences,
     drops: DropCounters,
     resent: u64,
+    is_over_tcp: bool,
 }
 
 impl<'a> ClientMachine<'a> {
@@ -304,7 +305,14 @@ impl<'a> ClientMachine<'a> {
             direct_seen: direct::SeenReferences::default(),
             drops: DropCounters::default(),
             resent: 0,
+            is_over_tcp: false,
         }
+    }
+
+    /// Datagrams travel over TCP before they are datagrams, as a browser's do: from the next sign-in on, a silence of them is
+    /// taken for a stall first, and only after five seconds for a network that lets none pass.
+    pub const fn set_over_tcp(&mut self) {
+        self.is_over_tcp = true;
     }
 
     /// Signed in: datagrams are keyed by the TLS connection's `exporter`; everything that was wanted is asked for again.
@@ -317,7 +325,7 @@ impl<'a> ClientMachine<'a> {
         out: &mut impl ClientOutput,
     ) {
         self.username = String::try_from(username).unwrap_or_default();
-        self.link = Some(Link::new(now, session, exporter));
+        self.link = Some(Link::new(now, session, exporter, self.is_over_tcp));
         self.held.clear();
         self.drive_link(now, out);
         if self.is_lobby_wanted {

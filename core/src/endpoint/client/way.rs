@@ -1,16 +1,20 @@
 //! Which way our datagrams take: over UDP, or inside the control connection while the network lets none pass.
 //!
-//! Nothing is asked of a network but whether pings come back. A path that was quiet for [`SUSPICION`] is asked often, so
-//! that chance losses alone hardly ever look like a wall; after [`FALLBACK`] the datagrams take the other way. From there
+//! Nothing is asked of a network but whether pings come back. A path that was quiet for a while is asked often, so that
+//! chance losses alone hardly ever look like a wall; after [`FALLBACK`] the datagrams take the other way. From there
 //! UDP is tried again and again; a few answers in a row bring them back.
 
 use crate::time::{Duration, Instant};
 
-/// A path without an answer for this long is asked every [`ASKING_INTERVAL`]. Longer than any ping interval.
-const SUSPICION: Duration = Duration::from_millis(500);
+/// So long before it is left, a path without an answer is asked every [`ASKING_INTERVAL`]. Without an answer for
+/// [`FALLBACK`] less this: longer than any ping interval.
+const ASKED_FOR: Duration = Duration::from_millis(300);
 const ASKING_INTERVAL: Duration = Duration::from_millis(25);
 /// Without an answer for this long datagrams take the tunnel.
 const FALLBACK: Duration = Duration::from_millis(800);
+/// The same where datagrams travel over TCP as it is, as a browser's do on their first way: there silence is a stall, which what
+/// travels in the same connection does not get around.
+const FALLBACK_OVER_TCP: Duration = Duration::from_secs(5);
 /// Whoever is called later than was asked by more than this was held up himself.
 const LATE_MAX: Duration = Duration::from_millis(200);
 /// In the tunnel UDP is tried this often: at first, after [`TRYING_HARD`], and once it has answered.
@@ -35,12 +39,16 @@ pub(super) struct Ways {
     try_at: Instant,
     answers: u8,
     answers_needed: u8,
+    fallback: Duration,
 }
 
 impl Ways {
     /// Over UDP, as far as it goes.
-    pub const fn new(now: Instant) -> Self {
-        Self { is_tunnelled: false, since: now, answered_at: now, try_at: now, answers: 0, answers_needed: ANSWERS_MIN }
+    pub const fn new(now: Instant, is_over_tcp: bool) -> Self {
+        let fallback = if is_over_tcp { FALLBACK_OVER_TCP } else { FALLBACK };
+        let (since, answered_at, try_at) = (now, now, now);
+        let (answers, answers_needed) = (0, ANSWERS_MIN);
+        Self { is_tunnelled: false, since, answered_at, try_at, answers, answers_needed, fallback }
     }
 
     pub const fn is_tunnelled(&self) -> bool {
@@ -77,7 +85,7 @@ impl Ways {
                 return None;
             }
         } else {
-            if now.since(self.answered_at) <= FALLBACK {
+            if now.since(self.answered_at) <= self.fallback {
                 return None;
             }
             let has_lasted = now.since(self.since) >= LASTING;
@@ -93,7 +101,7 @@ impl Ways {
 
     /// When the next ping is due, if one every `interval` would do while all is well.
     pub fn next_ping(&self, now: Instant, interval: Duration) -> Instant {
-        let suspicious_at = self.answered_at + SUSPICION;
+        let suspicious_at = self.answered_at + self.fallback - ASKED_FOR;
         if self.is_tunnelled {
             now + interval
         } else if now < suspicious_at {
@@ -137,9 +145,12 @@ mod tests {
 
     /// What becomes of a path without answers whose driver calls when it should, but sleeps from `from` to `to`.
     fn tunnelled_at(from: u64, to: u64) -> Option<u64> {
-        let mut ways = Ways::new(at(0));
+        left_at(Ways::new(at(0), false), (from, to))
+    }
+
+    fn left_at(mut ways: Ways, (from, to): (u64, u64)) -> Option<u64> {
         let mut due = at(0);
-        for ms in (0..2000).filter(|ms| !(from..to).contains(ms)) {
+        for ms in (0..6000).filter(|ms| !(from..to).contains(ms)) {
             if at(ms) >= due {
                 ways.handle_call(at(ms), due);
                 due = ways.next_ping(at(ms), INTERVAL);
@@ -158,5 +169,10 @@ mod tests {
         assert_eq!(tunnelled_at(100, 1100), Some(1651));
         // A little late is what everybody is.
         assert_eq!(tunnelled_at(600, 700), Some(801));
+    }
+
+    #[test]
+    fn a_stall_of_what_carries_datagrams_anyway_is_waited_for() {
+        assert_eq!(left_at(Ways::new(at(0), true), (0, 0)), Some(5001));
     }
 }

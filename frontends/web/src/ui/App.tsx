@@ -1,5 +1,5 @@
 import { useEffect } from 'preact/hooks';
-import { canListen } from '../audio';
+import { canSend } from '../audio';
 import { lang, setLang, tr, trCode } from '../i18n';
 import type { Toast } from '../state';
 import { answer, dismiss, door, state } from '../store';
@@ -102,10 +102,15 @@ export function Limits() {
       <section class="notice" role="note" data-test="insecure">
         <h2>{tr('insecure_title')}</h2>
         <p>{tr('insecure_text')}</p>
+        <ol class="steps">
+          <li>{tr('insecure_step_1')}</li>
+          <li>{tr('insecure_step_2')}</li>
+        </ol>
+        <p>{tr('insecure_privacy')}</p>
       </section>
     );
   }
-  return canListen ? null : (
+  return canSend ? null : (
     <section class="notice" role="note">
       <p>{tr('no_codec')}</p>
     </section>

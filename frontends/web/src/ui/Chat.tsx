@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { tr } from '../i18n';
 import { LINES_PAGED_MAX, type Line as Message, people, type Room } from '../state';
 import { ask, clearSearch, state } from '../store';
@@ -29,8 +29,14 @@ export function Chat({ to, setTo, close }: Props) {
   const begin = (line: Message) => {
     setEditing(line);
     setText(line.text ?? '');
-    field.current?.focus();
   };
+  // Once its text is there: one writes on at its end.
+  useLayoutEffect(() => {
+    if (editing) {
+      field.current?.focus();
+      field.current?.setSelectionRange(editing.text?.length ?? 0, editing.text?.length ?? 0);
+    }
+  }, [editing]);
   const stop = () => {
     setEditing(null);
     setText('');

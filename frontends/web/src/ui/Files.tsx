@@ -87,11 +87,9 @@ export function SendFile({ to, label }: { to: string; label: string }) {
     <>
       <input
         ref={input}
-        class="hidden"
+        hidden
         type="file"
         multiple
-        tabIndex={-1}
-        aria-hidden="true"
         data-test="file-input"
         onChange={(event) => {
           sendFiles(to, event.currentTarget.files ?? []);

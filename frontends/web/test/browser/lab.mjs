@@ -1,6 +1,6 @@
 // Processes and browsers for the tests: real servers, real gateways, real Chromium with invented devices.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,12 +35,26 @@ export function freePort() {
   });
 }
 
+/** Ends with the test. */
+export function own(child) {
+  children.add(child);
+  child.on('exit', () => children.delete(child));
+  return child;
+}
+
+const undo = [];
+/** What is to be undone when the test is over. */
+export function later(act) {
+  undo.push(act);
+}
+
 /** A process of `hph`; its objects come one a line. */
 export class Hph {
-  constructor(args, environment = {}) {
+  constructor(args, environment = {}, namespace = '') {
     this.lines = [];
     this.errors = '';
-    this.child = spawn(HPH, ['--json', '--no-input', ...args], {
+    const [program, ...before] = namespace ? ['ip', 'netns', 'exec', namespace, HPH] : [HPH];
+    this.child = spawn(program, [...before, '--json', '--no-input', ...args], {
       env: { ...process.env, LANG: 'C', XDG_STATE_HOME: folder(), ...environment },
     });
     children.add(this.child);
@@ -72,33 +86,30 @@ export class Hph {
   }
 }
 
-export async function serve(data, port) {
-  const server = new Hph([
-    'serve',
-    '--listen',
-    `127.0.0.1:${port}`,
-    '--data',
-    data,
-    '--guests',
-    'everyone',
-    '--registration',
-    'everyone',
-  ]);
+export async function serve(data, port, namespace = '') {
+  const access = ['--guests', 'everyone', '--registration', 'everyone'];
+  const server = new Hph(['serve', '--listen', `127.0.0.1:${port}`, '--data', data, ...access], {}, namespace);
   const listening = await server.object((object) => object.event === 'listening' || object.link !== undefined);
   server.link = listening.link;
   return server;
 }
 
-export async function gateway(link, port, more = []) {
-  const process = new Hph(['gateway', link, '--listen', `127.0.0.1:${port}`, '--page', PAGE, ...more]);
+export async function gateway(link, port, more = [], address = '127.0.0.1', namespace = '') {
+  const args = ['gateway', link, '--listen', `${address}:${port}`, '--page', PAGE, ...more];
+  const process = new Hph(args, {}, namespace);
   await process.object((object) => object.links !== undefined);
   return process;
 }
 
 /** A browser of its own, with an invented camera and microphone. */
-export async function browser(more = []) {
+export async function browser(more = [], namespace = '') {
+  let executablePath = CHROMIUM;
+  if (namespace) {
+    executablePath = join(folder(), 'chromium');
+    writeFileSync(executablePath, `#!/bin/sh\nexec ip netns exec ${namespace} ${CHROMIUM} "$@"\n`, { mode: 0o755 });
+  }
   const launched = await chromium.launch({
-    executablePath: CHROMIUM,
+    executablePath,
     args: [
       '--no-sandbox',
       '--disable-gpu',
@@ -307,6 +318,9 @@ export async function tidy() {
   }
   for (const child of children) {
     child.kill('SIGKILL');
+  }
+  for (const act of undo.splice(0)) {
+    act();
   }
   for (const path of folders) {
     rmSync(path, { recursive: true, force: true });

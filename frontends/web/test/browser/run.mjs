@@ -3,15 +3,23 @@ import * as access from './access.mjs';
 import { stories, tidy } from './lab.mjs';
 import * as latency from './latency.mjs';
 import * as meeting from './meeting.mjs';
+import * as narrow from './narrow.mjs';
 import * as rooms from './rooms.mjs';
 import * as security from './security.mjs';
 import * as senses from './senses.mjs';
 import * as wire from './wire.mjs';
 
 const only = process.argv[2];
-const tests = Object.entries({ ...meeting, ...senses, ...wire, ...rooms, ...security, ...access, ...latency }).filter(
-  ([name, test]) => typeof test === 'function' && name.includes('_') && (!only || name.includes(only)),
-);
+const tests = Object.entries({
+  ...meeting,
+  ...senses,
+  ...wire,
+  ...narrow,
+  ...rooms,
+  ...security,
+  ...access,
+  ...latency,
+}).filter(([name, test]) => typeof test === 'function' && name.includes('_') && (!only || name.includes(only)));
 let failed = 0;
 for (const [name, test] of tests) {
   const start = Date.now();

@@ -1,4 +1,5 @@
 // What others write is text and nothing else, and no other page opens a session.
+import { createServer } from 'node:http';
 import { request } from 'node:https';
 import { browser, check, enter, folder, freePort, gateway, goIn, serve, until, visitor } from './lab.mjs';
 
@@ -100,6 +101,48 @@ export async function words_stay_words_and_no_other_origin_gets_a_session() {
   const response = await one.request.get(url);
   const policy = response.headers()['content-security-policy'];
   check(!policy.includes("'unsafe-") && policy.includes("default-src 'none'"), policy);
+
+  // Names of files too, on the shelf and in a direct message.
+  await one.getByTestId('files').click();
+  const panel = one.getByTestId('files-panel');
+  for (const name of ['<img src=x onerror=window.hacked=1>.txt', 'bob: một\nalice.txt', 'an toàn\u202Eexe.gpj']) {
+    await panel
+      .locator('[data-test=file-input]')
+      .setInputFiles({ name, mimeType: 'text/plain', buffer: Buffer.from('x') });
+  }
+  await two.getByTestId('files').click();
+  await until(async () => (await two.getByTestId('shelf-file').count()) === 3, 'one row for each file');
+  const names = await two.locator('[data-test=shelf-file] .file-name').allTextContents();
+  check(
+    names.every((name) => !/[\p{Cc}\u202e<>/]/u.test(name)),
+    `names: ${JSON.stringify(names)}`,
+  );
+  check((await two.locator('.file-name *').count()) === 0, 'a name is more than text');
+  check(!(await two.evaluate(() => 'hacked' in window)), 'a script ran');
+
+  // Another site's page, in a real browser, gets no session and reads nothing.
+  const foreign = createServer((_, response) => {
+    response.setHeader('Content-Type', 'text/html');
+    response.end('<title>evil</title>');
+  });
+  await new Promise((resolve) => foreign.listen(0, '127.0.0.1', resolve));
+  foreign.unref();
+  const evil = await (await launched.newContext({ ignoreHTTPSErrors: true })).newPage();
+  await evil.goto(`http://127.0.0.1:${foreign.address().port}/`);
+  const got = await evil.evaluate(async (port) => {
+    const socket = new WebSocket(`wss://127.0.0.1:${port}/session`, 'hph-web-1');
+    const opened = await new Promise((resolve) => {
+      socket.onopen = () => resolve('opened');
+      socket.onclose = () => resolve('closed');
+    });
+    const read = await fetch(`https://127.0.0.1:${port}/`).then(
+      () => 'read',
+      () => 'refused',
+    );
+    return `${opened} ${read}`;
+  }, webPort);
+  check(got === 'closed refused', got);
+  foreign.close();
 
   const host = `127.0.0.1:${webPort}`;
   check((await upgrade(webPort, { Origin: `https://${host}` })) === 101, 'our own origin');

@@ -104,12 +104,10 @@ export const OWN_DEVICES = ({ hz, width, height, rate, offset, beeps }) => {
     if (beeps) {
       setInterval(() => {
         const at = context.currentTime + 0.03;
-        const now = context.getOutputTimestamp?.();
         gain.gain.setValueAtTime(0.5, at);
         gain.gain.setValueAtTime(0, at + 0.06);
         // When that block is made, on the clock of all pages of this machine.
         window.beeps.push(performance.timeOrigin + performance.now() + 30);
-        void now;
       }, 1500);
     }
     return to.stream.getAudioTracks();
@@ -121,3 +119,35 @@ export const OWN_DEVICES = ({ hz, width, height, rate, offset, beeps }) => {
     return new MediaStream([...(wanted.video ? picture() : []), ...(wanted.audio ? sound() : [])]);
   };
 };
+
+/** How long beeps of one page's microphone take until another page plays them, in milliseconds: in its audio graph, without devices. */
+export async function beepAges(from, to, seconds) {
+  await to.evaluate(() => {
+    const { context } = window.heard;
+    // Small blocks on the page's thread: a beep is found within 5 ms of its place.
+    const ear = context.createScriptProcessor(256, 1, 1);
+    window.found = [];
+    let quiet = 0;
+    ear.onaudioprocess = ({ inputBuffer, playbackTime }) => {
+      const samples = inputBuffer.getChannelData(0);
+      const at = samples.findIndex((sample) => Math.abs(sample) > 0.02);
+      if (at >= 0 && quiet > 40) {
+        const age = (context.currentTime - playbackTime) * 1000;
+        window.found.push(
+          performance.timeOrigin + performance.now() - Math.max(0, age) + (at / 48_000) * 1000 - 256 / 48,
+        );
+      }
+      quiet = at >= 0 ? 0 : quiet + 1;
+    };
+    window.heard.connect(ear);
+    const mute = new GainNode(context, { gain: 0 });
+    ear.connect(mute).connect(context.destination);
+  });
+  await to.waitForTimeout(seconds * 1000);
+  const found = await to.evaluate(() => window.found);
+  const beeps = await from.evaluate(() => window.beeps);
+  return found.flatMap((at) => {
+    const begun = beeps.filter((beep) => beep < at).at(-1);
+    return begun !== undefined && at - begun < 1200 ? [at - begun] : [];
+  });
+}

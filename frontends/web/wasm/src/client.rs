@@ -100,9 +100,11 @@ pub struct Client<H> {
 impl<H: Host> Client<H> {
     /// A client that is not connected. `device` is the seed of the device's keys, `seed` fresh entropy.
     pub fn new(host: H, now: Instant, device: &[u8; 32], seed: [u8; 32]) -> Self {
+        let mut machine = ClientMachine::new(storage::allocate(), DeviceSecret::from_seed(device), seed);
+        machine.set_over_tcp();
         Self {
             host,
-            machine: ClientMachine::new(storage::allocate(), DeviceSecret::from_seed(device), seed),
+            machine,
             device: Box::leak(Box::new(DeviceSecret::from_seed(device))),
             texts: Vec::new(),
             phase: Phase::Over,
