@@ -118,8 +118,9 @@ impl View {
             (Front::Safe { error }, _) => (error.clone(), String::new()),
             (Front::SetUp, _) => (kiosk.problem.clone().unwrap_or_default(), String::new()),
             (_, Some(trouble)) => {
-                let told = words::trouble(trouble, lang);
-                (told.what, told.detail)
+                // What people could do about it at a desktop there is nobody to do here.
+                let advice = lang.pick("Thiết bị tự thử lại.", "It tries again by itself.");
+                (words::trouble(trouble, lang).what, format!("{advice} ({})", trouble.code()))
             }
             _ => Default::default(),
         };

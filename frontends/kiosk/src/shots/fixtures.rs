@@ -54,11 +54,8 @@ fn set_up(app: &App, lang: Lang) {
 
 fn waiting(app: &App, lang: Lang) {
     let shell = shell(app, Front::Waiting, lang);
-    let (vi, en) = (hph_presenters::text::Lang::Vi, hph_presenters::text::Lang::En);
-    let lang = if lang == "vi" { vi } else { en };
-    let told = crate::words::trouble(hph_presenters::trouble::Trouble::Unreachable, lang);
-    shell.set_trouble(told.what.into());
-    shell.set_advice(told.detail.into());
+    shell.set_trouble(of(lang, "Không kết nối được máy chủ.", "The server can't be reached.").into());
+    shell.set_advice(of(lang, "Thiết bị tự thử lại. (E-NET-01)", "It tries again by itself. (E-NET-01)").into());
     shell.set_retry_s(8);
     shell.set_bars(0);
 }
