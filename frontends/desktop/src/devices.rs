@@ -126,6 +126,15 @@ impl Devices {
         };
         self.devices.iter().filter(|(_, device)| is_over(device)).map(|(track, _)| *track).collect()
     }
+
+    /// Devices that are gone, and come back by themselves when they are plugged in again.
+    pub fn lost(&self) -> Vec<OwnTrack> {
+        let is_lost = |device: &Device| match device {
+            Device::Open(capture) => capture.figures().is_lost.load(Ordering::Relaxed),
+            Device::Opening { .. } => false,
+        };
+        self.devices.iter().filter(|(_, device)| is_lost(device)).map(|(track, _)| *track).collect()
+    }
 }
 
 fn open((room, track): OwnTrack, source: Source, frames: FrameSender) -> io::Result<Capture> {

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod enrol;
 pub mod health;
 pub mod hours;
 pub mod kept;

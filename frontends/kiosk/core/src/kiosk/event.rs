@@ -1,5 +1,6 @@
 //! What can happen to the device, and what it wants done.
 
+use hph_client::link::Invitation;
 use hph_presenters::app;
 use hph_presenters::trouble::Trouble;
 
@@ -84,6 +85,8 @@ pub enum Event {
     Gone(Gone),
     /// Close a message.
     CloseToast(u64),
+    /// An invitation was held in front of the camera.
+    Shown(Invitation),
     /// The program is asked to end.
     End,
 }
@@ -104,6 +107,8 @@ pub enum Effect {
     Meeting(hph_presenters::Effect),
     /// Remember this.
     Keep(Memory),
+    /// Keep this invitation, and begin anew with it.
+    Enrol(Invitation),
     /// Microphone, camera or screen leave the room from now on, or no longer: the lamp.
     Live(bool),
     /// End, to be started anew.

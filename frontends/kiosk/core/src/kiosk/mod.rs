@@ -47,6 +47,8 @@ pub struct Kiosk {
     pub sheet: Option<Sheet>,
     /// Devices that are waited for.
     pub waiting: Waiting,
+    /// What is wrong with the owner's file; without it nothing is done.
+    pub problem: Option<String>,
     memory: Memory,
     begin: Begin,
     connection: connect::Connection,
@@ -74,6 +76,7 @@ impl Kiosk {
             entry: None,
             sheet: None,
             waiting: Waiting::default(),
+            problem: None,
             memory,
             begin,
             connection: connect::Connection::default(),
@@ -128,8 +131,16 @@ impl Kiosk {
             Event::Retry => self.connection.retry_now(),
             Event::Gone(gone) => self.waiting.set_gone(gone),
             Event::CloseToast(id) => self.meet(app::Event::CloseToast(id), now, effects),
+            Event::Shown(invitation) if self.may_enrol() => effects.push(Effect::Enrol(invitation)),
+            Event::Shown(_) => {}
             Event::End => self.end(effects),
         }
+    }
+
+    /// Whether the device may learn its server from what is held in front of its camera: only if it knows none, and nobody is
+    /// in the middle of writing its file.
+    pub fn may_enrol(&self) -> bool {
+        self.config.server.is_none() && self.problem.is_none() && !matches!(self.begin, Begin::Safe { .. })
     }
 
     /// Lets the meeting have an event, and sorts what it wants done: a device on a wall shows no preview and copies nothing.

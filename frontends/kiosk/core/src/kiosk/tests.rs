@@ -406,4 +406,15 @@ fn without_a_server_it_says_how_to_be_set_up() {
     rig.waits(60_000);
     assert_eq!(rig.front(), Front::SetUp);
     assert!(!rig.wanted(|wanted| matches!(wanted, Wanted::Ask { .. })));
+    let enrolled = |rig: &Rig| rig.effects.iter().any(|effect| matches!(effect, Effect::Enrol(_)));
+    let link = || Event::Shown("hph://meet.lan/".parse().unwrap());
+    rig.kiosk.problem = Some("kiosk.toml:1: unknown key".to_owned());
+    rig.does(link());
+    assert!(!enrolled(&rig), "not while the owner's file is wrong");
+    rig.kiosk.problem = None;
+    rig.does(link());
+    assert!(enrolled(&rig));
+    let mut known = Rig::in_room();
+    known.does(link());
+    assert!(!enrolled(&known), "whoever walks by can't give it another server");
 }
