@@ -22,11 +22,15 @@ pub struct Hph {
 }
 
 impl Hph {
-    /// Where the program lies: beside the folder of the tests, where `cargo build -p hph` puts it.
+    /// Where the program lies: beside the folder of the tests, where `cargo build -p hph` puts it, or where `HPH_PROGRAM`
+    /// says (`scripts/test arm64` tests another processor's so).
     ///
     /// # Panics
     /// If it was not built.
     pub fn program() -> PathBuf {
+        if let Some(other) = std::env::var_os("HPH_PROGRAM") {
+            return PathBuf::from(other);
+        }
         let tests = std::env::current_exe().expect("this program");
         let target = tests.ancestors().nth(2).expect("the target directory");
         let program = target.join("hph");
