@@ -154,6 +154,7 @@ impl SingleOutput for ServerTruth {
             | ServerEvent::ChangeChat { session, room, .. }
             | ServerEvent::Moderated { session, room, .. }
             | ServerEvent::PasswordSet { session, room, .. }
+            | ServerEvent::OpenBreakout { session, room, .. }
             | ServerEvent::ReadHistory { session, page: HistoryPage { room, .. } }
             | ServerEvent::SearchChat { session, page: HistoryPage { room, .. }, .. } => {
                 self.check_in_room(session, room);
@@ -162,6 +163,8 @@ impl SingleOutput for ServerTruth {
             ServerEvent::OfferFile { session, offer } if offer.room != RoomId(0) => {
                 self.check_in_room(session, offer.room);
             }
+            // Nobody opens them here.
+            ServerEvent::DropRoom { room } => panic!("{room:?} was never a breakout room"),
             ServerEvent::ListFiles { session, page } => self.check_in_room(session, page.room),
             ServerEvent::MarkRead { session, room, .. } if room != RoomId(0) => self.check_in_room(session, room),
             ServerEvent::OpenRoom { session, .. }

@@ -119,6 +119,9 @@ impl SingleOutput for ServerDeeds {
                 asked(session, u64::from(request), Wanted::Moderated)
             }
             ServerEvent::ReadAudit { session, page } => asked(session, u64::from(page.request), Wanted::MarkRead),
+            // Rooms here have no owner: nobody may.
+            ServerEvent::OpenBreakout { session, request, .. } => asked(session, u64::from(request), Wanted::MarkRead),
+            ServerEvent::DropRoom { .. } => return,
             // Their driver is tested by itself: nobody sends files here, but for Mallory.
             ServerEvent::OfferFile { session, offer } => asked(session, offer.reference, Wanted::MarkRead),
             ServerEvent::FetchFile { session, request, .. } | ServerEvent::DeleteFile { session, request, .. } => {
