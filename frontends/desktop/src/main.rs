@@ -88,16 +88,19 @@ fn draw(folder: &Path, only: &str) -> io::Result<()> {
 
 fn open(args: &Args) -> io::Result<()> {
     let folders = Folders::new(args.state.clone())?;
-    // So that desktops know which window is whose: the name of the .desktop file.
-    slint::set_xdg_app_id("hph-desktop").map_err(no_display)?;
     let window = ui::App::new().map_err(no_display)?;
+    // So that desktops know which window is whose: the name of the .desktop file. There is a display only now, and the window
+    // is not shown yet.
+    slint::set_xdg_app_id("hph-desktop").map_err(no_display)?;
     if let Some((width, height)) = folders.memory().window {
         window.window().set_size(LogicalSize::new(width as f32, height as f32));
     }
     let program = Program::start(&window, folders, options(args)).map_err(io::Error::other)?;
     #[cfg(feature = "window")]
     follow(args, &window, &program);
-    window.run().map_err(no_display)
+    let done = window.run().map_err(no_display);
+    drop(program);
+    done
 }
 
 /// What only the window itself knows: whether it is in front, and which files are dropped on it.

@@ -13,22 +13,10 @@ use hph_desktop::identity::Folders;
 use hph_desktop::program::{Options, Program};
 use hph_desktop::ui::{App, MuteState, Room, Screen, Shell, StripKind};
 use i_slint_backend_testing::AccessibleRole;
-use lab::{Hph, fill, names, press, until};
+use lab::{Hph, fill, link, names, press, serve, until};
 use slint::{ComponentHandle, Model};
 
 const ROOM: &str = "Nhóm 17";
-
-fn serve(data: &str, listen: &str) -> Hph {
-    Hph::start(&["serve", "--data", data, "--listen", listen, "--json"])
-}
-
-/// The invitation in what a server says.
-fn link(server: &Hph) -> Option<String> {
-    let said = server.said();
-    let line = said.iter().find(|line| line.contains("hph://") && line.contains("fp="))?;
-    let link = &line[line.find("hph://")?..];
-    Some(link.split(['"', '\'', ' ', '\\']).next()?.to_owned())
-}
 
 fn screen(app: &App) -> Screen {
     app.global::<Shell>().get_screen()

@@ -1,4 +1,5 @@
 //! `hph` as other programs run it, and the window as a screen reader sees it.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -68,6 +69,19 @@ impl Drop for Hph {
     }
 }
 
+/// Starts a server that keeps its data there.
+pub fn serve(data: &str, listen: &str) -> Hph {
+    Hph::start(&["serve", "--data", data, "--listen", listen, "--json"])
+}
+
+/// The invitation in what a server says.
+pub fn link(server: &Hph) -> Option<String> {
+    let said = server.said();
+    let line = said.iter().find(|line| line.contains("hph://") && line.contains("fp="))?;
+    let link = &line[line.find("hph://")?..];
+    Some(link.split(['"', '\'', ' ', '\\']).next()?.to_owned())
+}
+
 /// Beside the folder of the tests, where `cargo build -p hph` puts it.
 fn program() -> PathBuf {
     let tests = std::env::current_exe().expect("this program");
@@ -108,6 +122,12 @@ pub async fn press(app: &App, name: &str) {
     })
     .await;
     find(app, AccessibleRole::Button, name).expect("it is there").invoke_accessible_default_action();
+}
+
+/// Waits for something of that role that can be switched or chosen, and does it.
+pub async fn choose(app: &App, role: AccessibleRole, name: &str) {
+    until(&format!("{name:?} among {:?}", names(app, role)), || find(app, role, name).is_some()).await;
+    find(app, role, name).expect("it is there").invoke_accessible_default_action();
 }
 
 /// Waits for a field, and fills it.
