@@ -21,6 +21,8 @@ pub type OwnTrack = (RoomId, TrackId);
 pub enum Source {
     /// A camera or a screen, and who is shown its pictures here.
     Pictures(CameraSpec, Option<OwnPictures>),
+    /// A camera whose pictures go out in another way than as strips, and who is shown them here.
+    Coded(CameraSpec, VideoCodec, Option<OwnPictures>),
     /// A microphone, how it is used, and what it shares with the loudspeaker.
     Sound(MicrophoneSpec, VoiceConfig, VoiceShared),
 }
@@ -140,6 +142,7 @@ impl Devices {
 fn open((room, track): OwnTrack, source: Source, frames: FrameSender) -> io::Result<Capture> {
     match source {
         Source::Pictures(spec, watch) => Capture::camera_watched(&spec, VideoCodec::Strips, track, room, frames, watch),
+        Source::Coded(spec, codec, watch) => Capture::camera_watched(&spec, codec, track, room, frames, watch),
         Source::Sound(spec, config, shared) => Capture::microphone_held(&spec, config, &shared, room, frames),
     }
 }

@@ -14,6 +14,7 @@ use hph_kiosk::inbox::{Inbox, Note, tell};
 use hph_kiosk::program::{Place, Program};
 use hph_kiosk::session::Keys;
 use hph_kiosk::{alive, gpio, headless, shots, ui};
+use hph_kiosk_core::budget;
 use hph_kiosk_core::config::{Config, ConfigError, Wrong};
 use hph_kiosk_core::enrol::{Applied, BOOT_FILE, Learnt};
 use hph_kiosk_core::health::Machine;
@@ -26,6 +27,9 @@ use slint::ComponentHandle;
 
 /// How many pixels of the screen there are in one logical pixel, as the toolkit is told.
 const SCALE: &str = "SLINT_SCALE_FACTOR";
+
+/// Pictures of a budget: two seconds of them.
+const BUDGET_PICTURES: u32 = 60;
 
 /// A meeting room that runs by itself
 #[derive(Parser)]
@@ -52,6 +56,12 @@ struct Args {
     /// Print a file with every key, its default and what it means
     #[arg(long, value_name = "vi|en", value_parser = ["vi", "en"])]
     print_config: Option<String>,
+    /// Measure what a picture costs on this machine, stage by stage, and end
+    #[arg(long)]
+    budget: bool,
+    /// The budget as one JSON object a line
+    #[arg(long, requires = "budget")]
+    json: bool,
     /// Draw every screen into this folder, without a display, and end
     #[arg(long, value_name = "DIR")]
     screenshot: Option<PathBuf>,
@@ -67,6 +77,8 @@ fn main() -> ExitCode {
         Ok(ExitCode::SUCCESS)
     } else if let Some(folder) = &args.screenshot {
         draw(folder, &args.only)
+    } else if args.budget {
+        budget(args.json)
     } else if args.enrol {
         enrol(&args)
     } else if args.check {
@@ -84,6 +96,17 @@ fn draw(folder: &Path, only: &str) -> io::Result<ExitCode> {
     headless::install().map_err(io::Error::other)?;
     let count = shots::write_all(folder, only)?;
     println!("{count} pictures in {}", folder.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what pictures cost: of the sizes that a room shows most.
+fn budget(is_json: bool) -> io::Result<ExitCode> {
+    headless::install().map_err(io::Error::other)?;
+    for size in [(640, 360), (1280, 720)] {
+        let mut budget = budget::measure(size, BUDGET_PICTURES)?;
+        budget.push("paint", shots::paint_us(size, BUDGET_PICTURES).map_err(io::Error::other)?);
+        print!("{}", if is_json { budget.json_lines() } else { budget.table() });
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -43,7 +43,8 @@ impl Hph {
         assert!(program.exists(), "{} is not there: cargo build -p hph", program.display());
         let mut command = Command::new(program);
         command.args(arguments).env("NO_COLOR", "1").env("LC_ALL", "C.UTF-8");
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("hph starts");
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("hph starts");
         let stdout = child.stdout.take().expect("piped");
         let lines = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&lines);
@@ -126,13 +127,8 @@ fn start(app: &App, invitation: &str, state: &Path) -> (Rc<Program>, Begin) {
     let (begin, memory) = restart::begin(&kept.load(), BOOT, Clock::unix_time_ms());
     kept.save(&memory).expect("kept");
     let kiosk = Kiosk::new(config, begin.clone(), memory, 5);
-    let place = Place {
-        keys: Keys::new(state),
-        kept,
-        machine: Machine::default(),
-        lamp: None,
-        learnt: Learnt::new(state),
-    };
+    let place =
+        Place { keys: Keys::new(state), kept, machine: Machine::default(), lamp: None, learnt: Learnt::new(state) };
     let program = Program::start(app, kiosk, place, async_channel::unbounded()).expect("it starts");
     (program, begin)
 }

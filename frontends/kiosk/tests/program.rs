@@ -54,6 +54,16 @@ fn the_file_of_the_card_is_taken_over_once() {
 }
 
 #[test]
+fn the_budget_names_every_stage() {
+    let folder = tempfile::tempdir().unwrap();
+    let measured = run(&["--budget", "--json"], folder.path());
+    let lines: Vec<serde_json::Value> =
+        text(&measured.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.iter().filter(|line| line["stage"] == "paint").count(), 2, "{}", text(&measured.stderr));
+    assert!(lines.iter().all(|line| line["cpu_us"].as_f64().is_none_or(|us| us > 0.0)));
+}
+
+#[test]
 fn every_screen_is_drawn_without_a_display() {
     let folder = tempfile::tempdir().unwrap();
     let pictures = folder.path().join("pictures").display().to_string();

@@ -1,5 +1,6 @@
 //! What a device in a meeting room decides by itself, without a toolkit and mostly without the machine.
 //!
+//! - [`budget`]: what a picture costs on its way, on this machine.
 //! - [`config`]: the one file that the owner writes.
 //! - [`hours`]: when the device is there for people, and when it is dark.
 //! - [`kiosk`]: screens and policies over the presenters of a meeting: state and event in, state and effects out.
@@ -13,6 +14,7 @@
 //! Layer: above the presenters, below the program with its screens. It knows no toolkit and no server.
 #![forbid(unsafe_code)]
 
+pub mod budget;
 pub mod config;
 pub mod enrol;
 pub mod health;

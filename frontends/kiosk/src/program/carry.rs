@@ -5,10 +5,11 @@ use std::thread;
 
 use hph_client::core::id::{RoomId, Slot, TrackId};
 use hph_client::engine::{Command, Engine, Offer};
-use hph_client::media::{OwnPictures, SpeakerSpec};
+use hph_client::media::{OwnPictures, SpeakerSpec, VideoCodec};
 use hph_client::platform::camera::CapturedImage;
 use hph_client::platform::jpeg;
 use hph_client::platform::picture::Picture;
+use hph_kiosk_core::config::Codec;
 use hph_kiosk_core::kiosk::Effect;
 use hph_presenters::effect::Connection;
 use hph_presenters::trouble::Trouble;
@@ -231,6 +232,9 @@ impl State {
             TrackId::MICROPHONE => {
                 let voice = self.kiosk.app.memory.settings.voice();
                 Source::Sound(sources::microphone(config), voice, session.voice().clone())
+            }
+            TrackId::CAMERA if config.video_codec == Codec::Jpeg => {
+                Source::Coded(sources::camera(config), VideoCodec::Jpeg, watch)
             }
             TrackId::CAMERA => Source::Pictures(sources::camera(config), watch),
             _ => Source::Pictures(sources::share(config)?, watch),

@@ -1,7 +1,7 @@
 //! What stands on the screens of the pictures.
 
 use hph_presenters::room::layout::{self, Limits, Size};
-use slint::{ComponentHandle, Image, ModelRc, SharedString, VecModel};
+use slint::{ComponentHandle, Image, ModelRc, Rgb8Pixel, SharedPixelBuffer, SharedString, VecModel};
 
 use super::people::{PEOPLE, portrait};
 use super::{Lang, Scene};
@@ -136,6 +136,13 @@ fn stage(app: &App, lang: Lang, count: usize) -> Room<'_> {
     room.set_tiles(rows(tiles));
     room.set_pictures(rows(pictures));
     room
+}
+
+/// A room with one picture of that size, new each time.
+pub(super) fn one_picture(app: &App, width: u32, height: u32) {
+    let room = stage(app, "en", 1);
+    let pixels = SharedPixelBuffer::<Rgb8Pixel>::new(width, height);
+    room.set_pictures(rows([Image::from_rgb8(pixels)]));
 }
 
 fn tile(at: usize, rect: layout::Rect) -> TileInfo {

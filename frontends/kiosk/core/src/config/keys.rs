@@ -4,7 +4,7 @@ use hph_client::link::{Invitation, parse_address};
 use hph_presenters::text::{Lang, typed};
 use toml::de::DeValue;
 
-use super::{ALLOW_MAX, AutoAnswer, Config, Pin};
+use super::{ALLOW_MAX, AutoAnswer, Codec, Config, Pin};
 use crate::hours::Hours;
 
 /// A value before its key gave it a type.
@@ -230,6 +230,13 @@ pub(super) const KEYS: &[Key] = &[
         "Pictures a second."
     ),
     key!(
+        video_codec,
+        |value: &Value<'_>| codec(value.text()?),
+        |codec: &Codec| quoted(if *codec == Codec::Jpeg { "jpeg" } else { "strips" }),
+        "\"strips\": chỉ gửi phần thay đổi; \"jpeg\": gửi nguyên JPEG của camera, không giải mã (mạng dây nhanh, máy yếu).",
+        "\"strips\": only what has changed; \"jpeg\": the camera's own JPEG, never decoded (fast cable, slow board)."
+    ),
+    key!(
         mute_button,
         |value: &Value<'_>| pin(value.text()?),
         show_pin,
@@ -333,6 +340,14 @@ fn scale(value: &Value<'_>) -> Result<Option<u32>, String> {
 fn device(text: &str) -> Result<String, String> {
     let is_name = (1..=256).contains(&text.len()) && !text.chars().any(char::is_control);
     if is_name { Ok(text.to_owned()) } else { Err("must be the name of a device".to_owned()) }
+}
+
+fn codec(text: &str) -> Result<Codec, String> {
+    match text {
+        "strips" => Ok(Codec::Strips),
+        "jpeg" => Ok(Codec::Jpeg),
+        _ => Err("must be \"strips\" or \"jpeg\"".to_owned()),
+    }
 }
 
 fn pin(text: &str) -> Result<Option<Pin>, String> {

@@ -29,6 +29,16 @@ pub enum AutoAnswer {
     AllowList,
 }
 
+/// How pictures go out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Codec {
+    /// What has changed, in the sizes that others look at: little on the network, much for the processor.
+    #[default]
+    Strips,
+    /// The camera's own JPEG as it is, never decoded on its way out: nothing for the processor, much on the network.
+    Jpeg,
+}
+
 /// A pin of the board: `gpiochip0:17`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
@@ -79,6 +89,8 @@ pub struct Config {
     pub video_height: u32,
     /// Pictures a second.
     pub video_rate: u32,
+    /// How pictures go out.
+    pub video_codec: Codec,
     /// A button that switches the microphone off, and on again.
     pub mute_button: Option<Pin>,
     /// A lamp that is lit while microphone or camera leave the room.
@@ -107,6 +119,7 @@ impl Default for Config {
             share: None,
             video_height: 720,
             video_rate: 30,
+            video_codec: Codec::Strips,
             mute_button: None,
             live_lamp: None,
         }

@@ -63,6 +63,7 @@ fn what_is_wrong_is_said_with_its_line_and_what_was_meant() {
         ("name = 5", "kiosk.toml:1: `name` must be a text in quotes"),
         ("auto_answer = \"yes\"", "kiosk.toml:1: `auto_answer` must be \"off\", \"ask\" or \"allow-list\""),
         ("allow = [1]", "kiosk.toml:1: `allow` must be a list of texts, for example [\"lan\", \"minh\"]"),
+        ("video_codec = \"h264\"", "kiosk.toml:1: `video_codec` must be \"strips\" or \"jpeg\""),
         ("scale = 20", "kiosk.toml:1: `scale` must be \"auto\" or a percentage from 50 to 400"),
         (
             "mute_button = \"17\"",
