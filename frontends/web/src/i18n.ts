@@ -68,7 +68,7 @@ const TEXTS = {
   camera_off: { vi: 'Tắt camera', en: 'Stop camera' },
   share: { vi: 'Chia sẻ màn hình', en: 'Share screen' },
   stop_sharing: { vi: 'Ngừng chia sẻ', en: 'Stop sharing' },
-  react: { vi: 'Bày tỏ cảm xúc', en: 'React' },
+  react: { vi: 'Thả cảm xúc', en: 'React' },
   react_thumbs_up: { vi: 'Đồng ý', en: 'Thumbs up' },
   react_party: { vi: 'Chúc mừng', en: 'Party' },
   react_clap: { vi: 'Vỗ tay', en: 'Applause' },

@@ -5,10 +5,8 @@ use hph_client::core::id::{RoomId, TrackId};
 use hph_client::engine::{Command, Event};
 
 use super::Meeting;
-use crate::exit::Failure;
 use crate::lang;
 use crate::object::track_name;
-use crate::sources::source_failure;
 use crate::text::one_row;
 
 /// What is on when somebody is sent elsewhere, and is to be on there.
@@ -72,13 +70,15 @@ impl Meeting<'_> {
     }
 
     /// We are where we were sent.
-    pub(super) fn follow(&mut self, room: RoomId) -> Result<(), Failure> {
-        let Some((_, tracks)) = self.following.take_if(|(to, _)| *to == room) else { return Ok(()) };
+    pub(super) fn follow(&mut self, room: RoomId) {
+        let Some((_, tracks)) = self.following.take_if(|(to, _)| *to == room) else { return };
         self.current = Some(room);
         for track in tracks {
-            self.open(room, track).map_err(|error| source_failure(&track_name(track), &error, self.session.out))?;
+            // Who can't be heard there is there all the same.
+            if let Err(error) = self.open(room, track) {
+                self.session.out.talk(&self.session.out.lang.fill(&lang::E_SOURCE, &[&track_name(track), &error]));
+            }
         }
-        Ok(())
     }
 
     fn list_breakouts(&self, room: RoomId) {

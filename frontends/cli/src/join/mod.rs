@@ -394,7 +394,7 @@ impl Meeting<'_> {
             return Ok(());
         }
         self.devices.insert(room, Devices::default());
-        self.follow(room)?;
+        self.follow(room);
         let index = self.wanted.iter().position(|wanted| wanted.request == Some(request));
         let wanted = index.map(|index| self.wanted.remove(index));
         let has_devices = wanted.is_some_and(|wanted| wanted.has_devices);

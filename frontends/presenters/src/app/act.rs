@@ -24,6 +24,10 @@ impl App {
             Action::ToggleShare => room::Event::ToggleShare,
             Action::NextLayout => room::Event::NextLayout,
             Action::Leave => room::Event::Leave,
+            Action::React(number) => match keys::reaction(number) {
+                Some(reaction) => room::Event::React(reaction),
+                None => return,
+            },
             Action::NextPage | Action::PreviousPage | Action::Pin(_) => return self.act_on_tiles(action, now, effects),
             _ => return self.act_on_program(action, now, effects),
         };

@@ -84,7 +84,7 @@ pub const COMMANDS: [(Usage, Option<Act>); 31] = [
     (usage("/msg NAME TEXT", "nhắn riêng cho một người", "write to one person"), None),
     (usage("/call NAME", "gọi một người vào phòng", "call somebody to this room"), None),
     (usage("/hand on|off", "giơ hoặc hạ tay", "raise or lower your hand"), None),
-    (usage("/react up|party|clap|laugh|heart|think", "bày tỏ cảm xúc", "show a reaction"), None),
+    (usage("/react up|party|clap|laugh|heart|think", "thả cảm xúc", "show a reaction"), None),
     (usage(BreakoutWish::USAGE, "chia nhóm", "breakout rooms"), None),
     (usage("/mic on|off", "bật hoặc tắt micro của bạn", "switch your microphone"), None),
     (usage("/cam on|off", "bật hoặc tắt camera của bạn", "switch your camera"), None),

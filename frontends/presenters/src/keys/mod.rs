@@ -3,6 +3,7 @@
 mod chord;
 mod palette;
 
+use hph_client::engine::Reaction;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::Rebinding;
@@ -47,6 +48,8 @@ pub enum Action {
     ToggleStats,
     /// Pin the tile with that number, 1 to 9.
     Pin(u8),
+    /// Show the sign of that number, 1 to 6.
+    React(u8),
     /// The next page of tiles.
     NextPage,
     /// The page before.
@@ -90,7 +93,7 @@ pub struct Binding {
 
 impl Action {
     /// Every action, in the order in which they are shown.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 39] = [
         Self::ToggleMic,
         Self::ToggleCamera,
         Self::PushToTalk,
@@ -115,6 +118,12 @@ impl Action {
         Self::Pin(7),
         Self::Pin(8),
         Self::Pin(9),
+        Self::React(1),
+        Self::React(2),
+        Self::React(3),
+        Self::React(4),
+        Self::React(5),
+        Self::React(6),
         Self::Search,
         Self::CreateRoom,
         Self::Lobby,
@@ -151,6 +160,7 @@ impl Action {
             Self::ToggleFullScreen => ("Toàn màn hình", "Full screen"),
             Self::ToggleStats => ("Thông số kết nối", "Connection figures"),
             Self::Pin(number) => return format!("{} {number}", lang.pick("Ghim ô", "Pin tile")),
+            Self::React(number) => return format!("{}: {}", lang.pick("Thả cảm xúc", "React"), sign(number, lang)),
             Self::NextPage => ("Trang sau", "Next page"),
             Self::PreviousPage => ("Trang trước", "Previous page"),
             Self::NextRoom => ("Phòng kế tiếp", "Next room"),
@@ -168,6 +178,25 @@ impl Action {
         };
         lang.pick(vi, en).to_owned()
     }
+}
+
+/// The sign of that number, from 1.
+pub fn reaction(number: u8) -> Option<Reaction> {
+    Reaction::from_number(number.checked_sub(1)?)
+}
+
+/// It in words: not everything that draws has pictures of it.
+fn sign(number: u8, lang: Lang) -> &'static str {
+    let (vi, en) = match reaction(number) {
+        Some(Reaction::ThumbsUp) => ("đồng ý", "thumbs up"),
+        Some(Reaction::Party) => ("chúc mừng", "party"),
+        Some(Reaction::Clap) => ("vỗ tay", "applause"),
+        Some(Reaction::Laugh) => ("cười", "laughing"),
+        Some(Reaction::Heart) => ("tim", "heart"),
+        Some(Reaction::Think) => ("suy nghĩ", "thinking"),
+        None => ("?", "?"),
+    };
+    lang.pick(vi, en)
 }
 
 /// The usual keys.
@@ -198,6 +227,8 @@ fn usual() -> Vec<(Action, &'static str)> {
         (Action::CreateRoom, "N"),
     ];
     const PINS: [&str; 9] = ["Alt+1", "Alt+2", "Alt+3", "Alt+4", "Alt+5", "Alt+6", "Alt+7", "Alt+8", "Alt+9"];
+    const SIGNS: [&str; 6] = ["1", "2", "3", "4", "5", "6"];
+    keys.extend((1..).zip(SIGNS).map(|(number, key)| (Action::React(number), key)));
     keys.extend((1..).zip(PINS).map(|(number, key)| (Action::Pin(number), key)));
     keys
 }
