@@ -92,7 +92,7 @@ pub struct NewPasswordArgs {
     link: Invitation,
     /// The nine digits that the server's owner gave you
     #[arg(value_name = "CODE")]
-    code: String,
+    reset_code: String,
     #[command(flatten)]
     who: Who,
 }
@@ -302,7 +302,7 @@ pub async fn claim(args: &ClaimArgs, may_ask: bool, out: &Output) -> Result<Exit
 /// # Errors
 /// Any [`Failure`].
 pub async fn new_password(args: &NewPasswordArgs, may_ask: bool, out: &Output) -> Result<Exit, Failure> {
-    let (code, password) = (ungrouped(&args.code), args.who.new_password(may_ask, out)?);
+    let (code, password) = (ungrouped(&args.reset_code), args.who.new_password(may_ask, out)?);
     let wishes = Wishes { may_ask, limit: Some(ANSWER_MAX), ..Wishes::default() };
     let account = Account::NewPassword { code, password };
     let session = Session::start_as(&args.who, account, &args.link, wishes, out)?;
