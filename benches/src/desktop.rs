@@ -63,6 +63,7 @@ pub fn run(report: &Report, is_quick: bool) -> io::Result<()> {
         port: server.address.port(),
         pin: Some(server.pin),
         room: Some(ROOM.to_owned()),
+        given: None,
     };
     let mut command = Command::new(&program);
     command.arg(invitation.to_string()).args(["--name", "Bench", "--join", "--speaker", "none", "--language", "vi"]);

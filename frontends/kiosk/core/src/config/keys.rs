@@ -284,7 +284,7 @@ fn server(text: &str) -> Result<Invitation, String> {
             let (host, port) = parse_address(text.trim()).ok_or_else(|| {
                 "must be an invitation link such as \"hph://meet.example.org/#fp=…\" or an address".to_owned()
             })?;
-            Ok(Invitation { host, port, pin: None, room: None })
+            Ok(Invitation { host, port, pin: None, room: None, given: None })
         }
     }
 }

@@ -157,7 +157,9 @@ impl Kiosk {
                 | Wanted::ListDevices
                 | Wanted::Remember
                 | Wanted::Copy(_)
-                | Wanted::Notify
+                | Wanted::Notify(_)
+                | Wanted::PickFiles(_)
+                | Wanted::FetchFile { .. }
                 | Wanted::Focus(_)
                 | Wanted::FullScreen(_)
                 | Wanted::PickScreen
