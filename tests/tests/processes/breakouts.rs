@@ -78,7 +78,8 @@ fn people_go_to_their_rooms_talk_there_under_keys_of_their_own_and_come_back() {
     let me = username(&lan);
     assert_eq!(does(&mut lan, room, BreakoutAct::Move { whom: me, number: 1 }), Ok(()));
     assert_eq!(goes(&lan, room).0, first);
-    lan.wait_for_person("Minh");
+    let is_minh = |event: &Event| matches!(event, Event::Participant { room, participant, .. } if *room == first && participant.display_name == "Minh");
+    until_so("Minh", ANSWER, || lan.has_seen(is_minh));
     minh.switch(first, TrackId::MICROPHONE, SOUND);
     let _voice = minh.stream(first, TrackId::MICROPHONE, ms(20), |count| count.to_be_bytes().repeat(160));
     until_so("a voice", ANSWER, || lan.arrival_count() > 5);

@@ -102,8 +102,11 @@ fn every_act_by_every_role_to_every_role_is_done_or_refused_as_the_rules_say() {
                 let to = if actor == other { To::Oneself } else { To::Other(other_role) };
                 let what = format!("{act:?} by {role:?} to {other_role:?}");
                 let by_table = Deed::Act(act).may(role, if act.has_target() { to } else { To::Nobody });
-                assert_eq!(by_table, may(role, act, other_role), "{what}, by the table");
-                if by_table {
+                // The owner may let in a host, but never finds one at the door.
+                if !(knocks && other_role.is_host()) {
+                    assert_eq!(by_table, may(role, act, other_role), "{what}, by the table");
+                }
+                if may(role, act, other_role) {
                     let events = bench.events();
                     let name = match act {
                         Act::Password => "PasswordSet",
