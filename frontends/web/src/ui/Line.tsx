@@ -1,3 +1,4 @@
+import { Component } from 'preact';
 import { lang, tr } from '../i18n';
 import { fromDirect } from '../remote';
 import type { Line as Message } from '../state';
@@ -13,8 +14,20 @@ interface Props {
   edit: ((line: Message) => void) | null;
 }
 
+/** A row is drawn when something of it changes: not hundreds of them at each word about anything else. */
+export class Line extends Component<Props> {
+  override shouldComponentUpdate({ line, mayOrder, edit }: Props): boolean {
+    const { props } = this;
+    return line !== props.line || mayOrder !== props.mayOrder || (edit === null) !== (props.edit === null);
+  }
+
+  override render(props: Props) {
+    return <Row {...props} />;
+  }
+}
+
 /** One message is one row, whatever it contains: its text is a text node. */
-export function Line({ line, mayOrder, edit }: Props) {
+function Row({ line, mayOrder, edit }: Props) {
   const time = new Date(line.timeMs).toLocaleTimeString(lang.value, { hour: '2-digit', minute: '2-digit' });
   const who = line.isDirect ? (line.isMine ? tr('direct_to', line.to) : tr('direct_from', line.name)) : line.name;
   const file = line.isDirect && line.text !== null ? fromDirect(line.text) : null;

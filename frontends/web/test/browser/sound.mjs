@@ -57,7 +57,7 @@ export function longestSilence({ rate, samples }, floor = 0.01) {
 }
 
 /** For a page: its microphone is a tone, its camera a picture with a timecode (platform/src/camera/timecode.rs) of its own clock. */
-export const OWN_DEVICES = ({ hz, width, height, rate, offset, beeps }) => {
+export const OWN_DEVICES = ({ hz, width, height, rate, offset, beeps, busy }) => {
   const crc8 = (bytes) =>
     bytes.reduce((crc, byte) => {
       let next = crc ^ byte;
@@ -83,6 +83,11 @@ export const OWN_DEVICES = ({ hz, width, height, rate, offset, beeps }) => {
       bytes.push(crc8(bytes));
       context.fillStyle = `hsl(${(count * 3) % 360} 50% 50%)`;
       context.fillRect(0, 2 * side, width, height);
+      // Nothing stays as it was: pictures that are large whatever is left out of them.
+      for (let n = 0; busy && n < 600; n += 1) {
+        context.fillStyle = `hsl(${Math.random() * 360} 70% 50%)`;
+        context.fillRect(Math.random() * width, 2 * side + Math.random() * height, 30, 20);
+      }
       for (let n = 0; n < 64; n += 1) {
         context.fillStyle = (bytes[n >> 3] >> (7 - (n & 7))) & 1 ? '#fff' : '#000';
         context.fillRect((n % 32) * side, Math.floor(n / 32) * side, side, side);
