@@ -28,9 +28,6 @@ use slint::ComponentHandle;
 /// How many pixels of the screen there are in one logical pixel, as the toolkit is told.
 const SCALE: &str = "SLINT_SCALE_FACTOR";
 
-/// Pictures of a budget: two seconds of them.
-const BUDGET_PICTURES: u32 = 60;
-
 /// A meeting room that runs by itself
 #[derive(Parser)]
 #[command(name = "hph-kiosk", version)]
@@ -59,6 +56,9 @@ struct Args {
     /// Measure what a picture costs on this machine, stage by stage, and end
     #[arg(long)]
     budget: bool,
+    /// Of so many pictures
+    #[arg(long, value_name = "COUNT", requires = "budget", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=6000))]
+    pictures: u32,
     /// The budget as one JSON object a line
     #[arg(long, requires = "budget")]
     json: bool,
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
     } else if let Some(folder) = &args.screenshot {
         draw(folder, &args.only)
     } else if args.budget {
-        budget(args.json)
+        budget(args.pictures, args.json)
     } else if args.enrol {
         enrol(&args)
     } else if args.check {
@@ -100,11 +100,11 @@ fn draw(folder: &Path, only: &str) -> io::Result<ExitCode> {
 }
 
 /// Prints what pictures cost: of the sizes that a room shows most.
-fn budget(is_json: bool) -> io::Result<ExitCode> {
+fn budget(pictures: u32, is_json: bool) -> io::Result<ExitCode> {
     headless::install().map_err(io::Error::other)?;
     for size in [(640, 360), (1280, 720)] {
-        let mut budget = budget::measure(size, BUDGET_PICTURES)?;
-        budget.push("paint", shots::paint_us(size, BUDGET_PICTURES).map_err(io::Error::other)?);
+        let mut budget = budget::measure(size, pictures)?;
+        budget.push("paint", shots::paint_us(size, pictures).map_err(io::Error::other)?);
         print!("{}", if is_json { budget.json_lines() } else { budget.table() });
     }
     Ok(ExitCode::SUCCESS)

@@ -56,7 +56,7 @@ fn the_file_of_the_card_is_taken_over_once() {
 #[test]
 fn the_budget_names_every_stage() {
     let folder = tempfile::tempdir().unwrap();
-    let measured = run(&["--budget", "--json"], folder.path());
+    let measured = run(&["--budget", "--json", "--pictures", "3"], folder.path());
     let lines: Vec<serde_json::Value> =
         text(&measured.stdout).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(lines.iter().filter(|line| line["stage"] == "paint").count(), 2, "{}", text(&measured.stderr));
