@@ -4,7 +4,7 @@
 //! networks and to the names that the gateway goes by: a browser refuses everything else that it would sign, whoever has its key.
 
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use hph_client::platform::clock::Clock;
@@ -28,17 +28,25 @@ const YEARS: i64 = 10;
 /// And what it signs: some systems take nothing longer, even from an authority that their owner installed. **Units:** days.
 const LEAF_DAYS: i64 = 800;
 /// Addresses that nobody has on the internet, and this machine's own.
-const PRIVATE: [(&str, u8); 9] = [
-    ("10.0.0.0", 8),
-    ("172.16.0.0", 12),
-    ("192.168.0.0", 16),
-    ("169.254.0.0", 16),
-    ("100.64.0.0", 10),
-    ("127.0.0.0", 8),
-    ("fc00::", 7),
-    ("fe80::", 10),
-    ("::1", 128),
+const PRIVATE: [(IpAddr, u8); 9] = [
+    (v4(10, 0), 8),
+    (v4(172, 16), 12),
+    (v4(192, 168), 16),
+    (v4(169, 254), 16),
+    (v4(100, 64), 10),
+    (v4(127, 0), 8),
+    (v6(0xfc00), 7),
+    (v6(0xfe80), 10),
+    (IpAddr::V6(Ipv6Addr::LOCALHOST), 128),
 ];
+
+const fn v4(a: u8, b: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(a, b, 0, 0))
+}
+
+const fn v6(a: u16) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::new(a, 0, 0, 0, 0, 0, 0, 0))
+}
 
 /// The authority's certificate, as people install it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +131,7 @@ fn params(key: &KeyPair, names: &[String]) -> Result<CertificateParams, Certific
     params.distinguished_name.push(DnType::CommonName, format!("HPH Meeting, own network ({mark})"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let private = PRIVATE.iter().filter_map(|(address, len)| Some(subnet(address.parse().ok()?, *len)));
+    let private = PRIVATE.iter().map(|(address, len)| subnet(*address, *len));
     let local = ["local", "localhost"].map(|name| GeneralSubtree::DnsName(name.to_owned()));
     let given = names.iter().map(|name| match name.parse::<IpAddr>() {
         Ok(address) => subnet(address, if address.is_ipv4() { 32 } else { 128 }),
@@ -149,10 +157,9 @@ fn valid(span: Duration) -> (OffsetDateTime, OffsetDateTime) {
 /// Whether every authority of ours may vouch for that host.
 fn is_private(host: &str) -> bool {
     match host.parse::<IpAddr>() {
-        Ok(address) => PRIVATE.iter().any(|(net, len)| {
-            let net = net.parse::<IpAddr>();
-            net.is_ok_and(|net| bits(net).1 == bits(address).1 && (bits(net).0 ^ bits(address).0) >> (128 - len) == 0)
-        }),
+        Ok(address) => PRIVATE
+            .iter()
+            .any(|&(net, len)| bits(net).1 == bits(address).1 && (bits(net).0 ^ bits(address).0) >> (128 - len) == 0),
         Err(_) => host == "localhost" || host.ends_with(".local"),
     }
 }

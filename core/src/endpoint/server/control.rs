@@ -56,12 +56,7 @@ impl ServerMachine<'_> {
             M::CreateRoom { request, name } => {
                 out.event(ServerEvent::OpenRoom { session: from, request, name, how: OpenRoom::Create });
             }
-            M::JoinNamed { request, name, may_create } => {
-                // Whoever may be in one room only makes none.
-                let is_free = self.identity(from).is_some_and(|identity| !matches!(identity.scope, Scope::Room(_)));
-                let how = if may_create && is_free { OpenRoom::JoinOrCreate } else { OpenRoom::Join };
-                out.event(ServerEvent::OpenRoom { session: from, request, name, how });
-            }
+            M::JoinNamed { request, name, may_create } => self.join_named(from, request, (name, may_create), out),
             M::JoinRoom { request, room } => self.join(from, request, room, false, out)?,
             M::Enter { request, room, key } => self.enter(from, request, room, &key, out)?,
             M::LeaveRoom { room } => self.leave(from, room, out)?,
@@ -134,6 +129,13 @@ impl ServerMachine<'_> {
             M::Tunnel { is_on } => out.relay(&RelayCommand::Tunnel { session: from, is_on }),
         }
         Ok(())
+    }
+
+    fn join_named(&self, from: SessionId, request: u32, (name, may_create): (&str, bool), out: &mut impl ServerOutput) {
+        // Whoever may be in one room only makes none.
+        let is_free = self.identity(from).is_some_and(|identity| !matches!(identity.scope, Scope::Room(_)));
+        let how = if may_create && is_free { OpenRoom::JoinOrCreate } else { OpenRoom::Join };
+        out.event(ServerEvent::OpenRoom { session: from, request, name, how });
     }
 
     /// The driver found or made the room that [`ServerEvent::OpenRoom`] asked for.
