@@ -14,6 +14,7 @@ pub mod throttle;
 pub mod tls;
 
 mod blobs;
+mod calendar;
 mod connection;
 mod exposition;
 mod gateway;

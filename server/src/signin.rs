@@ -151,7 +151,7 @@ async fn answer(hub: &Rc<Hub>, peer: IpAddr, machine: &mut ServerSignIn<'_>, ask
             if let Err(wait) = hub.logins.borrow_mut().check_token(Clock::now()) {
                 return machine.give_up(Refusal::TooFast, wait.seconds.max(1), out);
             }
-            match hub.store.redeem_token(&username, token, Clock::unix_time_ms()).await {
+            match hub.store.redeem_token(&username, token, hub.believed_time_ms()).await {
                 Ok(redeemed) => {
                     let redeemed = redeemed.filter(|redeemed| redeemed.device_sign == device.sign);
                     let name = redeemed.map(|redeemed| redeemed.account.display_name);
@@ -213,6 +213,15 @@ async fn register(hub: &Rc<Hub>, account: &NewAccount) -> Result<(), Refusal> {
     }
 }
 
+/// A full disk keeps nobody out who can be known without it: they only get no token for the next time.
+fn unless_full<T>(written: Result<T, store::StoreError>) -> Result<Option<T>, Refusal> {
+    match written {
+        Ok(value) => Ok(Some(value)),
+        Err(store::StoreError::DiskFull) => Ok(None),
+        Err(_) => Err(Refusal::Storage),
+    }
+}
+
 /// Opens the session of a proved identity, and welcomes it.
 async fn open(
     hub: &Rc<Hub>,
@@ -228,9 +237,8 @@ async fn open(
     if !is_guest {
         let account = hub.store.account(&username).await.map_err(|_| Refusal::Storage)?.ok_or(Refusal::SignIn)?;
         let DevicePublic { seal, sign } = identity.device;
-        hub.store.remember_device(account.id, Device { seal, sign }).await.map_err(|_| Refusal::Storage)?;
-        let issued = hub.store.issue_token(account.id, sign, Clock::unix_time_ms()).await;
-        token = Some(issued.map_err(|_| Refusal::Storage)?);
+        unless_full(hub.store.remember_device(account.id, Device { seal, sign }).await)?;
+        token = unless_full(hub.store.issue_token(account.id, sign, hub.believed_time_ms()).await)?;
     }
     if hub.is_stopping.get() {
         return Err(Refusal::ServerFull);
