@@ -8,7 +8,6 @@ use hph_core::crypto::senderkey::{DeviceKeys, device_code};
 use hph_core::endpoint::server::Scope;
 use hph_core::id::{RoomId, SessionId};
 use hph_core::wire::control::{AccountAsk, AccountTold, DevicePublic, Refusal, ServerMessage, SignOutReason};
-use hph_platform::clock::Clock;
 
 use crate::hub::Hub;
 use crate::pairings::Pairings;
@@ -134,7 +133,7 @@ impl Hub {
                 self.invite(session, request, (room, username), terms).await
             }
             Ask::ListInvitations { request, room } => {
-                let (room, now_ms) = (some_room(room), Clock::unix_time_ms());
+                let (room, now_ms) = (some_room(room), self.believed_time_ms());
                 let tickets = self.store.run(move |store| store.tickets(room, now_ms)).await.map_err(storage)?;
                 for ticket in tickets.iter().filter(|ticket| ticket.purpose == Purpose::Invitation) {
                     self.tell(session, told(request, ticket, "", ""));
@@ -155,7 +154,7 @@ impl Hub {
                 Ok(())
             }
             Ask::Claim { request, secret } => {
-                let now_ms = Clock::unix_time_ms();
+                let now_ms = self.believed_time_ms();
                 let claimed = self.store.run(move |store| store.claim_owner(&secret, &username, now_ms)).await;
                 if !claimed.map_err(storage)? {
                     return Err(Refusal::NoSuchInvitation);
@@ -179,7 +178,7 @@ impl Hub {
             made_by,
             may_register,
             uses,
-            ..NewTicket::of(Purpose::Invitation, Clock::unix_time_ms(), u64::from(valid_s) * 1000)
+            ..NewTicket::of(Purpose::Invitation, self.believed_time_ms(), u64::from(valid_s) * 1000)
         };
         let made = self.store.run(move |store| store.make_ticket(&new)).await.map_err(|error| match error {
             StoreError::TooManyTickets => Refusal::ServerFull,

@@ -93,7 +93,7 @@ async fn make(
 ) -> Result<Rows, String> {
     let valid = valid.parse::<u32>().ok().filter(|seconds| (1..=INVITATION_SECONDS_MAX).contains(seconds));
     let valid = valid.ok_or_else(|| format!("for how long? 1 to {INVITATION_SECONDS_MAX} seconds"))?;
-    let mut new = NewTicket::of(purpose, Clock::unix_time_ms(), u64::from(valid) * 1000);
+    let mut new = NewTicket::of(purpose, hub.believed_time_ms(), u64::from(valid) * 1000);
     complete(&mut new);
     let made = hub.store.run(move |store| store.make_ticket(&new)).await.map_err(said)?;
     let MadeTicket { ticket, secret, code } = made;
@@ -120,7 +120,7 @@ fn ticket_row(ticket: &Ticket) -> Vec<String> {
 }
 
 async fn invitations(hub: &Rc<Hub>) -> Result<Rows, String> {
-    let now_ms = Clock::unix_time_ms();
+    let now_ms = hub.believed_time_ms();
     let tickets = hub.store.run(move |store| store.tickets(None, now_ms)).await.map_err(said)?;
     Ok(tickets.iter().map(ticket_row).collect())
 }
@@ -150,7 +150,7 @@ async fn kiosk_pair(hub: &Rc<Hub>, code: &str, name: &str, room: &str) -> Result
     let code = code.replace([' ', '-'], "").parse::<u32>().map_err(|_| "which code? the six digits that it shows")?;
     let waiting = hub.accounts.pairings.borrow_mut().take(Clock::now(), code);
     let (username, device) = waiting.ok_or("no device shows this code, or it is too old")?;
-    let now_ms = Clock::unix_time_ms();
+    let now_ms = hub.believed_time_ms();
     let adding = hub.store.run(move |store| store.add_kiosk(&username, (&name, room), device, now_ms)).await;
     if adding.map_err(said)? { Ok(Vec::new()) } else { Err("there is a kiosk of this name".to_owned()) }
 }

@@ -66,7 +66,7 @@ pub(crate) async fn find_ticket(hub: &Rc<Hub>, peer: IpAddr, secret: String) -> 
         hub.logins.borrow_mut().check_token(Clock::now())
     };
     begun.map_err(|wait| (Refusal::TooFast, wait.seconds.max(1)))?;
-    let now_ms = Clock::unix_time_ms();
+    let now_ms = hub.believed_time_ms();
     let found = hub.store.run(move |store| store.find_ticket(&secret, now_ms)).await;
     let found = found.map_err(|_: store::StoreError| (Refusal::Storage, 0))?;
     if found.is_some() && has_digits {
@@ -99,7 +99,7 @@ pub(crate) async fn reset_password(
     account: &NewAccount,
     newcomer: &Newcomer,
 ) -> Result<Account, Refusal> {
-    let (username, verifier, now_ms) = (account.username.to_string(), verifier(account), Clock::unix_time_ms());
+    let (username, verifier, now_ms) = (account.username.to_string(), verifier(account), hub.believed_time_ms());
     let id = newcomer.ticket.as_ref().map_or(0, |ticket| ticket.id);
     let setting = move |store: &mut store::Store| {
         let is_set = store.reset_password(id, &username, &verifier, now_ms)?;
@@ -119,7 +119,7 @@ pub(crate) async fn enrol(
 ) -> Result<Result<Kiosk, (u32, u16)>, (Refusal, u32)> {
     let begun = hub.logins.borrow_mut().check_token(Clock::now());
     begun.map_err(|wait| (Refusal::TooFast, wait.seconds.max(1)))?;
-    let (name, device, now_ms) = (username.to_owned(), keys(&device), Clock::unix_time_ms());
+    let (name, device, now_ms) = (username.to_owned(), keys(&device), hub.believed_time_ms());
     let known = hub.store.run(move |store| store.enrol(&name, device, &secret, now_ms)).await;
     if let Some(kiosk) = known.map_err(|_: store::StoreError| (Refusal::Storage, 0))? {
         return Ok(Ok(kiosk));
@@ -144,7 +144,7 @@ pub(crate) async fn admit(
         let is_sure = newcomer.revocations == hub.accounts.revocations.get();
         return if is_sure { Ok(None) } else { Err(Refusal::Storage) };
     }
-    let now_ms = Clock::unix_time_ms();
+    let now_ms = hub.believed_time_ms();
     if is_guest {
         let Some(invitation) = newcomer.invitation() else { return Ok(None) };
         let using = hub.store.run(move |store| store.use_invitation(invitation.id, &device.sign, now_ms)).await;
@@ -155,11 +155,22 @@ pub(crate) async fn admit(
     loop {
         let revocations = hub.accounts.revocations.get();
         let agent = newcomer.agent.clone();
-        let admitting = hub.store.run(move |store| store.admit_device(account.id, device, &agent, now_ms)).await;
-        let token = admitting.map_err(|_: store::StoreError| Refusal::Storage)?.ok_or(Refusal::DeviceRevoked)?;
+        let token = match hub.store.run(move |store| store.admit_device(account.id, device, &agent, now_ms)).await {
+            Ok(token) => Some(token.ok_or(Refusal::DeviceRevoked)?),
+            // A full disk keeps nobody out who can be known without it: they only get no token for the next time.
+            Err(store::StoreError::DiskFull) => {
+                let asking = hub.store.run(move |store| store.is_device_revoked(account.id, &device.sign)).await;
+                let is_revoked = asking.map_err(|_: store::StoreError| Refusal::Storage)?;
+                if is_revoked {
+                    return Err(Refusal::DeviceRevoked);
+                }
+                None
+            }
+            Err(_) => return Err(Refusal::Storage),
+        };
         // What was revoked while the store answered may have been this.
         if revocations == hub.accounts.revocations.get() {
-            return Ok(Some(token));
+            return Ok(token);
         }
     }
 }

@@ -10,7 +10,6 @@ use futures_lite::FutureExt;
 use hph_core::endpoint::server::HistoryPage;
 use hph_core::id::{RoomId, SessionId};
 use hph_core::wire::control::{Act, Refusal, ServerMessage};
-use hph_platform::clock::Clock;
 
 use crate::hub::Hub;
 use crate::names::GUEST_PREFIX;
@@ -176,7 +175,7 @@ impl Hub {
         };
         let pruning = async {
             loop {
-                while self.store.prune(Clock::unix_time_ms(), PRUNE_BATCH).await == Ok(true) {}
+                while self.store.prune(self.believed_time_ms(), PRUNE_BATCH).await == Ok(true) {}
                 self.sweep_files().await;
                 Timer::after(PRUNE_INTERVAL).await;
             }

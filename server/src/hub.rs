@@ -15,6 +15,7 @@ use smol::LocalExecutor;
 
 use crate::accounts::Accounts;
 use crate::blobs::Blobs;
+use crate::calendar::Calendar;
 use crate::config::ServerConfig;
 use crate::history::Readers;
 use crate::meeting::{Meeting, Output, Queue};
@@ -49,6 +50,7 @@ pub(crate) struct Hub {
     pub accept_failures: Cell<u64>,
     /// Since 1970, when it began. **Units:** milliseconds.
     pub began_ms: u64,
+    calendar: RefCell<Calendar>,
     /// Files on their way.
     pub shelf: Shelf,
     /// What the owner hears.
@@ -89,6 +91,7 @@ impl Hub {
             turned_away: Cell::new(0),
             accept_failures: Cell::new(0),
             began_ms: Clock::unix_time_ms(),
+            calendar: RefCell::new(Calendar::new(Clock::unix_time_ms(), Clock::now())),
             turns: Turns::default(),
             readers: Readers::default(),
             meeting: RefCell::new(meeting),
@@ -251,6 +254,11 @@ impl Hub {
     /// Whether every relay thread took a turn since this was asked last.
     pub fn are_relays_turning(&self) -> bool {
         self.meeting.borrow_mut().relays.are_turning()
+    }
+
+    /// The time by which it is judged what is too old. **Units:** milliseconds since 1970.
+    pub fn believed_time_ms(&self) -> u64 {
+        self.calendar.borrow_mut().believe(Clock::unix_time_ms(), Clock::now())
     }
 
     /// A place for somebody who has not signed in, if there is one.

@@ -17,6 +17,7 @@ mod accounts;
 mod admin_accounts;
 mod admission;
 mod blobs;
+mod calendar;
 mod connection;
 mod exposition;
 mod gateway;

@@ -354,7 +354,7 @@ impl Hub {
 
     /// Drops what is kept no longer, and what nobody knows.
     pub(crate) async fn sweep_files(&self) {
-        for file in self.store.stale_files(Clock::unix_time_ms()).await.unwrap_or_default() {
+        for file in self.store.stale_files(self.believed_time_ms()).await.unwrap_or_default() {
             let _ = self.drop_file(file).await;
         }
         let blobs = self.shelf.blobs.clone();

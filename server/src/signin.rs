@@ -178,7 +178,7 @@ async fn answer(
             if let Err(wait) = hub.logins.borrow_mut().check_token(Clock::now()) {
                 return machine.give_up(Refusal::TooFast, wait.seconds.max(1), out);
             }
-            match hub.store.redeem_token(&username, token, Clock::unix_time_ms()).await {
+            match hub.store.redeem_token(&username, token, hub.believed_time_ms()).await {
                 Ok(redeemed) => {
                     let redeemed = redeemed.filter(|redeemed| redeemed.device_sign == device.sign);
                     let account = redeemed.map(|redeemed| redeemed.account);

@@ -11,7 +11,7 @@ use systemd_journal_logger::{JournalLog, connected_to_journal};
 
 use crate::lang::{self, Lang};
 
-/// Where a server's notices go. What is no trouble is shown on a terminal only when the owner wants more talk; the journal has
+/// Where a server's notices go. What always goes on is shown on a terminal only when the owner wants more talk; the journal has
 /// all of it. A service manager hears that the server is ready, that it lives and that it stops.
 pub fn notices(lang: Lang, is_talkative: bool) -> Notices {
     let journal = if connected_to_journal() { JournalLog::empty().ok() } else { None };
@@ -19,7 +19,7 @@ pub fn notices(lang: Lang, is_talkative: bool) -> Notices {
         tell_manager(notice, lang);
         let Some(row) = row(notice, lang) else { return };
         let is_written = journal.as_ref().is_some_and(|journal| write(journal, notice, &row).is_ok());
-        if !is_written && (is_talkative || level(notice) == Level::Error || *notice == Notice::DiskWell) {
+        if !is_written && (is_talkative || !is_routine(notice)) {
             let _ = writeln!(std::io::stderr().lock(), "{row}");
         }
     })
@@ -65,6 +65,11 @@ const fn level(notice: &Notice) -> Level {
         }
         _ => Level::Info,
     }
+}
+
+/// Whether it is what always goes on.
+const fn is_routine(notice: &Notice) -> bool {
+    matches!(notice, Notice::SignedIn { .. } | Notice::SignedOut { .. } | Notice::RoomMade { .. })
 }
 
 /// What the owner reads; none of what only a service manager wants to know.

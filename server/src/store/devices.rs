@@ -1,6 +1,6 @@
 //! The devices with which somebody signs in to an account, and those that may not any more.
 
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::{Device, Store, StoreError, tokens};
 
@@ -72,6 +72,14 @@ impl Store {
         Ok(Some(token))
     }
 
+    /// Whether a device may not sign in to an account any more.
+    ///
+    /// # Errors
+    /// Only if the database fails.
+    pub fn is_device_revoked(&self, account_id: i64, sign: &[u8; 32]) -> Result<bool, StoreError> {
+        is_revoked(&self.connection, account_id, sign)
+    }
+
     /// The devices of an account that may sign in, the last one first; none if there is no such account.
     ///
     /// # Errors
@@ -114,9 +122,9 @@ impl Store {
     }
 }
 
-fn is_revoked(transaction: &Transaction<'_>, account_id: i64, sign: &[u8; 32]) -> Result<bool, StoreError> {
+fn is_revoked(connection: &Connection, account_id: i64, sign: &[u8; 32]) -> Result<bool, StoreError> {
     let query = "SELECT is_revoked FROM devices WHERE user_id = ?1 AND sign = ?2";
-    let known = transaction.prepare_cached(query)?.query_row((account_id, sign), |row| row.get(0)).optional()?;
+    let known = connection.prepare_cached(query)?.query_row((account_id, sign), |row| row.get(0)).optional()?;
     Ok(known.unwrap_or(false))
 }
 

@@ -55,8 +55,12 @@ impl Store {
             return Ok(None);
         }
         if idle_ms > USE_NOTED_EVERY_MS {
-            self.connection
-                .execute("UPDATE tokens SET last_used_at_ms = ?2 WHERE hash = ?1", (&hash, now_ms.cast_signed()))?;
+            let query = "UPDATE tokens SET last_used_at_ms = ?2 WHERE hash = ?1";
+            match self.connection.execute(query, (&hash, now_ms.cast_signed())).map_err(StoreError::from) {
+                // It is good; that it was used is noted when there is place again.
+                Ok(_) | Err(StoreError::DiskFull) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(Some(redeemed))
     }

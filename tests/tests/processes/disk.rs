@@ -11,7 +11,7 @@ use hph_core::time::Instant;
 use hph_core::wire::control::Refusal;
 use hph_platform::clock::Clock;
 use hph_tests::wire_lab::fault::Fault;
-use hph_tests::wire_lab::person::{Person, SOUND, Stream, guest};
+use hph_tests::wire_lab::person::{Person, SOUND, Stream, guest, member};
 use hph_tests::wire_lab::server::ServerProcess;
 use hph_tests::wire_lab::wait::{between, elapsed, ms, pause, until, until_so};
 use tempfile::TempDir;
@@ -151,6 +151,8 @@ fn a_failing_fsync_acknowledges_nothing_and_the_database_is_opened_anew_when_the
 fn a_full_disk_refuses_what_must_be_written_and_takes_it_when_there_is_place() {
     let mut scene = Scene::start();
     scene.lan.say_stored(scene.room, "trước");
+    let huong = member(&scene.server.target, "huong", "mật khẩu dài");
+    drop(Person::signed_in(huong.clone()));
     let began = Clock::now();
     let Some(fault) = Fault::inject(scene.server.id(), "pwrite64", "ENOSPC") else { return };
     let during = scene.lan.say(scene.room, "trong lúc đầy");
@@ -167,6 +169,7 @@ fn a_full_disk_refuses_what_must_be_written_and_takes_it_when_there_is_place() {
     // What is there can still be read.
     let (late, _) = Person::in_room(guest(&scene.server.target, "Muộn"), ROOM);
     until_so("what was said before", LIMIT, || late.chat_count() == 1);
+    drop(Person::signed_in(huong));
     let gap = scene.longest_gap(began);
     println!("longest silence while the disk was full: {gap:?}");
     assert!(gap < ms(1000), "{gap:?}");

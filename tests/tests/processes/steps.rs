@@ -14,6 +14,8 @@ use hph_tests::wire_lab::person::{Person, SOUND, guest, member};
 use hph_tests::wire_lab::server::Target;
 use hph_tests::wire_lab::wait::{between, elapsed, ms, pause, until_so};
 
+use super::owner::{free_port, get};
+
 const ROOM: &str = "Nhóm 17";
 const PASSWORD: &str = "mật khẩu dài";
 const LIMIT: Duration = ms(20_000);
@@ -40,6 +42,7 @@ fn a_clock_that_jumps_throws_nobody_out_and_locks_nobody_out() {
         fs::rename(at("draft"), at("time")).expect("in one step");
     };
     step("+0");
+    let port = free_port();
     // Only the wall clock: nothing steps the monotonic one.
     let lies = [
         ("LD_PRELOAD", library.to_str().expect("a path")),
@@ -48,7 +51,11 @@ fn a_clock_that_jumps_throws_nobody_out_and_locks_nobody_out() {
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
     ];
     let server = Hph::start_with(
-        &["serve", "--listen", "127.0.0.1:0", "--data", &at("data"), "--set", "announce=off", "--json"],
+        &[
+            &["serve", "--listen", "127.0.0.1:0", "--data", &at("data"), "--set", "announce=off", "--json"][..],
+            &["--set", &format!("metrics=127.0.0.1:{port}")],
+        ]
+        .concat(),
         &lies,
     );
     until_so("the server", LIMIT, || !server.events("listening").is_empty());
@@ -93,6 +100,17 @@ fn a_clock_that_jumps_throws_nobody_out_and_locks_nobody_out() {
         })
         .collect();
     assert!(times.len() == STEPS.len() && times[0] > times[1] + 3600 * 24 * 1000, "{times:?}");
+    // Ten years on once more: a device that loses its connection comes back by its token, without a password.
+    step("+3650d");
+    let attempts = || {
+        let figures = get(port, "/metrics");
+        figures.lines().find(|row| row.starts_with("hph_sign_in_attempts_total ")).map(ToOwned::to_owned)
+    };
+    let before = attempts();
+    assert!(Hph::start(&["admin", "--data", &at("data"), "sign-out", "lan"]).finish(LIMIT).0.success());
+    lan.wait("loss", LIMIT, |event| matches!(event, Event::Lost { .. }).then_some(()));
+    lan.wait("return", LIMIT, |event| matches!(event, Event::Joined { request: 0, .. }).then_some(()));
+    assert!(before.is_some() && attempts() == before, "{before:?}, {:?}", attempts());
     drop((lan, minh));
     server.interrupt(LIMIT);
 }
