@@ -1,11 +1,14 @@
 // What is played: blocks of 10 ms, asked for as some are played. So many are kept ahead, one more each time that they run out.
 
 const SAMPLES = 480;
+/** Buffers in a row for which nothing came: what was asked for is lost, and is asked for again. */
+const LOST_AFTER = 100;
 
 export class Blocks {
   #blocks: Float32Array[] = [];
   #at = 0;
   #asked = 0;
+  #empty = 0;
   #ahead: number;
   readonly #most: number;
   readonly #ask: () => void;
@@ -19,7 +22,7 @@ export class Blocks {
   /** A block that was asked for. */
   take(block: Float32Array): void {
     this.#blocks.push(block);
-    this.#asked -= 1;
+    this.#asked = Math.max(0, this.#asked - 1);
   }
 
   /** Plays into a buffer of silence, and asks for what follows. */
@@ -41,6 +44,10 @@ export class Blocks {
         this.#at = 0;
         this.#blocks.shift();
       }
+    }
+    this.#empty = filled > 0 ? 0 : this.#empty + 1;
+    if (this.#empty >= LOST_AFTER) {
+      [this.#empty, this.#asked] = [0, 0];
     }
     while (this.#blocks.length + this.#asked < this.#ahead) {
       this.#asked += 1;
