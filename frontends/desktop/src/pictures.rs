@@ -28,6 +28,8 @@ struct Slot {
     /// Width of its tile; 0: as it comes. **Units:** pixels of the screen.
     width: u32,
     newest: Option<Fresh>,
+    /// The last picture as it came, if it was made smaller: what stands still is not sent again, and its tile may grow.
+    whole: Option<Picture>,
 }
 
 /// A picture that was not taken yet.
@@ -61,10 +63,21 @@ impl Board {
         }
         let width = self.0.slots.lock().ok().and_then(|slots| slots.get(&track).map(|slot| slot.width)).unwrap_or(0);
         let fresh = Fresh { pixels: fitted(picture, width), size: (picture.width, picture.height) };
+        let is_smaller = fresh.pixels.width() < picture.width.into();
         if let Ok(mut slots) = self.0.slots.lock() {
-            slots.entry(track).or_default().newest = Some(fresh);
+            let slot = slots.entry(track).or_default();
+            slot.newest = Some(fresh);
+            if is_smaller {
+                slot.whole.get_or_insert_default().clone_from(picture);
+            } else {
+                slot.whole = None;
+            }
         }
         self.0.put.fetch_add(1, Ordering::Relaxed);
+        self.wake();
+    }
+
+    fn wake(&self) {
         if !self.0.is_woken.swap(true, Ordering::AcqRel) {
             (self.0.wake)();
         }
@@ -78,13 +91,22 @@ impl Board {
         fresh.map(|(track, Fresh { pixels, size })| Taken { track, pixels, size }).collect()
     }
 
-    /// How wide tiles are; what has none is forgotten.
+    /// How wide tiles are; what has none is forgotten. Whatever grows is drawn anew of all that came.
     pub fn set_tiles(&self, tiles: &[(RemoteTrack, u32)]) {
+        let mut has_news = false;
         if let Ok(mut slots) = self.0.slots.lock() {
             slots.retain(|track, _| tiles.iter().any(|(tile, _)| tile == track));
             for (track, width) in tiles {
-                slots.entry(*track).or_default().width = *width;
+                let slot = slots.entry(*track).or_default();
+                let is_larger = *width > std::mem::replace(&mut slot.width, *width);
+                if let Some(whole) = slot.whole.as_ref().filter(|_| is_larger) {
+                    slot.newest = Some(Fresh { pixels: fitted(whole, *width), size: (whole.width, whole.height) });
+                    has_news = true;
+                }
             }
+        }
+        if has_news {
+            self.wake();
         }
     }
 
@@ -156,6 +178,21 @@ mod tests {
             let taken = board.take().remove(0);
             assert_eq!((taken.pixels.width(), taken.size), (width, (1280, 720)), "tile of {tile}");
         }
+    }
+
+    #[test]
+    fn a_picture_that_stands_still_is_sharp_when_its_tile_grows() {
+        let (board, wakes) = board();
+        board.set_tiles(&[(LAN, 160)]);
+        board.put(LAN, &Picture::black(1280, 720));
+        assert_eq!(board.take().remove(0).pixels.width(), 160);
+        board.set_tiles(&[(LAN, 150)]);
+        assert!(board.take().is_empty(), "smaller it is sharp enough");
+        board.set_tiles(&[(LAN, 900)]);
+        let taken = board.take();
+        assert_eq!((taken.len(), taken[0].pixels.width(), wakes.load(Ordering::Relaxed)), (1, 1280, 2));
+        board.set_tiles(&[(LAN, 900)]);
+        assert!(board.take().is_empty());
     }
 
     #[test]

@@ -75,6 +75,7 @@ impl App {
     /// Lets the rooms that an event is about have the meeting as it is now.
     fn sync(&mut self, event: &ClientEvent, now: Now, effects: &mut Effects) {
         self.lobby.sync(&self.view, now.at);
+        self.count_before_entering();
         let about = match event {
             ClientEvent::Joined { room, .. }
             | ClientEvent::Participant { room, .. }
@@ -88,6 +89,14 @@ impl App {
         if self.front == Some(about) && !room.is_being_told(now.at) {
             raised.into_iter().for_each(|name| self.toasts.push(Notice::HandUp(name), now.at));
         }
+    }
+
+    /// How many are in the room that is prepared for: the lobby may be told only after that began.
+    fn count_before_entering(&mut self) {
+        let Some(prejoin) = &mut self.prejoin else { return };
+        let key = prejoin.room.to_lowercase();
+        let found = self.view.lobby.values().find(|room| room.name.to_lowercase() == key);
+        prejoin.people = found.map_or(0, |room| room.people);
     }
 
     /// Somebody comes or goes in the room in front: before the view forgets them.

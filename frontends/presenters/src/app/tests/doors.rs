@@ -87,3 +87,12 @@ fn a_host_is_told_who_knocks_by_the_desktop_too_when_the_window_is_behind() {
     assert!(rig.app.sections(now(0)).waiting.is_empty());
     assert!(!rig.notices().contains(&notice), "the question is over");
 }
+
+#[test]
+fn who_is_inside_is_counted_also_when_the_lobby_is_told_later() {
+    let mut rig = Rig::in_lobby();
+    rig.does(Event::Join { name: "Nhóm 17".to_owned(), may_create: false, is_at_once: false });
+    assert_eq!(rig.app.prejoin.as_ref().map(|prejoin| prejoin.people), Some(0));
+    rig.told(ClientEvent::LobbyRoom { place: 0, room: ROOM, name: "Nhóm 17".to_owned(), people: 5 });
+    assert_eq!(rig.app.prejoin.as_ref().map(|prejoin| prejoin.people), Some(5));
+}
