@@ -151,9 +151,17 @@ impl ServerProcess {
     /// # Panics
     /// If it does not say where it listens within ten seconds.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST, arguments)
+    }
+
+    /// Starts one as [`Self::start`] does that listens at another of this machine's addresses, or at all of them.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn start_at(address: Ipv4Addr, arguments: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a directory for the server");
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let (process, target) = spawn(data.path(), (Ipv4Addr::LOCALHOST, 0).into(), &arguments);
+        let (process, target) = spawn(data.path(), (address, 0).into(), &arguments);
         Self { target, process: Some(process), data, arguments }
     }
 
@@ -201,13 +209,24 @@ impl ServerProcess {
         line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") * 1024
     }
 
+    /// How many files and sockets it holds open now, but those with numbers from `below` on: whoever started the tests may
+    /// have left it some.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn open_files_below(&self, below: u32) -> usize {
+        let process = self.process.as_ref().expect("the server runs");
+        let files = fs::read_dir(format!("/proc/{}/fd", process.id())).expect("a process");
+        let number = |entry: std::io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.parse::<u32>().ok();
+        files.filter_map(number).filter(|number| *number < below).count()
+    }
+
     /// How many files and sockets it holds open now.
     ///
     /// # Panics
     /// If it does not run.
     pub fn open_files(&self) -> usize {
-        let process = self.process.as_ref().expect("the server runs");
-        fs::read_dir(format!("/proc/{}/fd", process.id())).expect("a process").count()
+        self.open_files_below(u32::MAX)
     }
 
     /// What it wrote on its standard output and its standard error until now.

@@ -72,7 +72,7 @@ fn is_closed(stream: &mut TcpStream) -> bool {
 
 #[test]
 fn hundreds_of_slow_and_silent_strangers_delay_nobody_and_are_closed() {
-    let server = ServerProcess::start(&["--listen", "0.0.0.0:0", "--set", "announce=off"]);
+    let server = ServerProcess::start_at(Ipv4Addr::UNSPECIFIED, &["--set", "announce=off"]);
     let Some(outside) = outside() else { return println!("left out: this machine has no network") };
     let call = Call::start(&server);
     let (began, there) = (Clock::now(), SocketAddr::new(outside, server.target.address.port()));
@@ -114,12 +114,12 @@ fn a_server_that_may_open_no_more_goes_on_with_those_who_are_there_and_takes_oth
     let id = Pid::from_raw(server.id().cast_signed()).expect("a process");
     let few = Rlimit { current: Some(64), maximum: Some(16_384) };
     let before = prlimit(Some(id), Resource::Nofile, few).expect("set");
-    let (open, began) = (server.open_files(), Clock::now());
+    let (open, began) = (server.open_files_below(64), Clock::now());
     assert!(open < 60, "{open} files are open in a small call");
     let mut crowd: Vec<TcpStream> =
         (0..80).map(|_| TcpStream::connect(server.target.address).expect("in the kernel's queue")).collect();
     until_so("word that nobody can connect", LIMIT, || server.said().1.contains("nobody more can connect"));
-    let full = server.open_files();
+    let full = server.open_files_below(64);
     pause(ms(2000));
     let gap = call.longest_gap(began);
     println!("{open} files open before, {full} at the limit; longest silence {gap:?}");
