@@ -22,6 +22,11 @@ export class Blocks {
   /** A block that was asked for. */
   take(block: Float32Array): void {
     this.#blocks.push(block);
+    // What comes after it was taken for lost is too much.
+    if (this.#blocks.length > this.#most) {
+      this.#blocks.shift();
+      this.#at = 0;
+    }
     this.#asked = Math.max(0, this.#asked - 1);
   }
 
