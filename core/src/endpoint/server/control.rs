@@ -227,10 +227,13 @@ impl ServerMachine<'_> {
     fn check_scope(&mut self, from: SessionId, (room_index, id): (u16, RoomId)) -> Result<(), Refusal> {
         let identity = self.identity(from).ok_or(Refusal::OutOfOrder)?;
         let (scope, name) = (identity.scope, identity.username.clone());
+        // What holds for a room holds for its breakout rooms.
+        let id = self.parent_of(room_index).map_or(id, |(room, _)| room.id);
         if !scope.has_room(id) {
             return Err(Refusal::Forbidden);
         }
-        if let Some(room) = self.room_at_mut(room_index).filter(|_| scope == Scope::Owner) {
+        let index = self.room_index(id).unwrap_or(room_index);
+        if let Some(room) = self.room_at_mut(index).filter(|_| scope == Scope::Owner) {
             room.staff.set_chief(&name);
         }
         Ok(())

@@ -63,7 +63,7 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
     let (room, slot, track, device) = (ROOM, Slot(0), TrackId::CAMERA, DevicePublic::default());
     let info = TrackInfo::default();
     let (salt, key, proof) = ([0; 16], [0; 32], &[0; 64]);
-    vec![
+    let mut rows = vec![
         (M::Hello { version_min: 1, version_max: 1, agent: "x" }, always(OUT_OF_ORDER)),
         (M::SignIn { may_register: false, scram: SCRAM }, always(OUT_OF_ORDER)),
         (M::SignInFinal { scram: SCRAM, device, proof, display_name: "" }, always(OUT_OF_ORDER)),
@@ -141,6 +141,22 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
         (M::CancelCall { call: CallId(5) }, always(NO_SUCH_CALL)),
         (M::InRoom(RoomAsk::React { request: 1, room, reaction: 5 }), inside(Forwarded)),
         (M::InRoom(RoomAsk::React { request: 1, room, reaction: 6 }), inside(Outcome::Refused(Refusal::Invalid))),
+        (M::InRoom(RoomAsk::OpenBreakout { request: 1, room, name: "A" }), inside(FORBIDDEN)),
+        (M::InRoom(RoomAsk::Spread { request: 1, room }), inside(FORBIDDEN)),
+        (M::InRoom(RoomAsk::Move { request: 1, room, whom: "an.", number: 1 }), inside(FORBIDDEN)),
+        (M::InRoom(RoomAsk::TellBreakouts { request: 1, room, text: "x" }), inside(FORBIDDEN)),
+        (M::InRoom(RoomAsk::EndBreakouts { request: 1, room, after_s: 0 }), inside(FORBIDDEN)),
+        (M::KeepAlive, always(Answered)),
+        (M::SignOut, always(Asks("Closed"))),
+    ];
+    rows.extend(account_table());
+    rows
+}
+
+fn account_table() -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
+    use ClientMessage as M;
+    let (room, device, key, proof) = (ROOM, DevicePublic::default(), [0; 32], &[0; 64]);
+    vec![
         (M::Account(AccountAsk::Present { secret: "123456789" }), always(OUT_OF_ORDER)),
         (M::Account(AccountAsk::Enrol { secret: "", wants_code: true, device, proof }), always(OUT_OF_ORDER)),
         (M::Account(AccountAsk::ListDevices { request: 1 }), always(Asks("Account"))),
@@ -151,13 +167,6 @@ fn table(member: u32) -> Vec<(ClientMessage<'static>, [Outcome; 3])> {
         (M::Account(invite(NO_ROOM, false)), always(Outcome::Refused(Refusal::NoSuchRoom))),
         (M::Account(AccountAsk::ListInvitations { request: 1, room }), always(FORBIDDEN)),
         (M::Account(AccountAsk::Withdraw { request: 1, room, id: 1 }), always(FORBIDDEN)),
-        (M::InRoom(RoomAsk::OpenBreakout { request: 1, room, name: "A" }), inside(FORBIDDEN)),
-        (M::InRoom(RoomAsk::Spread { request: 1, room }), inside(FORBIDDEN)),
-        (M::InRoom(RoomAsk::Move { request: 1, room, whom: "an.", number: 1 }), inside(FORBIDDEN)),
-        (M::InRoom(RoomAsk::TellBreakouts { request: 1, room, text: "x" }), inside(FORBIDDEN)),
-        (M::InRoom(RoomAsk::EndBreakouts { request: 1, room, after_s: 0 }), inside(FORBIDDEN)),
-        (M::KeepAlive, always(Answered)),
-        (M::SignOut, always(Asks("Closed"))),
     ]
 }
 
