@@ -20,7 +20,7 @@ use super::{
 /// Jobs that may wait; more senders wait at the door.
 const QUEUE_MAX: usize = 1024;
 
-/// A clonable door to the thread that owns the [`Store`] (see [`super::keeper`]). Each method does what the method of the same name of
+/// A clonable door to the thread that owns the [`Store`] (see `store/keeper.rs`). Each method does what the method of the same name of
 /// [`Store`] does, in the order in which they were asked, and all that can fail fails with [`StoreError::Closed`] after
 /// [`close`](Self::close), and with [`StoreError::Disk`] while the disk fails. A job goes on if the task that asked for it is dropped.
 ///

@@ -141,8 +141,8 @@ fn the_command_line_splits_a_room_follows_with_its_microphone_and_goes_back() {
     until_so("the host", ANSWER, || !host.events("joined").is_empty());
     let mut typist = join("Minh", &guest_state, &["--microphone", "tone"]);
     let is_mic_on = |program: &Hph, room: &serde_json::Value| {
-        let mine = program.events("participant").into_iter().filter(|event| event["is_me"] == true);
-        mine.last().is_some_and(|event| event["room"] == *room && event["tracks"]["microphone"]["is_on"] == true)
+        let mut mine = program.events("participant").into_iter().filter(|event| event["is_me"] == true);
+        mine.next_back().is_some_and(|event| event["room"] == *room && event["tracks"]["microphone"]["is_on"] == true)
     };
     until_so("the other", ANSWER, || {
         typist.events("joined").first().is_some_and(|joined| is_mic_on(&typist, &joined["room"]))
