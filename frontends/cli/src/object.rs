@@ -1,10 +1,10 @@
 //! Events as JSON objects, one a line: what programs read.
 
 use hph_client::breakout::BreakoutNews;
-use hph_client::core::id::{RoomId, TrackId};
+use hph_client::core::id::{RoomId, Slot, TrackId};
 use hph_client::core::limits::TRACKS_MAX;
 use hph_client::core::wire::control::{CallOutcome, Codec, DevicePublic, LeaveReason, TrackInfo};
-use hph_client::engine::{AccountEvent, Event, MicrophoneRemark, Participant};
+use hph_client::engine::{AccountEvent, Event, MicrophoneRemark, Participant, Reaction};
 use hph_client::link::hex;
 use hph_client::people::KeyState;
 use hph_client::platform::clock::Clock;
@@ -129,12 +129,7 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
             json!({"room": room.0, "room_name": room_name(room), "slot": slot.0, "username": username}),
         ),
         Event::Breakout { room, news } => return Some(of_breakout(*room, news)),
-        Event::Reacted { room, slot, reaction } => {
-            let who = view.rooms.get(room).and_then(|room| room.participants.get(slot));
-            let fields = json!({"room": room.0, "room_name": room_name(room), "slot": slot.0,
-                "username": who.map(|who| &who.username), "reaction": reaction.code(), "emoji": reaction.emoji()});
-            ("reacted", fields)
-        }
+        Event::Reacted { room, slot, reaction } => ("reacted", of_reaction(*room, *slot, *reaction, view)),
         Event::Speaker { room, slot } => {
             ("speaker", json!({"room": room.0, "room_name": room_name(room), "slot": slot.map(|slot| slot.0)}))
         }
@@ -162,23 +157,15 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         Event::ChatFound { .. } | Event::ChatFoundAll { .. } | Event::Unread { .. } | Event::UnreadAll { .. } => {
             return of_answer(event, view);
         }
-        Event::ChatStored { reference, room, id } => {
-            ("chat_stored", json!({"reference": reference.to_string(), "room": room.0, "id": id}))
-        }
+        Event::ChatStored { .. }
+        | Event::DirectStored { .. }
+        | Event::MessageFailed { .. }
+        | Event::MessageDelayed { .. } => return of_delivery(event),
         Event::PersonKey { username, device, key } => ("person_key", of_key(username, device, *key)),
         Event::KeysUnusable { why } => ("keys_unusable", json!({"why": why})),
         Event::Safety { room, safety } => ("safety", of_safety(*room, safety, view.rooms.get(room))),
         Event::Direct { id, from, key, time_ms, text } => {
             ("direct", json!({"id": id, "from": from, "key": key.name(), "time_ms": time_ms, "text": text}))
-        }
-        Event::DirectStored { reference, id } => {
-            ("direct_stored", json!({"reference": reference.to_string(), "id": id}))
-        }
-        Event::MessageFailed { reference, reason } => {
-            ("message_failed", json!({"reference": reference.to_string(), "reason": reason.code()}))
-        }
-        Event::MessageDelayed { reference, reason } => {
-            ("message_delayed", json!({"reference": reference.to_string(), "reason": reason.code()}))
         }
         Event::Refused { request, reason } => ("refused", json!({"request": request, "reason": reason.code()})),
         Event::Ringing { call, from, display_name, room, name, seconds } => (
@@ -191,6 +178,33 @@ pub fn of_event(event: &Event, view: &MeetingView) -> Option<Value> {
         }
     };
     Some(object(name, fields))
+}
+
+/// What became of something that was said.
+fn of_delivery(event: &Event) -> Option<Value> {
+    let (name, fields) = match event {
+        Event::ChatStored { reference, room, id } => {
+            ("chat_stored", json!({"reference": reference.to_string(), "room": room.0, "id": id}))
+        }
+        Event::DirectStored { reference, id } => {
+            ("direct_stored", json!({"reference": reference.to_string(), "id": id}))
+        }
+        Event::MessageFailed { reference, reason } => {
+            ("message_failed", json!({"reference": reference.to_string(), "reason": reason.code()}))
+        }
+        Event::MessageDelayed { reference, reason } => {
+            ("message_delayed", json!({"reference": reference.to_string(), "reason": reason.code()}))
+        }
+        _ => return None,
+    };
+    Some(object(name, fields))
+}
+
+fn of_reaction(room: RoomId, slot: Slot, reaction: Reaction, view: &MeetingView) -> Value {
+    let view = view.rooms.get(&room);
+    let who = view.and_then(|view| view.participants.get(&slot));
+    json!({"room": room.0, "room_name": view.map(|view| &view.name), "slot": slot.0,
+        "username": who.map(|who| &who.username), "reaction": reaction.code(), "emoji": reaction.emoji()})
 }
 
 /// Breakout rooms.

@@ -112,6 +112,17 @@ pub struct RoomView {
 }
 
 impl RoomView {
+    /// We are in it, for the first time or again: who else is, and what holds, is told anew.
+    fn begin(&mut self, name: &str, slot: Slot) {
+        name.clone_into(&mut self.name);
+        self.my_slot = Some(slot);
+        self.participants.clear();
+        self.speaker = None;
+        self.is_locked = false;
+        self.rules = RoomRules::default();
+        self.knocking.clear();
+    }
+
     /// Whoever is here under that login name with that device.
     pub fn person(&self, username: &str, device: &DevicePublic) -> Option<&Participant> {
         self.participants.values().find(|who| who.username == username && who.device == *device)
@@ -204,17 +215,7 @@ impl MeetingView {
             Event::LobbyPersonGone { place } => {
                 self.people.remove(place);
             }
-            Event::Joined { room, name, slot, .. } => {
-                let view = self.rooms.entry(*room).or_default();
-                view.name.clone_from(name);
-                view.my_slot = Some(*slot);
-                view.participants.clear();
-                view.speaker = None;
-                view.is_locked = false;
-                // Both are told anew.
-                view.rules = RoomRules::default();
-                view.knocking.clear();
-            }
+            Event::Joined { room, name, slot, .. } => self.rooms.entry(*room).or_default().begin(name, *slot),
             Event::Breakout { room, news } => self.breakouts.apply(*room, news),
             Event::Left { room, .. } => {
                 self.rooms.remove(room);

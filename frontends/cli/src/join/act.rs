@@ -40,24 +40,12 @@ impl Meeting<'_> {
             Line::Search(words) => self.look_up(Some(words), HITS),
             Line::Moderate(act, whom) => self.moderate(act, &whom),
             Line::SetPassword(password) => self.set_password(password),
-            Line::Hand(is_up) => {
-                if let Some(room) = self.current_or_say() {
-                    self.session.send(Command::RaiseHand { room, is_up });
-                }
-            }
+            Line::Hand(is_up) => self.ask_in_room(|_, room| Command::RaiseHand { room, is_up }),
             Line::Breakout(wish) => self.breakout(wish),
-            Line::React(reaction) => {
-                if let Some(room) = self.current_or_say() {
-                    let request = self.session.engine.request();
-                    self.session.send(Command::React { request, room, reaction });
-                }
-            }
+            Line::React(reaction) => self.ask_in_room(|request, room| Command::React { request, room, reaction }),
             Line::Audit(count) => {
-                if let Some(room) = self.current_or_say() {
-                    let request = self.session.engine.request();
-                    let count = u8::try_from(count).unwrap_or(CHAT_PAGE_MAX).min(CHAT_PAGE_MAX);
-                    self.session.send(Command::Audit { request, room, before: 0, count });
-                }
+                let count = u8::try_from(count).unwrap_or(CHAT_PAGE_MAX).min(CHAT_PAGE_MAX);
+                self.ask_in_room(|request, room| Command::Audit { request, room, before: 0, count });
             }
             Line::SendFile(path) => {
                 if let Some(room) = self.current_or_say() {
@@ -129,6 +117,14 @@ impl Meeting<'_> {
             Line::Unknown(name) => self.tell_filled(&lang::UNKNOWN_COMMAND, &name),
         }
         None
+    }
+
+    /// Gives a command about the room where we are, with a number of its own.
+    fn ask_in_room(&mut self, command: impl FnOnce(u32, RoomId) -> Command) {
+        if let Some(room) = self.current_or_say() {
+            let request = self.session.engine.request();
+            self.session.send(command(request, room));
+        }
     }
 
     /// Says something in a room.

@@ -213,45 +213,9 @@ impl Output<'_> {
     fn hear(&mut self, message: &ServerMessage<'_>) {
         use ServerMessage as M;
         let event = match *message {
-            M::Refused { request, reason, .. } => {
-                if reason == Refusal::WrongPassword {
-                    self.doors.handle_wrong(request);
-                }
-                if self.transfers.handle_refused(Clock::now(), request, reason, self.events) {
-                    return;
-                }
-                let failed = self.outbox.refuse(Clock::now(), request, reason);
-                match (failed, u32::try_from(request)) {
-                    (Some(reference), _) => return self.message_failed(reference, FailReason::Refused(reason)),
-                    (None, _)
-                        if reason == Refusal::Storage
-                            && let Some(reference) = self.outbox.delay(request) =>
-                    {
-                        Event::MessageDelayed { reference, reason }
-                    }
-                    (None, Ok(request)) => Event::Refused { request, reason },
-                    (None, Err(_)) => return,
-                }
-            }
-            M::SignedOut { reason: SignOutReason::SignedInElsewhere } => {
-                *self.end = Some(SessionEnd::Elsewhere);
-                return;
-            }
-            M::SignedOut { reason: SignOutReason::Revoked } => {
-                *self.end = Some(SessionEnd::Revoked);
-                return;
-            }
+            M::Refused { request, reason, .. } => return self.hear_refused(request, reason),
             M::Account(ref told) => return self.events.extend(AccountEvent::of(told).map(Event::Account)),
-            M::SignedOut { reason } => {
-                let text = match reason {
-                    SignOutReason::ShuttingDown => why::SHUTTING_DOWN.to_owned(),
-                    SignOutReason::TooSlow => why::TOO_SLOW.to_owned(),
-                    SignOutReason::Idle => why::IDLE.to_owned(),
-                    other => format!("the server ended the session: {other:?}"),
-                };
-                *self.end = Some(SessionEnd::Lost(text));
-                return;
-            }
+            M::SignedOut { reason } => return *self.end = Some(end_of(reason)),
             M::ChatStored { reference, room, id, .. } => {
                 self.outbox.acknowledge(reference);
                 Event::ChatStored { reference, room, id }
@@ -320,6 +284,24 @@ impl Output<'_> {
             _ => return,
         };
         self.events.push(event);
+    }
+
+    fn hear_refused(&mut self, request: u64, reason: Refusal) {
+        if reason == Refusal::WrongPassword {
+            self.doors.handle_wrong(request);
+        }
+        if self.transfers.handle_refused(Clock::now(), request, reason, self.events) {
+            return;
+        }
+        if let Some(reference) = self.outbox.refuse(Clock::now(), request, reason) {
+            return self.message_failed(reference, FailReason::Refused(reason));
+        }
+        if reason == Refusal::Storage
+            && let Some(reference) = self.outbox.delay(request)
+        {
+            return self.events.push(Event::MessageDelayed { reference, reason });
+        }
+        self.events.extend(u32::try_from(request).ok().map(|request| Event::Refused { request, reason }));
     }
 
     fn hear_in_room(&mut self, told: &RoomTold<'_>) {
@@ -393,5 +375,17 @@ impl Output<'_> {
             _ => return,
         };
         self.events.push(event);
+    }
+}
+
+/// How a session ended that the server ended.
+fn end_of(reason: SignOutReason) -> SessionEnd {
+    match reason {
+        SignOutReason::SignedInElsewhere => SessionEnd::Elsewhere,
+        SignOutReason::Revoked => SessionEnd::Revoked,
+        SignOutReason::ShuttingDown => SessionEnd::Lost(why::SHUTTING_DOWN.to_owned()),
+        SignOutReason::TooSlow => SessionEnd::Lost(why::TOO_SLOW.to_owned()),
+        SignOutReason::Idle => SessionEnd::Lost(why::IDLE.to_owned()),
+        other => SessionEnd::Lost(format!("the server ended the session: {other:?}")),
     }
 }
