@@ -58,6 +58,9 @@ export interface Room {
   linesBefore: number | null;
   /** What was looked for, and found. */
   search: { words: string; lines: Line[]; before: number } | null;
+  reactions: Shown;
+  /** Which breakout room it is, and of which room; 0: none. */
+  breakout: { parent: number; number: number };
 }
 
 export interface Rules {
@@ -80,9 +83,6 @@ export interface Transfer {
   isSent: boolean;
   done: number;
   total: number;
-  reactions: Shown;
-  /** Which breakout room it is, and of which room; 0: none. */
-  breakout: { parent: number; number: number };
 }
 
 export interface Toast {
