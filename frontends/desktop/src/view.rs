@@ -20,7 +20,6 @@ use hph_presenters::text::Lang;
 use slint::{ComponentHandle, Image, SharedString};
 
 pub use chat::targets;
-pub use files::failure;
 pub use room::code;
 
 use before::refresh_door;

@@ -2,6 +2,7 @@
 //! `.slint` file is in its catalogue instead.
 
 use hph_client::core::wire::control::Act;
+use hph_client::engine::FileFailure;
 use hph_presenters::chat::{Problem as ChatProblem, SlashError};
 use hph_presenters::signin::{Field, Problem};
 use hph_presenters::text::Lang;
@@ -20,6 +21,20 @@ pub struct Told {
 
 fn told(what: impl Into<String>) -> Told {
     Told { what: what.into(), detail: String::new() }
+}
+
+/// Why a file was not sent or fetched, in one sentence.
+pub fn failure(reason: &FileFailure, lang: Lang) -> String {
+    match reason {
+        FileFailure::Refused(reason) => trouble_in_one(Trouble::of_refusal(*reason), lang),
+        FileFailure::Untold(reason) => trouble_in_one(Trouble::of_message(*reason), lang),
+        FileFailure::Disk(why) => format!("{} {why}", lang.pick("Lỗi tệp hoặc ổ đĩa:", "The file or the disk:")),
+        FileFailure::Damaged => {
+            let vi = "Tệp nhận được không giống tệp đã gửi nên không được giữ lại.";
+            lang.pick(vi, "What came is not what was sent, so nothing of it was kept.").to_owned()
+        }
+        FileFailure::TooMany => lang.pick("Có quá nhiều tệp đang chờ.", "Too many files are waiting.").to_owned(),
+    }
 }
 
 /// What went wrong: what happened, what we do, what one can do, a code to quote.
@@ -79,7 +94,7 @@ pub fn notice(notice: &Notice, lang: Lang) -> Told {
         }
         Notice::FileFailed { name: file, reason } => Told {
             what: lang.pick("Không gửi hay nhận được tệp {}.", "The file {} did not come through.").replace("{}", file),
-            detail: crate::view::failure(reason, lang),
+            detail: failure(reason, lang),
         },
         Notice::Called { name: who, room } => {
             told(lang.pick("{} gọi bạn vào {r}.", "{} calls you to {r}.").replace("{r}", room).replace("{}", who))

@@ -1,7 +1,7 @@
 //! The shelf of a room, and what is sent and fetched.
 
 use hph_client::core::id::RoomId;
-use hph_client::engine::{FileFailure, FileTarget};
+use hph_client::engine::FileTarget;
 use hph_presenters::chat::Enclosed;
 use hph_presenters::files::{Files, State, Transfer, Way};
 use hph_presenters::text::{Lang, count as counts, when};
@@ -66,22 +66,7 @@ fn about(transfer: &Transfer, lang: Lang) -> String {
         State::Running if transfer.total == 0 => way.to_owned(),
         State::Running => format!("{way} · {done} / {total}"),
         State::Done(_) => lang.pick("xong", "done").to_owned(),
-        State::Failed(reason) => failure(reason, lang),
-    }
-}
-
-/// Why a file was not sent or fetched, in one sentence.
-pub fn failure(reason: &FileFailure, lang: Lang) -> String {
-    use hph_presenters::trouble::Trouble;
-    match reason {
-        FileFailure::Refused(reason) => words::trouble_in_one(Trouble::of_refusal(*reason), lang),
-        FileFailure::Untold(reason) => words::trouble_in_one(Trouble::of_message(*reason), lang),
-        FileFailure::Disk(why) => format!("{} {why}", lang.pick("Lỗi tệp hoặc ổ đĩa:", "The file or the disk:")),
-        FileFailure::Damaged => {
-            let vi = "Tệp nhận được không giống tệp đã gửi nên không được giữ lại.";
-            lang.pick(vi, "What came is not what was sent, so nothing of it was kept.").to_owned()
-        }
-        FileFailure::TooMany => lang.pick("Có quá nhiều tệp đang chờ.", "Too many files are waiting.").to_owned(),
+        State::Failed(reason) => words::failure(reason, lang),
     }
 }
 
@@ -91,7 +76,7 @@ pub fn enclosed(file: &Enclosed, seen: &Seen<'_>, lang: Lang) -> (String, String
     let fetching = file.remote.as_ref().and_then(|remote| seen.app.files.fetching(remote.file));
     let state = match fetching.map(|transfer| &transfer.state) {
         Some(State::Done(_)) => format!("{size} · {}", lang.pick("đã lưu", "saved")),
-        Some(State::Failed(reason)) => failure(reason, lang),
+        Some(State::Failed(reason)) => words::failure(reason, lang),
         _ => String::new(),
     };
     (size, state, fetching.map_or(0.0, Transfer::part))
