@@ -232,7 +232,8 @@ impl Program {
     pub(super) fn ask_for_path(&self, to: Option<FileTarget>) {
         if let Some(ui) = self.ui.upgrade() {
             let screen = ui.global::<ui::Files>();
-            (screen.set_path("".into()), screen.set_path_error("".into()));
+            screen.set_path("".into());
+            screen.set_path_error("".into());
             let state = &mut *self.state.borrow_mut();
             let name = match &to {
                 Some(FileTarget::Person(who)) => state.app.name_of(who),
