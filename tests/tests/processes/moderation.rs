@@ -156,3 +156,18 @@ fn the_same_by_commands_and_what_was_done_is_on_the_list_for_the_owner() {
     });
     assert_eq!(refused, Refusal::Forbidden);
 }
+
+#[test]
+fn a_name_that_nobody_can_have_is_refused_and_not_passed_over() {
+    let server = ServerProcess::start(&["--set", "announce=off"]);
+    let state = tempfile::tempdir().expect("a directory");
+    let (link, state) = (server.target.link(), state.path().display().to_string());
+    let mut typist =
+        Hph::start_typing(&["join", &link, "--room", "Toán", "--name", "Lan", "--state", &state, "--json"]);
+    until_so("the room", ms(15_000), || !typist.events("joined").is_empty());
+    for (count, line) in (1..).zip(["/mute Nobody Here", "/call Nobody", "/msg Nobody chào"]) {
+        typist.type_line(line);
+        let refused = || typist.complaints().matches("there is no such person").count();
+        until_so(line, ms(5000), || refused() >= count);
+    }
+}

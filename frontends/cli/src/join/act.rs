@@ -2,8 +2,8 @@
 
 use hph_client::core::id::{CallId, RoomId, TrackId};
 use hph_client::core::limits::CHAT_PAGE_MAX;
-use hph_client::core::wire::control::Act;
-use hph_client::core::wire::text::is_chat_text;
+use hph_client::core::wire::control::{Act, Refusal};
+use hph_client::core::wire::text::{is_chat_text, is_username};
 use hph_client::engine::{Command, FileTarget, new_reference};
 use hph_client::media::VOLUME_MAX;
 use hph_client::view::MeetingView;
@@ -15,6 +15,7 @@ use crate::exit::Exit;
 use crate::history;
 use crate::lang::{self, Phrase};
 use crate::object::track_name;
+use crate::refusal::phrase;
 use crate::show;
 use crate::text::{one_row, person};
 
@@ -275,8 +276,15 @@ impl Meeting<'_> {
     /// The login name of whoever is meant, or a remark that several are.
     pub(super) fn resolve(&self, name: &str) -> Option<String> {
         let found = find_person(&self.session.view, name);
-        if found.is_none() {
-            self.tell_filled(&lang::NOT_ALONE, name);
+        match &found {
+            None => self.tell_filled(&lang::NOT_ALONE, name),
+            // The server is never asked about a name that nobody can have.
+            Some(username) if !is_username(username) => {
+                let out = self.session.out;
+                out.talk(&out.lang.fill(&lang::REFUSED_HERE, &[&out.lang.text(phrase(Refusal::NoSuchPerson))]));
+                return None;
+            }
+            Some(_) => {}
         }
         found
     }
