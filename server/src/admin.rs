@@ -12,11 +12,12 @@ use std::time::Duration;
 use async_io::{Async, Timer};
 use futures_lite::{AsyncReadExt, AsyncWriteExt, FutureExt};
 use hph_core::id::{RoomId, SessionId};
-use hph_core::wire::control::SignOutReason;
 
 use crate::admin_accounts;
+use crate::admin_rooms;
 use crate::files;
 use crate::hub::Hub;
+use crate::store::AccountRow;
 
 /// Longest line that is read.
 const LINE_MAX_BYTES: usize = 1024;
@@ -102,25 +103,33 @@ async fn obey(hub: &Rc<Hub>, word: &str, about: &str) -> Result<Rows, String> {
         "users" => {
             let users = hub.store.accounts().await.map_err(storage)?;
             let is_online = |name: &str| if hub.is_online(name) { "online" } else { "" }.to_owned();
-            let row = |(name, shown, email): (String, String, String)| vec![is_online(&name), name, shown, email];
+            let owner = |is_owner| if is_owner { "owner" } else { "" }.to_owned();
+            let row = |user: AccountRow| {
+                let state = is_online(&user.username);
+                vec![state, user.username, user.display_name, user.email, owner(user.is_owner)]
+            };
             Ok(users.into_iter().map(row).collect())
         }
         "sign-out" => {
-            let session = hub.session_of(about).ok_or("nobody of that name is signed in")?;
-            hub.act(|machine, out| machine.close_session(session, SignOutReason::Asked, out));
-            Ok(Vec::new())
+            if hub.end_session(about) {
+                Ok(Vec::new())
+            } else {
+                Err("nobody of that name is signed in".to_owned())
+            }
         }
         "delete-user" => {
             if !hub.store.delete_account(about).await.map_err(storage)? {
                 return Err("there is no such account".to_owned());
             }
-            if let Some(session) = hub.session_of(about) {
-                hub.act(|machine, out| machine.close_session(session, SignOutReason::Asked, out));
-            }
+            hub.end_session(about);
             Ok(Vec::new())
         }
         "metrics" => Ok(crate::exposition::metrics(hub).lines().map(|line| vec![line.to_owned()]).collect()),
-        _ => admin_accounts::obey(hub, word, about).await.unwrap_or_else(|| Err("unknown word".to_owned())),
+        "config" => Ok(hub.config.lines().map(|line| vec![line]).collect()),
+        _ => match admin_accounts::obey(hub, word, about).await {
+            Some(answer) => answer,
+            None => admin_rooms::obey(hub, word, about).await.unwrap_or_else(|| Err("unknown word".to_owned())),
+        },
     }
 }
 

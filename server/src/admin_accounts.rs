@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use hph_core::endpoint::server::Scope;
 use hph_core::limits::INVITATION_SECONDS_MAX;
 use hph_platform::clock::Clock;
 
@@ -25,6 +26,7 @@ pub(crate) async fn obey(hub: &Rc<Hub>, word: &str, about: &str) -> Option<Resul
         "invite" => invite(hub, field(0), field(1), field(2), field(3) == "register").await,
         "invitations" => invitations(hub).await,
         "withdraw" => withdraw(hub, field(0)).await,
+        "disown" => disown(hub, field(0)).await,
         "owner-token" => make(hub, Purpose::Owner, field(0), |_| ()).await,
         "reset-password" => {
             let username = field(0).to_owned();
@@ -176,7 +178,19 @@ fn kiosk_name(name: &str) -> Result<String, String> {
     normalize_display_name(name).map_err(|error| error.to_string())
 }
 
-async fn find_room(hub: &Rc<Hub>, name: &str) -> Result<u32, String> {
+/// Makes somebody no owner of the server any longer, also where they are now.
+async fn disown(hub: &Rc<Hub>, user: &str) -> Result<Rows, String> {
+    let username = user.to_owned();
+    if !hub.store.run(move |store| store.disown(&username)).await.map_err(said)? {
+        return Err("there is no owner of that name".to_owned());
+    }
+    if let Some(session) = hub.session_of(user) {
+        hub.act(|machine, _| machine.set_scope(session, Scope::Everywhere));
+    }
+    Ok(Vec::new())
+}
+
+pub(crate) async fn find_room(hub: &Rc<Hub>, name: &str) -> Result<u32, String> {
     let rooms = hub.store.rooms().await.map_err(said)?;
     let key = room_key(name);
     let room = rooms.into_iter().find(|room| room_key(&room.name) == key);

@@ -9,7 +9,7 @@ use hph_core::endpoint::relay::RelayReport;
 use hph_core::endpoint::server::ServerMachine;
 use hph_core::id::{RoomId, SessionId};
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES};
-use hph_core::wire::control::{DevicePublic, FrameReader, Refusal, ServerMessage};
+use hph_core::wire::control::{DevicePublic, FrameReader, Refusal, ServerMessage, SignOutReason};
 use hph_platform::clock::Clock;
 use smol::LocalExecutor;
 
@@ -239,6 +239,15 @@ impl Hub {
     /// The session of somebody.
     pub fn session_of(&self, username: &str) -> Option<SessionId> {
         self.meeting.borrow().machine.session_of(username)
+    }
+
+    /// Ends somebody's session, if they have one; they may sign in again.
+    pub fn end_session(self: &Rc<Self>, username: &str) -> bool {
+        let session = self.session_of(username);
+        if let Some(session) = session {
+            self.act(|machine, out| machine.close_session(session, SignOutReason::Asked, out));
+        }
+        session.is_some()
     }
 
     /// Everybody who is signed in.

@@ -15,6 +15,7 @@ pub mod tls;
 
 mod accounts;
 mod admin_accounts;
+mod admin_rooms;
 mod admission;
 mod blobs;
 mod calendar;

@@ -14,6 +14,9 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 /// What the login name of every guest begins with. No account may begin so.
 pub const GUEST_PREFIX: &str = "guest-";
 
+/// As whom the owner of the machine does something in a room. No account may be called so.
+pub const SERVER_NAME: &str = "server";
+
 /// Marks that may sit on one letter. Vietnamese in NFC needs none; the limit keeps a name inside its line.
 const COMBINING_MARKS_MAX: usize = 4;
 
@@ -36,7 +39,7 @@ pub enum NameError {
     Character(char),
     /// More marks on one letter than fit into a line, or a mark without a letter.
     Marks,
-    /// The name is kept for guests.
+    /// The name is kept for guests, or for the server.
     Reserved,
     /// Not of the form `name@host`.
     Email,
@@ -50,7 +53,9 @@ impl fmt::Display for NameError {
             Self::TooLong { max_bytes } => write!(f, "the name is longer than {max_bytes} bytes"),
             Self::Character(c) => write!(f, "the character U+{:04X} is not allowed in this name", u32::from(c)),
             Self::Marks => f.write_str("the name has marks without a letter, or too many on one letter"),
-            Self::Reserved => write!(f, "names that begin with \"{GUEST_PREFIX}\" are kept for guests"),
+            Self::Reserved => {
+                write!(f, "\"{SERVER_NAME}\" and names that begin with \"{GUEST_PREFIX}\" are taken")
+            }
             Self::Email => f.write_str("an email address has the form name@host"),
         }
     }
@@ -84,7 +89,7 @@ pub fn room_key(name: &str) -> String {
 /// A login name in its one stored form: `[a-z0-9_.-]`, 3 to 20 bytes, lower case.
 ///
 /// # Errors
-/// Names what is wrong with it; names that begin with [`GUEST_PREFIX`] are [`NameError::Reserved`].
+/// Names what is wrong with it; [`SERVER_NAME`] and names that begin with [`GUEST_PREFIX`] are [`NameError::Reserved`].
 pub fn normalize_username(name: &str) -> Result<String, NameError> {
     let name = name.trim().to_ascii_lowercase();
     if let Some(c) = name.chars().find(|&c| !is_username_character(c)) {
@@ -96,7 +101,7 @@ pub fn normalize_username(name: &str) -> Result<String, NameError> {
     if name.len() > USERNAME_MAX_BYTES {
         return Err(NameError::TooLong { max_bytes: USERNAME_MAX_BYTES });
     }
-    if name.starts_with(GUEST_PREFIX) {
+    if name.starts_with(GUEST_PREFIX) || name == SERVER_NAME {
         return Err(NameError::Reserved);
     }
     Ok(name)

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use futures_lite::io::AsyncReadExt;
-use hph_core::endpoint::server::Identity;
+use hph_core::endpoint::server::{Identity, Scope};
 use hph_core::endpoint::signin::server::{
     Enrolled, KnownAccount, NewAccount, ServerSignIn, SignInEvent, SignInOutput, SignInPolicy,
 };
@@ -277,6 +277,11 @@ async fn open(
     identity.display_name = display_name.as_str().try_into().map_err(|_| Refusal::Invalid)?;
     let username = identity.username.clone();
     let token = admit(hub, newcomer, &identity, is_guest).await?;
+    if identity.scope == Scope::Owner {
+        // Perhaps no longer: signing in takes a while.
+        let account = hub.store.account(&username).await.map_err(|_| Refusal::Storage)?;
+        identity.scope = account.as_ref().map_or(Scope::Everywhere, scope);
+    }
     if hub.is_stopping.get() {
         return Err(Refusal::ServerFull);
     }

@@ -8,7 +8,8 @@ use super::relay::{
     RelayStorage, RepairFigures, Shards,
 };
 use super::server::{
-    Identity, OpenRoom, RateLimits, ServerEvent, ServerMachine, ServerOutput, ServerStorage, StoredChange, StoredChat,
+    Identity, OpenRoom, RateLimits, Scope, ServerEvent, ServerMachine, ServerOutput, ServerStorage, StoredChange,
+    StoredChat,
 };
 use crate::error::{DropReason, Full};
 use crate::id::{RoomId, SessionId};
@@ -18,7 +19,7 @@ use crate::media::feedback::Downstream;
 use crate::room::roles::Rules;
 use crate::stats::DropCounters;
 use crate::time::Instant;
-use crate::wire::control::{ClientMessage, Refusal, ServerMessage, SignOutReason};
+use crate::wire::control::{Act, ClientMessage, Refusal, ServerMessage, SignOutReason};
 
 /// Where both planes put what follows from an input.
 pub trait SingleOutput {
@@ -275,6 +276,31 @@ impl<'a> SingleServer<'a> {
     /// [`ServerMachine::moderation_stored`].
     pub fn moderation_stored(&mut self, session: SessionId, request: u32, out: &mut impl SingleOutput) {
         self.split(out, |control, out| control.moderation_stored(session, request, out));
+    }
+
+    /// [`ServerMachine::set_scope`].
+    pub fn set_scope(&mut self, session: SessionId, scope: Scope) {
+        self.control.set_scope(session, scope);
+    }
+
+    /// [`ServerMachine::govern`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn govern(
+        &mut self,
+        room: RoomId,
+        act: Act,
+        whom: &str,
+        by: &str,
+        out: &mut impl SingleOutput,
+    ) -> Result<(), Refusal> {
+        self.split(out, |control, out| control.govern(room, act, whom, by, out))
+    }
+
+    /// [`ServerMachine::drop_room`].
+    pub fn drop_room(&mut self, room: RoomId, out: &mut impl SingleOutput) {
+        self.split(out, |control, out| control.drop_room(room, out));
     }
 
     /// [`ServerMachine::breakout_opened`].

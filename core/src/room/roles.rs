@@ -158,6 +158,11 @@ impl Staff {
         }
     }
 
+    /// Somebody is no owner of the server.
+    pub fn set_no_chief(&mut self, username: &str) {
+        put(&mut self.chiefs, username, false);
+    }
+
     /// Makes somebody a host, or no longer one. False if there are as many as there may be, or it is the owner.
     pub fn set_host(&mut self, username: &str, is_host: bool) -> bool {
         self.owner != username && put(&mut self.hosts, username, is_host)

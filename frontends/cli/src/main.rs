@@ -11,6 +11,7 @@
 #![allow(rustdoc::broken_intra_doc_links, reason = "doc comments of arguments are help texts: brackets mean optional")]
 
 mod accounts;
+mod acts;
 mod addresses;
 #[cfg(target_os = "linux")]
 mod bench;
@@ -38,6 +39,7 @@ mod object;
 mod output;
 mod owner;
 mod owner_accounts;
+mod owner_rooms;
 mod papers;
 mod refusal;
 mod screen;

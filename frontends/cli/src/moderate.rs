@@ -6,6 +6,7 @@ use hph_client::core::wire::control::Act;
 use hph_client::engine::{Command, Event};
 use hph_client::link::Invitation;
 
+use crate::acts::one_of;
 use crate::exit::{Exit, Failure};
 use crate::identity::{Who, parse_target};
 use crate::join::{find_person, timed_out};
@@ -58,12 +59,9 @@ pub struct AuditArgs {
     before: u64,
 }
 
-/// An act by its name; dashes are as good as underlines.
+/// An act by its name.
 fn parse_act(text: &str) -> Result<Act, String> {
-    let name = text.replace('-', "_");
-    let known = || Act::ALL.into_iter().filter(|act| act.is_plain() || *act == Act::Password);
-    let names = || known().map(Act::code).collect::<Vec<_>>().join(", ");
-    known().find(|act| act.code() == name).ok_or_else(|| format!("one of: {}", names()))
+    one_of(text, || Act::ALL.into_iter().filter(|act| act.is_plain() || *act == Act::Password))
 }
 
 /// Runs `hph moderate`.

@@ -14,6 +14,7 @@ use crate::lang;
 use crate::object::object;
 use crate::output::Output;
 use crate::owner_accounts::{AccountCommand, made};
+use crate::owner_rooms::RoomCommand;
 use crate::serve::ConfigArgs;
 
 /// A server that says nothing for so long is stuck.
@@ -51,6 +52,10 @@ enum AdminCommand {
     },
     /// Its figures, as /metrics has them
     Metrics,
+    /// Its settings, as they hold now
+    Config,
+    #[command(flatten)]
+    InRooms(RoomCommand),
     #[command(flatten)]
     Accounts(AccountCommand),
 }
@@ -62,10 +67,12 @@ impl AdminCommand {
             Self::Status => ("status", String::new(), &["name", "value"]),
             Self::Sessions => ("sessions", String::new(), &["user", "display_name", "rooms"]),
             Self::Rooms => ("rooms", String::new(), &["room", "name", "owner", "people"]),
-            Self::Users => ("users", String::new(), &["state", "user", "display_name", "email"]),
+            Self::Users => ("users", String::new(), &["state", "user", "display_name", "email", "rank"]),
             Self::SignOut { user } => ("sign-out", user.clone(), &[]),
             Self::DeleteUser { user } => ("delete-user", user.clone(), &[]),
             Self::Metrics => ("metrics", String::new(), &["line"]),
+            Self::Config => ("config", String::new(), &["line"]),
+            Self::InRooms(command) => command.words(),
             Self::Accounts(command) => command.words(),
         }
     }
@@ -76,6 +83,11 @@ impl AdminCommand {
 /// # Errors
 /// No server runs there, or it says no.
 pub fn admin(args: &AdminArgs, out: &Output) -> Result<Exit, Failure> {
+    if let AdminCommand::InRooms(command) = &args.command
+        && let Some(complaint) = command.complaint()
+    {
+        return Err(Failure::usage(complaint));
+    }
     let (config, _) = args.config.load()?;
     let path = socket_path(&config.data_dir);
     let (word, about, fields) = args.command.words();

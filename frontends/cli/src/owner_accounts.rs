@@ -55,6 +55,11 @@ pub enum AccountCommand {
         #[arg(long = "for", value_name = "TIME", value_parser = parse_duration, default_value = "24h")]
         time: Duration,
     },
+    /// Make somebody no owner of the server any longer; it holds at once
+    Disown {
+        /// Login name
+        user: String,
+    },
     /// Make a code with which somebody chooses a new password: hph new-password LINK CODE
     ResetPassword {
         /// Login name
@@ -120,6 +125,7 @@ impl AccountCommand {
             Self::Invitations => ("invitations", String::new(), GIVEN),
             Self::Withdraw { id } => ("withdraw", id.to_string(), &[]),
             Self::OwnerToken { time } => ("owner-token", time.as_secs().to_string(), MADE),
+            Self::Disown { user } => ("disown", user.clone(), &[]),
             Self::ResetPassword { user, time } => ("reset-password", format!("{user}\t{}", time.as_secs()), MADE),
             Self::Kiosk(KioskCommand::Add { name, room, time }) => {
                 ("kiosk-add", format!("{name}\t{room}\t{}", time.as_secs()), MADE)

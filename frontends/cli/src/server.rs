@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![allow(dead_code, reason = "manners are shared with hph, which has more to say")]
 
+mod acts;
 mod addresses;
 mod doctor;
 mod exit;
@@ -14,6 +15,7 @@ mod object;
 mod output;
 mod owner;
 mod owner_accounts;
+mod owner_rooms;
 mod papers;
 mod serve;
 mod signals;

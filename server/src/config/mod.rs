@@ -184,9 +184,14 @@ impl ServerConfig {
         Ok((layered.config, layered.origins))
     }
 
+    /// The values in force, as lines of a configuration file.
+    pub fn lines(&self) -> impl Iterator<Item = String> + '_ {
+        KEYS.iter().map(|key| key.line(self))
+    }
+
     /// The values in force as a configuration file, each line followed by where its value came from.
     pub fn show(&self, origins: &Origins) -> String {
-        let lines: Vec<_> = KEYS.iter().map(|key| key.line(self)).collect();
+        let lines: Vec<_> = self.lines().collect();
         let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
         let mut text = String::new();
         for (line, origin) in lines.iter().zip(&origins.0) {

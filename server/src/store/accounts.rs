@@ -96,27 +96,63 @@ pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Account> {
     })
 }
 
+/// An account, as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRow {
+    /// Login name.
+    pub username: String,
+    /// Name to show.
+    pub display_name: String,
+    /// Empty if there is none.
+    pub email: String,
+    /// Whether they are an owner of the server.
+    pub is_owner: bool,
+}
+
 impl Store {
     /// Everybody with an account: login name, name to show, email label.
     ///
     /// # Errors
     /// Only if the database fails.
-    pub fn accounts(&self) -> Result<Vec<(String, String, String)>, StoreError> {
+    pub fn accounts(&self) -> Result<Vec<AccountRow>, StoreError> {
         let mut query = self
             .connection
-            .prepare("SELECT username, display_name, coalesce(email, '') FROM users ORDER BY username")?;
-        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            .prepare("SELECT username, display_name, coalesce(email, ''), is_owner FROM users ORDER BY username")?;
+        let rows = query.query_map([], |row| {
+            Ok(AccountRow {
+                username: row.get(0)?,
+                display_name: row.get(1)?,
+                email: row.get(2)?,
+                is_owner: row.get(3)?,
+            })
+        })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Deletes an account and what belongs to it alone; what its owner said in rooms stays. False if there is none.
+    /// Makes somebody no owner of the server any longer. False if they are none.
+    ///
+    /// # Errors
+    /// Only if the database fails.
+    pub fn disown(&mut self, username: &str) -> Result<bool, StoreError> {
+        let transaction = self.write()?;
+        let count =
+            transaction.execute("UPDATE users SET is_owner = 0 WHERE username = ?1 AND is_owner", [username])?;
+        transaction.commit()?;
+        Ok(count > 0)
+    }
+
+    /// Deletes an account and what belongs to it alone; what its owner said in rooms stays, and so nobody gets its login name
+    /// again. False if there is none.
     ///
     /// # Errors
     /// Only if the database fails.
     pub fn delete_account(&mut self, username: &str) -> Result<bool, StoreError> {
         let transaction = self.write()?;
         let count = transaction.execute("DELETE FROM users WHERE username = ?1", [username])?;
-        transaction.execute("DELETE FROM directs WHERE recipient = ?1", [username])?;
+        if count > 0 {
+            transaction.execute("DELETE FROM directs WHERE recipient = ?1", [username])?;
+            transaction.execute("INSERT OR IGNORE INTO retired_names (username) VALUES (?1)", [username])?;
+        }
         transaction.commit()?;
         Ok(count > 0)
     }
@@ -150,7 +186,8 @@ impl Store {
         let accounts_max = i64::from(self.limits.accounts_max);
         let transaction = self.write()?;
         let exists = |query, value: &str| transaction.prepare(query)?.exists([value]);
-        if exists("SELECT 1 FROM users WHERE username = ?1", &account.username)? {
+        let query = "SELECT 1 FROM users WHERE username = ?1 UNION ALL SELECT 1 FROM retired_names WHERE username = ?1";
+        if exists(query, &account.username)? {
             return Err(RegisterError::NameTaken);
         }
         if let Some(email) = &account.email

@@ -12,9 +12,9 @@ use super::health::{Health, StoreFigures};
 use super::keeper::{Job, Keeper};
 use super::reader::ReaderHandle;
 use super::{
-    Account, AuditEntry, Direct, FileError, FileRow, Hits, Message, NewAccount, NewChange, NewDirect, NewEntry,
-    NewFile, NewMessage, Page, ReadMark, Redeemed, RegisterError, RoomError, RoomRow, Secret, Store, StoreError,
-    StoredMessage, Unread,
+    Account, AccountRow, AuditEntry, Direct, FileError, FileRow, Hits, Message, NewAccount, NewChange, NewDirect,
+    NewEntry, NewFile, NewMessage, Page, ReadMark, Redeemed, RegisterError, RoomError, RoomRow, Secret, Store,
+    StoreError, StoredMessage, Unread,
 };
 
 /// Jobs that may wait; more senders wait at the door.
@@ -270,7 +270,7 @@ impl StoreHandle {
     ///
     /// # Errors
     /// As there.
-    pub async fn accounts(&self) -> Result<Vec<(String, String, String)>, StoreError> {
+    pub async fn accounts(&self) -> Result<Vec<AccountRow>, StoreError> {
         self.run(|store| store.accounts()).await
     }
 

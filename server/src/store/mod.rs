@@ -31,7 +31,7 @@ mod ticket_tests;
 mod tickets;
 mod tokens;
 
-pub use accounts::{Account, Device, NewAccount, Verifier};
+pub use accounts::{Account, AccountRow, Device, NewAccount, Verifier};
 pub use devices::{DEVICES_MAX, DeviceRow};
 pub use directs::{Direct, NewDirect};
 pub use error::{RegisterError, RoomError, StoreError};
@@ -40,7 +40,7 @@ pub use handle::StoreHandle;
 pub use health::{DiskState, StoreFigures};
 pub use kiosks::Kiosk;
 pub use messages::{Message, NewChange, NewMessage, Page};
-pub use moderation::{AuditEntry, RoomStaff};
+pub use moderation::{AuditEntry, Ban, RoomStaff};
 pub use open::DATABASE_FILE;
 pub use reader::StoreReader;
 pub use reads::{ReadMark, UNREAD_MAX, Unread};

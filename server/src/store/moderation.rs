@@ -24,6 +24,19 @@ pub struct AuditEntry {
     pub whom: String,
 }
 
+/// Somebody who may not come into a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ban {
+    /// The room's name.
+    pub room: String,
+    /// Login name of who may not.
+    pub username: String,
+    /// Login name of who said so, if that is still known.
+    pub by: String,
+    /// When, or 0. **Units:** milliseconds since 1970.
+    pub time_ms: u64,
+}
+
 /// Names in a room that stand for something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoomStaff {
@@ -55,6 +68,24 @@ impl Store {
             hosts: names("SELECT username FROM room_hosts WHERE room_id = ?1 ORDER BY username")?,
             banned: names("SELECT username FROM room_bans WHERE room_id = ?1 ORDER BY username")?,
         })
+    }
+
+    /// Everybody who may not come into a room, and into which.
+    ///
+    /// # Errors
+    /// Only if the database fails.
+    pub fn bans(&self) -> Result<Vec<Ban>, StoreError> {
+        let mut query = self.connection.prepare(
+            "SELECT rooms.name, room_bans.username, coalesce(audit.by, ''), coalesce(audit.time_ms, 0) \
+             FROM room_bans JOIN rooms ON rooms.id = room_bans.room_id LEFT JOIN audit ON audit.id = \
+             (SELECT max(id) FROM audit WHERE room_id = room_bans.room_id AND whom = username AND act = 'ban') \
+             ORDER BY rooms.name, room_bans.username",
+        )?;
+        let rows = query.query_map([], |row| {
+            let time_ms = row.get::<_, i64>(3)?.cast_unsigned();
+            Ok(Ban { room: row.get(0)?, username: row.get(1)?, by: row.get(2)?, time_ms })
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Notes that something was done, and keeps what must outlive a restart, a new password too; all or nothing.

@@ -98,6 +98,27 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
+    /// Forgets a room with its breakout rooms, and all that was said there and laid on their shelves. False if there is none.
+    ///
+    /// # Errors
+    /// Only if the database fails.
+    pub fn delete_room(&mut self, room: u32) -> Result<bool, StoreError> {
+        let transaction = self.write()?;
+        let breakouts: Vec<u32> = transaction
+            .prepare("SELECT id FROM rooms WHERE breakout_of = ?1")?
+            .query_map([room], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for breakout in breakouts {
+            forget(&transaction, breakout)?;
+        }
+        let count = transaction.execute("DELETE FROM rooms WHERE id = ?1 AND breakout_of IS NULL", [room])?;
+        if count > 0 {
+            forget_in_index(&transaction, room, i64::from(i32::MAX))?;
+        }
+        transaction.commit()?;
+        Ok(count > 0)
+    }
+
     /// Forgets all breakout rooms: those of a server that was killed.
     ///
     /// # Errors
@@ -163,5 +184,9 @@ mod tests {
         assert_eq!(store.rooms().expect("read").len(), 2);
         assert_eq!(store.messages_after(room.id, 0, 9).expect("read").len(), 1);
         assert!(own.id > second);
+        store.create_breakout(room.id, "Nhóm 3", 9).expect("made");
+        assert_eq!((store.delete_room(room.id), indexed(&store)), (Ok(true), 0));
+        assert_eq!((store.delete_room(room.id), store.rooms().expect("read").len()), (Ok(false), 1));
+        assert!(store.create_room("Nhóm 17", "minh", 10).expect("the name is free").id > own.id);
     }
 }

@@ -8,8 +8,19 @@ use super::{StoreError, devices, tickets};
 pub(super) const APPLICATION_ID: i32 = 0x4850_4831;
 
 /// Step n leads from schema version n to n + 1.
-pub(super) const MIGRATIONS: &[&str] =
-    &[ACCOUNTS, ROOMS, DIRECTS, HISTORY, MODERATION, FILES, RULES, devices::SCHEMA, tickets::SCHEMA, BREAKOUTS];
+pub(super) const MIGRATIONS: &[&str] = &[
+    ACCOUNTS,
+    ROOMS,
+    DIRECTS,
+    HISTORY,
+    MODERATION,
+    FILES,
+    RULES,
+    devices::SCHEMA,
+    tickets::SCHEMA,
+    BREAKOUTS,
+    RETIRED,
+];
 
 const ACCOUNTS: &str = "
     CREATE TABLE server_secret (
@@ -150,6 +161,13 @@ const RULES: &str = "
 /// A breakout room is a room that belongs to another one. It has no name by which anybody finds it.
 const BREAKOUTS: &str = "
     ALTER TABLE rooms ADD COLUMN breakout_of INTEGER REFERENCES rooms (id) ON DELETE CASCADE;
+";
+
+/// Login names of deleted accounts: what their owners wrote, and the rooms that they made, are nobody else's.
+const RETIRED: &str = "
+    CREATE TABLE retired_names (
+        username TEXT PRIMARY KEY
+    ) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings the database to the version that `migrations` leads to, each step with its version number in one

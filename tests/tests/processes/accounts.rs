@@ -9,11 +9,12 @@ use hph_client::engine::{
 use hph_client::link::{Given, Invitation};
 use hph_core::crypto::senderkey::{DeviceKeys, DeviceSecret};
 use hph_core::id::{RoomId, TrackId};
-use hph_core::wire::control::Refusal;
+use hph_core::wire::control::{Refusal, ServerMessage};
 use hph_platform::clock::Clock;
 use hph_server::config::Access;
 use hph_tests::wire_lab::command::{Hph, objects};
 use hph_tests::wire_lab::person::{Person, SOUND, guest, member};
+use hph_tests::wire_lab::raw::RawClient;
 use hph_tests::wire_lab::server::{LocalServer, ServerProcess};
 use hph_tests::wire_lab::wait::{elapsed, ms, pause, until_so};
 use serde_json::Value;
@@ -107,9 +108,19 @@ fn a_revoked_device_is_out_within_a_second_and_the_room_has_other_keys_within_tw
     let (mut minh, _) = Person::in_room(guest(&server.target, "Minh"), ROOM);
     let (nam, _) = Person::in_room(guest(&server.target, "Nam"), ROOM);
     minh.wait_for_person("Nam");
+    // Reads what is wrapped for it and opens nothing.
+    let mut witness = RawClient::connect(&server.target, None).expect("connected");
+    witness.sign_in("Hường");
+    witness.join(ROOM);
+    minh.wait_for_person("Hường");
     minh.switch(room, TrackId::MICROPHONE, SOUND);
     let _voice = minh.stream(room, TrackId::MICROPHONE, ms(20), |count| count.to_be_bytes().repeat(160));
     until_so("a voice", ANSWER, || phone.arrival_count() > 5 && nam.arrival_count() > 5);
+    let generation = |message: &ServerMessage<'_>| match message {
+        ServerMessage::SenderKey { epoch, .. } => Some(epoch >> 8),
+        _ => None,
+    };
+    let first = witness.hear_until(generation).expect("a key");
     let list = |person: &mut Person| {
         let mut rows = Vec::new();
         told(person, AccountCommand::ListDevices { request: 901 }, |told| match told {
@@ -133,6 +144,9 @@ fn a_revoked_device_is_out_within_a_second_and_the_room_has_other_keys_within_tw
     assert_eq!(ended(&mut phone), EndReason::Revoked);
     println!("out after {:?}", elapsed(began));
     assert!(elapsed(began) < ms(1000), "{:?}", elapsed(began));
+    witness.hear_until(|message| generation(message).filter(|now| *now != first)).expect("a new key");
+    println!("other keys after {:?}", elapsed(began));
+    assert!(elapsed(began) < ms(2000), "{:?}", elapsed(began));
     // What is sent from now on is sealed with a key that the stolen device was never given.
     until_so("who is left is told", ms(1000), || {
         minh.log().iter().filter(|(_, event)| matches!(event, Event::Safety { .. })).count() > safety

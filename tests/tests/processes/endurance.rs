@@ -8,8 +8,10 @@ use std::time::Duration;
 use hph_client::engine::Event;
 use hph_core::id::{RoomId, TrackId};
 use hph_core::time::Instant;
+use hph_core::wire::control::{ClientMessage, ServerMessage};
 use hph_platform::clock::Clock;
 use hph_tests::wire_lab::person::{Person, SOUND, Stream, guest};
+use hph_tests::wire_lab::raw::RawClient;
 use hph_tests::wire_lab::server::ServerProcess;
 use hph_tests::wire_lab::wait::{between, elapsed, ms, pause, until_so};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -104,6 +106,64 @@ fn hundreds_of_slow_and_silent_strangers_delay_nobody_and_are_closed() {
     assert!(waits[10] < ms(1000), "{waits:?}");
     assert!(all <= ms(20_000) + opened, "{all:?}");
     assert!(gap < ms(400) && call.is_whole(), "{gap:?}");
+}
+
+/// How long everybody else waits for what somebody says, so many times at a talking pace: the 99th of a hundred, and the worst.
+fn waits(
+    talker: &mut RawClient,
+    listener: &mut RawClient,
+    room: RoomId,
+    references: std::ops::Range<u64>,
+) -> (Duration, Duration) {
+    let text = "x".repeat(3000);
+    let mut waits: Vec<Duration> = references
+        .map(|reference| {
+            let said = Clock::now();
+            talker.send(&ClientMessage::SendChat { reference, room, text: &text }).expect("sent");
+            let is_chat = |message: &ServerMessage<'_>| matches!(message, ServerMessage::Chat { .. }).then_some(());
+            listener.hear_until(is_chat).expect("heard");
+            let stored =
+                |message: &ServerMessage<'_>| matches!(message, ServerMessage::ChatStored { .. }).then_some(());
+            talker.hear_until(stored).expect("stored");
+            let wait = elapsed(said);
+            pause(ms(20).saturating_sub(wait));
+            wait
+        })
+        .collect();
+    waits.sort();
+    (waits[waits.len() * 99 / 100], waits[waits.len() - 1])
+}
+
+/// Ten seconds; a minute with `HPH_STUCK_SECONDS=60`.
+#[test]
+fn while_somebody_reads_nothing_for_long_what_others_say_comes_as_soon_as_before() {
+    let seconds = std::env::var("HPH_STUCK_SECONDS").ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(10);
+    let server = ServerProcess::start(&["--set", "announce=off", "--set", "messages_per_second=200"]);
+    let mut raw = |name: &str, buffer: Option<usize>| {
+        let mut raw = RawClient::connect(&server.target, buffer).expect("connected");
+        raw.sign_in(name);
+        let room = raw.join(ROOM);
+        (raw, room)
+    };
+    let (mut talker, room) = raw("Lan", None);
+    let (mut listener, _) = raw("Minh", None);
+    let count = seconds * 50;
+    let before = waits(&mut talker, &mut listener, room, 0..count);
+    let (memory, files) = (server.resident_bytes(), server.open_files());
+    let (mut stuck, _) = raw("Kẹt", Some(4096));
+    let during = waits(&mut talker, &mut listener, room, count..2 * count);
+    let grown = server.resident_bytes().saturating_sub(memory) / 1024;
+    println!(
+        "alone: {:?} of a hundred's 99th, {:?} at most; beside: {:?}, {:?}",
+        before.0, before.1, during.0, during.1
+    );
+    println!("memory grew by {grown} KiB");
+    assert!(during.0 < before.0 * 3 + ms(50), "{before:?} {during:?}");
+    assert!(grown < 8 * 1024, "{grown}");
+    // Of what was said it was sent no more than fits, and then it was let go.
+    until_so("an end of it", LIMIT, || server.open_files() <= files);
+    let read = stuck.read_to_end(ms(5000)).expect("closed by the server");
+    println!("it had {} KiB left to read", read / 1024);
 }
 
 #[test]

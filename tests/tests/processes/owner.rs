@@ -6,7 +6,9 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use hph_client::engine::{Event, why};
+use hph_client::core::wire::control::Act;
+use hph_client::engine::{AccountCommand, AccountEvent, Command, Event, why};
+use hph_client::link::{Given, Invitation};
 use hph_tests::wire_lab::command::{Hph, objects};
 use hph_tests::wire_lab::person::{Person, guest, member};
 use hph_tests::wire_lab::server::{LocalServer, ServerProcess};
@@ -40,7 +42,11 @@ fn the_owner_of_the_machine_sees_who_is_there_and_ends_sessions_and_accounts() {
     assert!(ask(&["sign-out", "lan"]).0);
     lan.wait("end of the session", ANSWER, |event| matches!(event, Event::Lost { .. }).then_some(()));
     lan.wait("return", ANSWER, |event| matches!(event, Event::Joined { request: 0, .. }).then_some(()));
+    assert!(objects(&ask(&["config"]).1, "config").iter().any(|row| row["line"] == "announce = \"off\""));
     assert!(ask(&["delete-user", "lan"]).0 && !ask(&["delete-user", "lan"]).0);
+    // What she wrote and hosted is nobody else's: her name is not given again.
+    let mut other = Person::start(member(&server.target, "lan", "mật khẩu khác"));
+    other.wait("refusal", ANSWER, |event| matches!(event, Event::Ended(_)).then_some(()));
     assert!(objects(&ask(&["users"]).1, "users").iter().all(|row| row["user"] != "lan"));
     assert!(!ask(&["sign-out", "nobody"]).0);
     let mode = fs::metadata(server.data_dir().join("admin.sock")).expect("there").permissions().mode() & 0o777;
@@ -48,6 +54,76 @@ fn the_owner_of_the_machine_sees_who_is_there_and_ends_sessions_and_accounts() {
     // A second server on the same data does not begin.
     assert!(!run(&["serve", "--listen", "127.0.0.1:0", "--data", &data, "--set", "announce=off"]).0);
     drop(server);
+}
+
+#[test]
+fn the_owner_of_the_machine_keeps_order_in_rooms_without_being_there() {
+    let server = ServerProcess::start(&["--set", "announce=off"]);
+    let data = server.data_dir().display().to_string();
+    let ask = |words: &[&str]| run(&[&["admin", "--data", &data, "--json"][..], words].concat());
+    let (mut lan, room) = Person::in_room(member(&server.target, "lan", "mật khẩu dài"), ROOM);
+    let (mut minh, _) = Person::in_room(member(&server.target, "minh", "mật khẩu dài"), ROOM);
+    let (mut guest, _) = Person::in_room(guest(&server.target, "Hường"), ROOM);
+    guest.send(Command::Chat { reference: 1, room, text: "mã bí mật".to_owned() });
+    minh.wait("the message", ANSWER, |event| matches!(event, Event::Chat { .. }).then_some(()));
+
+    assert!(ask(&["moderate", ROOM, "ban", "minh"]).0);
+    minh.wait("the end", ANSWER, |event| matches!(event, Event::Left { .. }).then_some(()));
+    let bans = objects(&ask(&["bans"]).1, "bans");
+    assert_eq!((&bans[0]["room"], &bans[0]["user"], &bans[0]["by"]), (&ROOM.into(), &"minh".into(), &"server".into()));
+    minh.send(Command::Join { request: 5, room });
+    minh.wait("refusal", ANSWER, |event| matches!(event, Event::Refused { request: 5, .. }).then_some(()));
+    assert!(ask(&["moderate", ROOM, "unban", "minh"]).0 && objects(&ask(&["bans"]).1, "bans").is_empty());
+    minh.send(Command::Join { request: 6, room });
+    minh.wait("the room", ANSWER, |event| matches!(event, Event::Joined { request: 6, .. }).then_some(()));
+    assert!(!ask(&["moderate", ROOM, "mute", "nobody"]).0 && !ask(&["moderate", ROOM, "ban"]).0);
+    let audit = objects(&ask(&["audit", ROOM]).1, "audit");
+    let acts: Vec<_> = audit.iter().map(|row| row["act"].as_str().unwrap_or_default()).collect();
+    assert_eq!(acts, ["unban", "ban"]);
+
+    // Deleted with all that was said there: whoever takes the name has another room.
+    assert!(ask(&["delete-room", ROOM]).0 && !ask(&["delete-room", ROOM]).0);
+    for person in [&mut lan, &mut guest] {
+        person.wait("the end", ANSWER, |event| matches!(event, Event::Left { .. }).then_some(()));
+    }
+    lan.send(Command::JoinNamed { request: 7, name: ROOM.to_owned(), may_create: true });
+    let again = lan.wait("the new room", ANSWER, |event| match event {
+        Event::Joined { request: 7, room, .. } => Some(*room),
+        _ => None,
+    });
+    assert!(again != room, "{again:?}");
+    let found = super::chat::history(&mut lan, again);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
+fn an_owner_of_the_server_who_is_one_no_more_keeps_order_no_more() {
+    let server = ServerProcess::start(&["--set", "announce=off"]);
+    let data = server.data_dir().display().to_string();
+    let ask = |words: &[&str]| run(&[&["admin", "--data", &data, "--json"][..], words].concat());
+    let (_lan, room) = Person::in_room(member(&server.target, "lan", "mật khẩu dài"), ROOM);
+    let (mut minh, _) = Person::in_room(member(&server.target, "minh", "mật khẩu dài"), ROOM);
+    let made = &objects(&ask(&["owner-token"]).1, "made")[0];
+    let link: Invitation = made["link"].as_str().and_then(|link| link.parse().ok()).expect("a link");
+    let Some(Given::Own(secret)) = link.given else { panic!("{link:?}") };
+    minh.send(Command::Account(AccountCommand::Claim { request: 8, secret }));
+    minh.wait("done", ANSWER, |event| matches!(event, Event::Account(AccountEvent::Done { request: 8 })).then_some(()));
+    let rank = || {
+        let users = objects(&ask(&["users"]).1, "users");
+        users.iter().find(|row| row["user"] == "minh").map(|row| row["rank"].clone()).expect("there")
+    };
+    assert_eq!(rank(), "owner");
+    let lock = |minh: &mut Person, request| {
+        minh.send(Command::Moderate { request, room, act: Act::Lock, whom: String::new() });
+        minh.wait("an answer", ANSWER, |event| match event {
+            Event::Moderated { request: of } if *of == request => Some(true),
+            Event::Refused { request: of, .. } if *of == request => Some(false),
+            _ => None,
+        })
+    };
+    assert!(lock(&mut minh, 20), "owners keep order in every room");
+    assert!(ask(&["disown", "minh"]).0 && !ask(&["disown", "minh"]).0 && rank() == "");
+    assert!(!lock(&mut minh, 21));
 }
 
 /// A port that nobody listens at now.

@@ -1,16 +1,36 @@
 //! Devices and invitations: who may ask for what. The driver keeps both, and does it.
 
+use super::session::Membership;
 use super::{Scope, ServerEvent, ServerMachine, ServerOutput};
 use crate::id::{RoomId, SessionId};
 use crate::room::roles::has_account;
 use crate::wire::control::{AccountAsk, AccountTold, Refusal, ServerMessage};
 
 impl ServerMachine<'_> {
-    /// Somebody has become an owner of the server, or is one no longer.
+    /// Somebody has become an owner of the server, or is one no longer. In the rooms where they are it holds at once.
     pub fn set_scope(&mut self, session: SessionId, scope: Scope) {
-        if let Some(session) = self.session_mut(session) {
-            session.identity.scope = scope;
+        let Some(state) = self.session_mut(session) else { return };
+        state.identity.scope = scope;
+        let (name, memberships) = (state.identity.username.clone(), state.memberships.clone());
+        if scope != Scope::Owner {
+            self.forget_chief(&name);
         }
+        for Membership { room_index, slot, .. } in memberships.into_iter().flatten() {
+            let parent = self.parent_of(room_index).map(|(room, _)| room.id);
+            let parent = parent.and_then(|parent| self.room_index(parent)).unwrap_or(room_index);
+            if let Some(room) = self.room_at_mut(parent).filter(|_| scope == Scope::Owner) {
+                room.staff.set_chief(&name);
+            }
+            if let Some(room) = self.room_at_mut(room_index) {
+                room.tell_again(slot);
+            }
+        }
+    }
+
+    /// Somebody is no owner of the server: what they were in rooms as one they are no longer.
+    pub(super) fn forget_chief(&mut self, name: &str) {
+        let rooms = self.rooms.iter_mut().filter_map(|place| place.room.as_mut());
+        rooms.for_each(|room| room.staff.set_no_chief(name));
     }
 
     /// Passes on what is asked, if whoever asks may.

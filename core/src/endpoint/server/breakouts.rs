@@ -4,7 +4,7 @@
 //! who is sent is told, leaves the one room and joins the other, and may come in there because they were sent. Rooms that
 //! are over wait a little for those who are on their way.
 
-use super::{RoomPlace, ServerEvent, ServerMachine, ServerOutput};
+use super::{ServerEvent, ServerMachine, ServerOutput};
 use crate::id::{RoomId, SessionId, Slot};
 use crate::limits::{BREAKOUTS_MAX, ROOM_PARTICIPANTS_MAX};
 use crate::room::Room;
@@ -222,13 +222,7 @@ impl ServerMachine<'_> {
         let (id, breakouts) = (room.id, core::mem::take(&mut room.breakouts));
         for (_, breakout) in breakouts.rooms() {
             let Some(place) = self.room_index(breakout) else { continue };
-            self.for_all(place, |machine, target| {
-                let _ = machine.end_membership(target.session, breakout, LeaveReason::RoomClosed, out);
-            });
-            let version = self.next_lobby_version();
-            if let Some(place) = self.rooms.get_mut(usize::from(place)) {
-                *place = RoomPlace { changed: version, ..RoomPlace::default() };
-            }
+            self.vacate((place, breakout), out);
             out.event(ServerEvent::DropRoom { room: breakout });
         }
         self.tell_all_in(id, &ServerMessage::InRoom(RoomTold::BreakoutsEnd { room: id, after_s: 0 }), out);

@@ -162,6 +162,16 @@ impl ServerMachine<'_> {
         Ok(())
     }
 
+    /// Nobody waits for this room any longer.
+    pub(super) fn turn_all_away(&mut self, id: RoomId, out: &mut impl ServerOutput) {
+        while let Some((_, name)) = self.first_knocking(id) {
+            let index = self.room_index(id).unwrap_or_default();
+            if self.answer_knock((index, id), &name, false, out).is_err() {
+                return;
+            }
+        }
+    }
+
     fn let_in(
         &mut self,
         (session, name): (SessionId, &Name),

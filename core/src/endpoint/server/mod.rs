@@ -407,6 +407,10 @@ impl<'a> ServerMachine<'a> {
         if let Some(older) = self.session_of(&identity.username) {
             self.close_session(older, SignOutReason::SignedInElsewhere, out);
         }
+        if identity.scope != Scope::Owner {
+            // What was taken from them while they were away, or in the time of somebody else who had that name.
+            self.forget_chief(&identity.username);
+        }
         let random = self.random.next_u32() as u16;
         let version = self.next_lobby_version();
         let index = self.free_index().ok_or(Refusal::ServerFull)?;

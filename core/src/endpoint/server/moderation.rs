@@ -1,7 +1,7 @@
 //! Keeping order in a room: what hosts and the owner may do, and with whom. Everything is decided here; the driver keeps
 //! what must outlive a restart, and a list of what was done.
 
-use super::{ServerEvent, ServerMachine, ServerOutput};
+use super::{RoomPlace, ServerEvent, ServerMachine, ServerOutput};
 use crate::endpoint::relay::RelayCommand;
 use crate::id::{RoomId, SessionId, Slot, TrackId};
 use crate::room::rights::{Deed, To};
@@ -64,14 +64,67 @@ impl ServerMachine<'_> {
         if number != 0 && !act.is_for_breakouts() {
             return Err(Refusal::OutOfOrder);
         }
-        if act.is_about_somebody_here() {
-            let target = self.target(room_index, whom).ok_or(Refusal::NoSuchPerson)?;
-            self.do_to(&target, (room_index, id), act, &by, out);
-        } else {
-            self.do_in(room_index, id, act, whom, &by, out)?;
-        }
+        self.perform((room_index, id), act, whom, &by, out)?;
         out.event(ServerEvent::Moderated { session: from, request, room: meeting, by: &by, act, whom });
         Ok(())
+    }
+
+    /// Does something in a room for whoever owns the machine, whom no table of rights binds: what they can't do here they do
+    /// to the files. `by` is what those are told to whom it is done. The driver notes it.
+    ///
+    /// # Errors
+    /// There is no such room or person, there is no place to note it, or it is nothing that is done so.
+    pub fn govern(
+        &mut self,
+        room: RoomId,
+        act: Act,
+        whom: &str,
+        by: &str,
+        out: &mut impl ServerOutput,
+    ) -> Result<(), Refusal> {
+        let index = self.room_index(room).ok_or(Refusal::NoSuchRoom)?;
+        let is_breakout = self.room_at(index).is_some_and(|room| room.breakout.is_some());
+        if !act.is_plain() || is_breakout {
+            return Err(Refusal::OutOfOrder);
+        }
+        if act.has_target() && !crate::wire::text::is_username(whom) {
+            return Err(Refusal::NoSuchPerson);
+        }
+        let by = Name::try_from(by).map_err(|_| Refusal::Invalid)?;
+        self.perform((index, room), act, whom, &by, out)
+    }
+
+    /// Puts everybody out of a room and of its breakout rooms and forgets it, as the driver has.
+    pub fn drop_room(&mut self, room: RoomId, out: &mut impl ServerOutput) {
+        let Some(index) = self.room_index(room) else { return };
+        self.close_breakouts(index, out);
+        self.turn_all_away(room, out);
+        self.vacate((index, room), out);
+    }
+
+    /// Puts everybody out of a room, and frees its place.
+    pub(super) fn vacate(&mut self, (room_index, id): (u16, RoomId), out: &mut impl ServerOutput) {
+        self.for_all(room_index, |machine, target| machine.put_out(target.session, id, LeaveReason::RoomClosed, out));
+        let version = self.next_lobby_version();
+        if let Some(place) = self.rooms.get_mut(usize::from(room_index)) {
+            *place = RoomPlace { changed: version, ..RoomPlace::default() };
+        }
+    }
+
+    fn perform(
+        &mut self,
+        (room_index, id): (u16, RoomId),
+        act: Act,
+        whom: &str,
+        by: &Name,
+        out: &mut impl ServerOutput,
+    ) -> Result<(), Refusal> {
+        if act.is_about_somebody_here() {
+            let target = self.target(room_index, whom).ok_or(Refusal::NoSuchPerson)?;
+            self.do_to(&target, (room_index, id), act, by, out);
+            return Ok(());
+        }
+        self.do_in(room_index, id, act, whom, by, out)
     }
 
     /// Raises a hand, or lowers one's own.

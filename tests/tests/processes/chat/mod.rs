@@ -25,7 +25,7 @@ const fn eager(config: &mut ServerConfig) {
 }
 
 /// A message as it was found: number and text.
-type Found = (u64, Option<String>);
+pub(super) type Found = (u64, Option<String>);
 
 /// One page, newest first, and where the next one begins.
 fn look_up(person: &mut Person, room: RoomId, words: Option<&str>, before: u64, count: u8) -> (Vec<Found>, u64) {
@@ -45,7 +45,7 @@ fn look_up(person: &mut Person, room: RoomId, words: Option<&str>, before: u64, 
 }
 
 /// A room's whole history, oldest first.
-fn history(person: &mut Person, room: RoomId) -> Vec<Found> {
+pub(super) fn history(person: &mut Person, room: RoomId) -> Vec<Found> {
     let (mut all, mut before) = (Vec::new(), 0);
     loop {
         let (found, next) = look_up(person, room, None, before, 100);

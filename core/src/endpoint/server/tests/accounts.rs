@@ -88,4 +88,13 @@ fn an_owner_of_the_server_keeps_order_everywhere_and_is_let_in_by_every_door() {
     let other = bench.sign_in_as("chi", Scope::Everywhere);
     bench.say(other, &ClientMessage::JoinRoom { request: 1, room: ROOM });
     assert_eq!(bench.refusal(other, &unlock), Some(Refusal::Forbidden));
+    // Who comes back without that right has it no more.
+    let chief = bench.sign_in_as("binh", Scope::Everywhere);
+    bench.say(chief, &ClientMessage::JoinRoom { request: 1, room: ROOM });
+    assert_eq!(bench.refusal(chief, &unlock), Some(Refusal::Forbidden));
+    // In the room at once, also.
+    bench.machine.set_scope(chief, Scope::Owner);
+    assert_eq!(bench.refusal(chief, &unlock), None);
+    bench.machine.set_scope(chief, Scope::Everywhere);
+    assert_eq!(bench.refusal(chief, &unlock), Some(Refusal::Forbidden));
 }

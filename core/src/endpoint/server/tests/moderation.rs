@@ -260,6 +260,50 @@ fn to_end_puts_everybody_out() {
 }
 
 #[test]
+fn whoever_owns_the_machine_keeps_order_without_being_there() {
+    let (mut bench, here) = room(&["an.", "chi", "binh"]);
+    let mut govern = |act, whom| bench.machine.govern(ROOM, act, whom, "server", &mut bench.deeds);
+    assert_eq!(govern(Act::Ban, "an."), Ok(()), "also the owner of the room");
+    assert_eq!(govern(Act::MakeHost, "binh"), Ok(()));
+    assert_eq!(govern(Act::Remove, "dung"), Err(Refusal::NoSuchPerson), "who is not there");
+    assert_eq!(govern(Act::Ban, "Not A Name"), Err(Refusal::NoSuchPerson));
+    for act in Act::ALL.into_iter().filter(|act| !act.is_plain()) {
+        assert_eq!(govern(act, "binh"), Err(Refusal::OutOfOrder), "{act:?}");
+    }
+    assert_eq!(bench.machine.govern(RoomId(99), Act::Lock, "", "server", &mut bench.deeds), Err(Refusal::NoSuchRoom));
+    assert!(!bench.machine.is_in_room(here[0].id, ROOM) && bench.machine.is_host(here[2].id, ROOM));
+    let join = ClientMessage::JoinRoom { request: 1, room: ROOM };
+    assert_eq!(bench.refusal(here[0].id, &join), Some(Refusal::Forbidden));
+    assert_eq!(bench.machine.govern(ROOM, Act::Unban, "an.", "server", &mut bench.deeds), Ok(()));
+    assert_eq!(bench.refusal(here[0].id, &join), None);
+}
+
+#[test]
+fn a_room_that_is_dropped_is_gone_for_those_inside_those_who_wait_and_those_who_look() {
+    let (mut bench, here) = room(&["an.", "binh"]);
+    wait_at_the_door(&mut bench, "dung");
+    let waiting = bench.machine.session_of("dung").expect("signed in");
+    let looking = bench.sign_in("chi").id;
+    bench.say(looking, &ClientMessage::WatchLobby { is_on: true });
+    bench.tell();
+    bench.deeds = Deeds::default();
+    bench.machine.drop_room(ROOM, &mut bench.deeds);
+    bench.tell();
+    for raw in &here {
+        let left = ServerMessage::Left { room: ROOM, reason: LeaveReason::RoomClosed };
+        assert!(bench.heard(raw.id).contains(&left) && !bench.machine.is_in_room(raw.id, ROOM));
+    }
+    let turned_away =
+        |message: &ServerMessage<'_>| matches!(message, ServerMessage::Refused { reason: Refusal::TurnedAway, .. });
+    assert!(bench.heard(waiting).iter().any(turned_away));
+    let gone = |message: &ServerMessage<'_>| matches!(message, ServerMessage::RoomGone { .. });
+    assert!(bench.heard(looking).iter().any(gone));
+    let join = ClientMessage::JoinRoom { request: 1, room: ROOM };
+    assert_eq!(bench.refusal(here[0].id, &join), Some(Refusal::NoSuchRoom));
+    bench.machine.drop_room(ROOM, &mut bench.deeds);
+}
+
+#[test]
 fn hands_are_in_the_order_in_which_they_were_raised() {
     let (mut bench, here) = room(&["an.", "binh", "dung"]);
     let hands = |bench: &mut Bench| {
