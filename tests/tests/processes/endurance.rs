@@ -126,6 +126,7 @@ fn waits(
                 |message: &ServerMessage<'_>| matches!(message, ServerMessage::ChatStored { .. }).then_some(());
             talker.hear_until(stored).expect("stored");
             let wait = elapsed(said);
+            listener.send(&ClientMessage::KeepAlive).expect("sent");
             pause(ms(20).saturating_sub(wait));
             wait
         })
