@@ -1,10 +1,15 @@
 // The page's loudspeaker and microphone. Both need a secure context.
 
-import { Blocks } from './blocks';
 import { chosen, wanted } from './devices';
 import microphoneUrl from './microphone.worklet.ts?worker&url';
+import { Mixer, type ToMixer } from './mixer';
 import type { Command } from './protocol';
 import speakerUrl from './speaker.worklet.ts?worker&url';
+
+/** Samples a second, of what we play and send. */
+const RATE = 48_000;
+/** Seconds that the browser should keep ahead of the loudspeaker: half of its own least. Where the device can't, it takes more. */
+const AHEAD = 0.005;
 
 type Ask = (command: Command, transfer?: Transferable[]) => void;
 
@@ -17,7 +22,7 @@ export const canSend = hasWorklet && typeof AudioEncoder !== 'undefined' && !!na
 
 let context: AudioContext | null = null;
 let speaker: AudioNode | null = null;
-let microphone: { stream: MediaStream; node: AudioWorkletNode } | null = null;
+let microphone: { stream: MediaStream; node: AudioWorkletNode | null } | null = null;
 
 /** The sound of all others, for whoever measures it. */
 export function speakerNode(): AudioNode | null {
@@ -26,7 +31,7 @@ export function speakerNode(): AudioNode | null {
 
 async function open(ask: Ask): Promise<AudioContext> {
   if (!context) {
-    context = new AudioContext({ sampleRate: 48_000, latencyHint: 'interactive' });
+    context = new AudioContext({ sampleRate: RATE, latencyHint: AHEAD });
     const channel = new MessageChannel();
     speaker = hasWorklet ? await onOwnThread(context, channel.port1) : onPagesThread(context, channel.port1);
     ask({ do: 'speaker', port: channel.port2 }, [channel.port2]);
@@ -46,12 +51,17 @@ async function onOwnThread(context: AudioContext, port: MessagePort): Promise<Au
   return node;
 }
 
-/** On plain HTTP: the old way, which every browser still has. The page's thread is busier, so more is kept ahead. */
+/** On plain HTTP: the old way, which every browser still has, on the page's thread. */
 function onPagesThread(context: AudioContext, port: MessagePort): AudioNode {
   const node = context.createScriptProcessor(1024, 0, 1);
-  const blocks = new Blocks(8, 16, () => port.postMessage(0));
-  port.onmessage = ({ data }) => blocks.take(data as Float32Array);
-  node.onaudioprocess = ({ outputBuffer }) => blocks.fill(outputBuffer.getChannelData(0));
+  const mixer = new Mixer((figures) => port.postMessage(figures));
+  let frame = 0;
+  port.onmessage = ({ data }) => mixer.take(data as ToMixer, frame);
+  node.onaudioprocess = ({ outputBuffer }) => {
+    const out = outputBuffer.getChannelData(0);
+    mixer.fill(out, frame);
+    frame += out.length;
+  };
   return node;
 }
 
@@ -69,6 +79,17 @@ export async function listen(ask: Ask): Promise<void> {
   }
 }
 
+/** Whether a microphone's sound has to pass through the audio graph, which brings it to our rate. */
+let inGraph = false;
+
+/** The open microphone has another rate than ours: opens it again, through the audio graph. */
+export async function resample(ask: Ask): Promise<void> {
+  inGraph = true;
+  if (microphone) {
+    await openMicrophone(ask);
+  }
+}
+
 /** Opens the microphone, with the browser's echo cancellation. */
 export async function openMicrophone(ask: Ask): Promise<void> {
   const audio = await open(ask);
@@ -77,11 +98,21 @@ export async function openMicrophone(ask: Ask): Promise<void> {
     audio: {
       ...wanted('microphone'),
       channelCount: 1,
+      sampleRate: { ideal: RATE },
       echoCancellation: true,
       noiseSuppression: true,
       autoGainControl: true,
     },
   });
+  const [track] = stream.getAudioTracks();
+  if (!inGraph && track && typeof MediaStreamTrackProcessor !== 'undefined') {
+    // Straight to the worker, as the device hands it out: the audio graph would keep some of it back.
+    // TypeScript knows it for pictures only.
+    const frames = new MediaStreamTrackProcessor({ track }).readable as unknown as ReadableStream<AudioData>;
+    ask({ do: 'sound', frames }, [frames]);
+    microphone = { stream, node: null };
+    return;
+  }
   const node = new AudioWorkletNode(audio, 'microphone', {
     numberOfOutputs: 0,
     channelCount: 1,
@@ -99,6 +130,6 @@ export function closeMicrophone(): void {
   for (const track of microphone?.stream.getTracks() ?? []) {
     track.stop();
   }
-  microphone?.node.disconnect();
+  microphone?.node?.disconnect();
   microphone = null;
 }

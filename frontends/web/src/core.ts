@@ -9,6 +9,8 @@ export interface Host {
   datagram(bytes: Uint8Array): void;
   event(json: string): void;
   voice(slot: number, track: number, begins: boolean, timestamp: number, samples: number, bytes: Uint8Array): void;
+  /** Whoever was heard from that place is gone; -1: all are. */
+  forgetVoices(slot: number): void;
   picture(slot: number, track: number): void;
   jpeg(slot: number, track: number, bytes: Uint8Array): void;
   piece(file: number, from: number, bytes: Uint8Array): void;
@@ -42,16 +44,6 @@ interface Exports extends WebAssembly.Exports {
   send_voice(now: number, room: number, captured: number, level: number, length: number): number;
   end_voice(now: number, room: number, toc: number): void;
   send_picture(now: number, room: number, track: number, captured: number, width: number, height: number): void;
-  decoded(
-    now: number,
-    slot: number,
-    track: number,
-    timestamp: number,
-    begins: number,
-    wanted: number,
-    samples: number,
-  ): void;
-  pull(now: number): number;
   draw(slot: number, track: number, force: number): number;
   safety_code(room: number): number;
   edit_chat(reference: bigint, room: number, id: number, length: number): number;
@@ -74,20 +66,21 @@ interface Exports extends WebAssembly.Exports {
   figures(now: number): void;
 }
 
-const SAMPLES = 480;
-
 export class Core {
   readonly #exports: Exports;
   readonly #input: number;
   readonly #encoder = new TextEncoder();
 
-  private constructor(exports: Exports) {
+  private constructor(
+    exports: Exports,
+    readonly module: WebAssembly.Module,
+  ) {
     this.#exports = exports;
     this.#input = exports.input();
   }
 
   /** Compiles and starts the core. `device` is the seed of this device's keys. */
-  static async load(module: Promise<Response>, host: Host, device: Uint8Array): Promise<Core> {
+  static async load(response: Promise<Response>, host: Host, device: Uint8Array): Promise<Core> {
     let memory: WebAssembly.Memory | undefined;
     const bytes = (at: number, length: number) =>
       new Uint8Array(memory?.buffer ?? new ArrayBuffer(0), at >>> 0, length);
@@ -106,6 +99,7 @@ export class Core {
           at: number,
           length: number,
         ) => host.voice(slot, track, begins !== 0, time >>> 0, count, bytes(at, length)),
+        host_forget_voices: (slot: number) => host.forgetVoices(slot),
         host_picture: (slot: number, track: number) => host.picture(slot, track),
         host_jpeg: (slot: number, track: number, at: number, length: number) =>
           host.jpeg(slot, track, bytes(at, length)),
@@ -113,10 +107,10 @@ export class Core {
           host.piece(file, from, bytes(at, length)),
       },
     };
-    const { instance } = await WebAssembly.instantiateStreaming(module, imports);
+    const { instance, module } = await WebAssembly.instantiateStreaming(response, imports);
     const exports = instance.exports as Exports;
     memory = exports.memory;
-    const core = new Core(exports);
+    const core = new Core(exports, module);
     core.#put(device, crypto.getRandomValues(new Uint8Array(32)));
     exports.create(now());
     return core;
@@ -236,24 +230,6 @@ export class Core {
     this.#exports.send_picture(now(), room, track, capturedUs, picture.width, picture.height);
   }
 
-  decoded(
-    slot: number,
-    track: number,
-    timestamp: number,
-    begins: boolean,
-    wanted: number,
-    samples: Float32Array,
-  ): void {
-    this.#putSamples(samples);
-    this.#exports.decoded(now(), slot, track, timestamp, Number(begins), wanted, samples.length);
-  }
-
-  /** The next 10 ms of everybody's sound, a copy. */
-  pull(): Float32Array<ArrayBuffer> {
-    const at = this.#exports.pull(now());
-    return new Float32Array(this.#exports.memory.buffer, at >>> 0, SAMPLES).slice();
-  }
-
   /** A picture as it is now; nothing if there is none, or nothing new in it and `force` is not set. Lent until the next call. */
   draw(slot: number, track: number, force: boolean): ImageData | null {
     if (this.#exports.draw(slot, track, Number(force)) === 0) {
@@ -348,7 +324,7 @@ export class Core {
     return isOpened ? this.#taken(key.length, sealed.length - TAG_BYTES) : null;
   }
 
-  figures(): Omit<import('./protocol').Figures, 'coding_ms' | 'unsent_bytes' | 'dropped'> {
+  figures(): Omit<import('./protocol').Figures, 'coding_ms' | 'unsent_bytes' | 'dropped' | 'voices'> {
     this.#exports.figures(now());
     const view = new DataView(this.#exports.memory.buffer, this.#input, 8);
     const json = new Uint8Array(this.#exports.memory.buffer, view.getUint32(0, true), view.getUint32(4, true));

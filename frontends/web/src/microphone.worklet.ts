@@ -1,6 +1,6 @@
-// Cuts the microphone's sound into blocks of 20 ms for the worker.
+// Cuts the microphone's sound into blocks of 10 ms for the worker.
 
-const BLOCK = 960;
+const BLOCK = 480;
 
 class Microphone extends AudioWorkletProcessor {
   #block = new Float32Array(BLOCK);

@@ -129,7 +129,7 @@ export interface Figures {
   loss_up: number;
   loss_down: number;
   levels: [slot: number, level: number, voice: number][];
-  voices: [slot: number, track: number, delay_us: number, played: number, concealed: number][];
+  voices: import('./mixer').VoiceFigures[];
   pictures: [slot: number, track: number, seen: number, comes: number, strips: number, age_ms: number][];
   drops: Record<string, number>;
   /** What the worker adds: the time that coding a picture took last, and what the browser has not sent yet. */
@@ -149,6 +149,8 @@ export type WorkerEvent =
   | { t: 'key_changed'; username: string }
   | { t: 'trusted'; people: Record<string, string[]> }
   | { t: 'picture_taken'; track: number }
+  /** The stream of our microphone is not of the rate that we send: it has to go through the browser's audio graph. */
+  | { t: 'other_rate' }
   | { t: 'failed'; what: string }
   | { t: 'wrong_password'; room: number }
   | import('./files').FileEvent
@@ -182,6 +184,7 @@ export type Command =
   | { do: 'picture'; track: number; width: number; height: number; bitmap: ImageBitmap }
   | { do: 'speaker'; port: MessagePort }
   | { do: 'microphone'; port: MessagePort }
+  | { do: 'sound'; frames: ReadableStream<AudioData> }
   | { do: 'safety_code' }
   | { do: 'edit'; id: number; text: string }
   | { do: 'take_back'; id: number }

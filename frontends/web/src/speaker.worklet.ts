@@ -1,27 +1,28 @@
-// Plays what the worker mixes, on the thread of the sound.
+// Plays everybody, on the thread of the sound.
 
-import { Blocks } from './blocks';
+import { Mixer, type ToMixer } from './mixer';
 
-const BLOCKS_AHEAD = 2;
-const BLOCKS_AHEAD_MAX = 6;
+/** Samples that are played at once. */
+const QUANTUM = 128;
 
 class Speaker extends AudioWorkletProcessor {
-  #blocks: Blocks | null = null;
+  #mixer: Mixer | null = null;
 
   constructor() {
     super();
     this.port.onmessage = ({ data }) => {
       const port = data as MessagePort;
-      const blocks = new Blocks(BLOCKS_AHEAD, BLOCKS_AHEAD_MAX, () => port.postMessage(0));
-      port.onmessage = ({ data }) => blocks.take(data as Float32Array);
-      this.#blocks = blocks;
+      const mixer = new Mixer((figures) => port.postMessage(figures));
+      // What is playing now is past.
+      port.onmessage = ({ data }) => mixer.take(data as ToMixer, currentFrame + QUANTUM);
+      this.#mixer = mixer;
     };
   }
 
   process(_: Float32Array[][], outputs: Float32Array[][]): boolean {
     const out = outputs[0]?.[0];
     if (out) {
-      this.#blocks?.fill(out);
+      this.#mixer?.fill(out, currentFrame);
     }
     return true;
   }

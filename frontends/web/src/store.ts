@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals';
 import wasmUrl from '../../../target/web/hph_web.wasm?url';
-import { canSend, chooseSpeaker, closeMicrophone, listen, openMicrophone } from './audio';
+import { canSend, chooseSpeaker, closeMicrophone, listen, openMicrophone, resample } from './audio';
 import { openCamera, openScreen, type Source } from './camera';
 import { choose, type Kind, look, wished } from './devices';
 import { fromHex, toHex } from './hex';
@@ -135,6 +135,9 @@ function handle(event: AppEvent): void {
         stopSource(SCREEN);
         devices.value = { ...devices.value, camera: false, screen: false };
       }
+      break;
+    case 'other_rate':
+      void resample(ask);
       break;
     case 'picture_taken':
       sources.get(event.track)?.taken();

@@ -1,47 +1,78 @@
-// Opus by the browser's own codec, or ours where it has none for a page: other people's packets to samples, and our samples to packets.
+// Other people's Opus packets to samples, by the browser's own codec, or ours where it has none for a page; then to where they are
+// mixed (mixer.ts).
 
-import { type Core, now } from './core';
+import type { ToMixer, VoiceFigures } from './mixer';
 import type { Decoder } from './opus';
 
 const RATE = 48_000;
-/** Blocks of our voice by which the device's clock is told: half a second. */
-const OFFSETS = 25;
+/** Packets that a decoder may owe us. */
+const OWED_MAX = 64;
+/** Less than half of the shortest packet. */
+const NEAR_US = 1000;
 
-interface Job {
+/** What a packet says of itself. */
+interface Packet {
+  slot: number;
+  track: number;
   timestamp: number;
   begins: boolean;
-  samples: number;
+  /** Samples that it holds; none: the voice pauses. */
+  wanted: number;
+}
+
+type Play = (packet: Packet, samples: Float32Array<ArrayBuffer>) => void;
+
+/** What a decoder owes us, by the time that each packet was given to it under. */
+export class Owed<T> {
+  #waiting: { at: number; what: T }[] = [];
+
+  push(at: number, what: T): void {
+    this.#waiting.push({ at, what });
+    if (this.#waiting.length > OWED_MAX) {
+      this.#waiting.shift();
+    }
+  }
+
+  /**
+   * What was given to it under that time, as the decoder has it: it counts on its own clock, and comes back a microsecond early
+   * or late. What was owed from before that is not coming any more.
+   */
+  take(at: number): T | null {
+    for (;;) {
+      const [first] = this.#waiting;
+      if (!first || first.at > at + NEAR_US) {
+        return null;
+      }
+      this.#waiting.shift();
+      if (first.at >= at - NEAR_US) {
+        return first.what;
+      }
+    }
+  }
 }
 
 /** Decodes a voice, in the order in which its packets come. */
 interface OneVoice {
-  decode(timestamp: number, begins: boolean, samples: number, bytes: Uint8Array): void;
+  decode(packet: Packet, bytes: Uint8Array): void;
   close(): void;
 }
 
 /** By the browser. */
 class Voice implements OneVoice {
   #decoder: AudioDecoder | null = null;
-  #jobs = new Map<number, Job>();
+  #owed = new Owed<Packet>();
   #next = 0;
 
-  constructor(
-    readonly slot: number,
-    readonly track: number,
-    readonly core: () => Core,
-  ) {}
+  constructor(readonly play: Play) {}
 
-  decode(timestamp: number, begins: boolean, samples: number, bytes: Uint8Array): void {
+  decode(packet: Packet, bytes: Uint8Array): void {
     if (this.#decoder?.state !== 'configured') {
       this.#open();
     }
     // The codec tells its outputs apart by this number alone: microseconds, one packet behind the other.
     const key = this.#next;
-    this.#next += Math.round((samples * 1e6) / RATE);
-    this.#jobs.set(key, { timestamp, begins, samples });
-    if (this.#jobs.size > 64) {
-      this.#jobs.delete(this.#jobs.keys().next().value ?? 0);
-    }
+    this.#next += Math.round((packet.wanted * 1e6) / RATE);
+    this.#owed.push(key, packet);
     this.#decoder?.decode(new EncodedAudioChunk({ type: 'key', timestamp: key, data: bytes.slice() }));
   }
 
@@ -53,7 +84,7 @@ class Voice implements OneVoice {
 
   #open(): void {
     this.close();
-    this.#jobs.clear();
+    this.#owed = new Owed();
     this.#decoder = new AudioDecoder({
       output: (data) => this.#take(data),
       // The next packet opens another one.
@@ -63,12 +94,11 @@ class Voice implements OneVoice {
   }
 
   #take(data: AudioData): void {
-    const job = this.#jobs.get(data.timestamp);
-    if (job) {
-      this.#jobs.delete(data.timestamp);
+    const packet = this.#owed.take(data.timestamp);
+    if (packet) {
       const samples = new Float32Array(data.numberOfFrames);
       data.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
-      this.core().decoded(this.slot, this.track, job.timestamp, job.begins, job.samples, samples);
+      this.play(packet, samples);
     }
     data.close();
   }
@@ -79,11 +109,7 @@ class OwnVoice implements OneVoice {
   #decoder: Decoder | null = null;
   #isClosed = false;
 
-  constructor(
-    readonly slot: number,
-    readonly track: number,
-    readonly core: () => Core,
-  ) {
+  constructor(readonly play: Play) {
     // What comes until it is there is not heard.
     import('./opus')
       .then(({ openDecoder }) => openDecoder())
@@ -97,15 +123,12 @@ class OwnVoice implements OneVoice {
       .catch(() => {});
   }
 
-  decode(timestamp: number, begins: boolean, samples: number, bytes: Uint8Array): void {
-    const copy = bytes.slice();
-    // The core lends the packet while it is not to be called.
-    queueMicrotask(() => {
-      const sound = this.#decoder?.decode(copy);
-      if (sound && sound.length > 0) {
-        this.core().decoded(this.slot, this.track, timestamp, begins, samples, sound);
-      }
-    });
+  decode(packet: Packet, bytes: Uint8Array): void {
+    const sound = this.#decoder?.decode(bytes.slice());
+    if (sound && sound.length > 0) {
+      // The decoder's own memory: what is sent away is a copy.
+      this.play(packet, sound.slice());
+    }
   }
 
   close(): void {
@@ -118,97 +141,51 @@ class OwnVoice implements OneVoice {
 /** Everybody's voices. */
 export class Voices {
   #voices = new Map<number, OneVoice>();
+  #port: MessagePort | null = null;
+  /** How they are played, as the mixer told last. */
+  figures: VoiceFigures[] = [];
 
-  constructor(readonly core: () => Core) {}
+  /** They are heard from now on. */
+  connect(port: MessagePort, module: WebAssembly.Module): void {
+    this.#port = port;
+    port.onmessage = ({ data }: MessageEvent<VoiceFigures[]>) => {
+      this.figures = data;
+    };
+    this.#send({ is: 'module', module });
+  }
 
-  decode(slot: number, track: number, begins: boolean, timestamp: number, samples: number, bytes: Uint8Array): void {
+  /** Takes a packet; nothing is decoded that nobody hears. */
+  decode(slot: number, track: number, begins: boolean, timestamp: number, wanted: number, bytes: Uint8Array): void {
+    if (!this.#port) {
+      return;
+    }
+    if (wanted === 0) {
+      const [first = 0, second = -1] = bytes;
+      this.#send({ is: 'silence', slot, track, timestamp, begins, first, second });
+      return;
+    }
     const key = slot * 4 + track;
     let voice = this.#voices.get(key);
     if (!voice) {
-      voice =
-        typeof AudioDecoder === 'undefined' ? new OwnVoice(slot, track, this.core) : new Voice(slot, track, this.core);
+      const play: Play = (packet, samples) => this.#send({ is: 'sound', ...packet, samples }, [samples.buffer]);
+      voice = typeof AudioDecoder === 'undefined' ? new OwnVoice(play) : new Voice(play);
       this.#voices.set(key, voice);
     }
-    voice.decode(timestamp, begins, samples, bytes);
+    voice.decode({ slot, track, timestamp, begins, wanted }, bytes);
   }
 
-  clear(): void {
-    for (const voice of this.#voices.values()) {
-      voice.close();
+  /** Whoever was at that place is gone; -1: all are. */
+  forget(slot: number): void {
+    for (const [key, voice] of this.#voices) {
+      if (slot < 0 || key >> 2 === slot) {
+        voice.close();
+        this.#voices.delete(key);
+      }
     }
-    this.#voices.clear();
-  }
-}
-
-/** Our own voice. */
-export class Microphone {
-  #encoder: AudioEncoder | null = null;
-  #levels: { timestamp: number; level: number }[] = [];
-  /** Microseconds of the worker's clock less those of the sound device, as the last blocks tell. */
-  #offsets: number[] = [];
-  /** First byte of the last packet: how it ends is told by it. */
-  toc = 0;
-
-  constructor(
-    readonly core: () => Core,
-    readonly send: (capturedUs: number, level: number, packet: Uint8Array) => void,
-  ) {}
-
-  /** A block of 20 ms; `frame` counts samples on the device's clock. */
-  handle(samples: Float32Array<ArrayBuffer>, frame: number): void {
-    if (this.#encoder?.state !== 'configured') {
-      this.#open();
-    }
-    const deviceUs = (frame * 1e6) / RATE;
-    // The quickest of the last blocks tells best. A clock that drifts is followed, and one that stood still caught up with.
-    this.#offsets = [...this.#offsets, now() - (samples.length * 1e6) / RATE - deviceUs].slice(-OFFSETS);
-    const timestamp = Math.round(deviceUs + Math.min(...this.#offsets));
-    this.#levels = [...this.#levels, { timestamp, level: this.core().level(samples) }].slice(-OFFSETS);
-    const data = new AudioData({
-      format: 'f32-planar',
-      sampleRate: RATE,
-      numberOfFrames: samples.length,
-      numberOfChannels: 1,
-      timestamp,
-      data: samples,
-    });
-    this.#encoder?.encode(data);
-    data.close();
+    this.#send({ is: 'forget', slot });
   }
 
-  close(): void {
-    if (this.#encoder && this.#encoder.state !== 'closed') {
-      this.#encoder.close();
-    }
-    this.#encoder = null;
-    this.#offsets = [];
-    this.#levels = [];
-  }
-
-  /** The level of the block that a packet was made of: the encoder may shift its time by what it looks ahead. */
-  #levelAt(timestamp: number): number {
-    const distance = (at: number) => Math.abs(at - timestamp);
-    const [first = { timestamp, level: 127 }, ...rest] = this.#levels;
-    return rest.reduce((best, other) => (distance(other.timestamp) < distance(best.timestamp) ? other : best), first)
-      .level;
-  }
-
-  #open(): void {
-    this.#encoder = new AudioEncoder({
-      output: (chunk) => {
-        const packet = new Uint8Array(chunk.byteLength);
-        chunk.copyTo(packet);
-        this.toc = packet[0] ?? 0;
-        this.send(chunk.timestamp, this.#levelAt(chunk.timestamp), packet);
-      },
-      error: () => {},
-    });
-    this.#encoder.configure({
-      codec: 'opus',
-      sampleRate: RATE,
-      numberOfChannels: 1,
-      bitrate: 32_000,
-      opus: { application: 'voip', frameDuration: 20_000 },
-    } as AudioEncoderConfig);
+  #send(message: ToMixer, transfer: Transferable[] = []): void {
+    this.#port?.postMessage(message, transfer);
   }
 }

@@ -4,10 +4,11 @@ import { Canvases } from './canvases';
 import { Core, now } from './core';
 import { Desk } from './desk';
 import { toHex } from './hex';
+import { Microphone, readSound } from './microphone';
 import { Outbox, type Waiting } from './outbox';
 import { People } from './people';
 import { ACTS, type Account, type AppEvent, CAMERA, type Command, type CoreEvent, SCREEN } from './protocol';
-import { Microphone, Voices } from './voices';
+import { Voices } from './voices';
 import { Batch, CONTROL, DATAGRAMS, DROPPED, parseDatagrams, parseDropped, parseOpened, SUBPROTOCOL } from './wire';
 
 const worker = self as unknown as DedicatedWorkerGlobalScope;
@@ -20,6 +21,8 @@ const UNSENT_MAX = 16 * 1024;
 /** What came without completing a frame is drawn this often. */
 const STALE_MS = 100;
 const FIGURES_MS = 250;
+/** Samples of sound a second. */
+const RATE = 48_000;
 
 type Pictures = Extract<Command, { do: 'pictures' }>;
 
@@ -55,7 +58,7 @@ const desk = new Desk({
 const wants = new Map<number, number>();
 const control = new Batch(CONTROL, transmit);
 const datagrams = new Batch(DATAGRAMS, transmit);
-const voices = new Voices(live);
+const voices = new Voices();
 const microphone = new Microphone(live, (captured, level, packet) => {
   act((core) => core.sendVoice(room, captured, level, packet));
 });
@@ -114,6 +117,7 @@ const host = {
   },
   voice: (slot: number, track: number, begins: boolean, timestamp: number, samples: number, bytes: Uint8Array) =>
     voices.decode(slot, track, begins, timestamp, samples, bytes),
+  forgetVoices: (slot: number) => voices.forget(slot),
   picture: (slot: number, track: number) => canvases.mark(slot, track),
   jpeg: (slot: number, track: number, bytes: Uint8Array) => void canvases.drawJpeg(slot, track, bytes.slice()),
   piece: (file: number, from: number, bytes: Uint8Array) => {
@@ -157,13 +161,11 @@ function hear(event: CoreEvent): void {
       break;
     case 'joined':
       room = event.room;
-      voices.clear();
       break;
     case 'left':
       room = 0;
       wants.clear();
       tracksOn.clear();
-      voices.clear();
       break;
     case 'chat_stored':
     case 'direct_stored':
@@ -335,7 +337,6 @@ function lost(): void {
   socket = null;
   isSignedIn = false;
   core?.disconnected();
-  voices.clear();
   outbox.resend();
   desk.history.forget();
   tell({ t: 'connection', state: wantsSession ? 'lost' : 'off', why: '' });
@@ -489,19 +490,17 @@ function obey(command: Exclude<Command, { do: 'start' }>): void {
       tell({ t: 'picture_taken', track: command.track });
       break;
     case 'speaker':
-      command.port.onmessage = () => {
-        if (core) {
-          const block = core.pull();
-          command.port.postMessage(block, [block.buffer]);
-        }
-      };
+      voices.connect(command.port, live().module);
       break;
     case 'microphone':
-      command.port.onmessage = ({ data }: MessageEvent<{ samples: Float32Array<ArrayBuffer>; frame: number }>) => {
-        if (room !== 0 && core && tracksOn.has(0)) {
-          microphone.handle(data.samples, data.frame);
-        }
-      };
+      command.port.onmessage = ({ data }: MessageEvent<{ samples: Float32Array; frame: number }>) =>
+        speak(data.samples, (data.frame * 1e6) / RATE);
+      break;
+    case 'sound':
+      readSound(command.frames, speak)
+        .then((isOurs) => isOurs || tell({ t: 'other_rate' }))
+        // It ends with its source; one that fails has ended too.
+        .catch(() => {});
       break;
     case 'safety_code': {
       const code = core?.safetyCode(room);
@@ -510,6 +509,12 @@ function obey(command: Exclude<Command, { do: 'start' }>): void {
     }
     default:
       desk.obey(command);
+  }
+}
+
+function speak(samples: Float32Array, deviceUs: number): void {
+  if (room !== 0 && core && tracksOn.has(0)) {
+    microphone.handle(samples, deviceUs);
   }
 }
 
@@ -536,7 +541,9 @@ async function start(command: Extract<Command, { do: 'start' }>): Promise<void> 
   setInterval(() => {
     if (core && isSignedIn) {
       const unsent = socket?.bufferedAmount ?? 0;
-      tell({ t: 'figures', figures: { ...core.figures(), coding_ms: codingMs, unsent_bytes: unsent, dropped } });
+      const figures = { ...core.figures(), voices: voices.figures };
+      microphone.adapt(figures, performance.now());
+      tell({ t: 'figures', figures: { ...figures, coding_ms: codingMs, unsent_bytes: unsent, dropped } });
     }
   }, FIGURES_MS);
   tell({ t: 'ready' });

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { Blocks } from '../src/blocks';
 import { Doors } from '../src/doors';
 import { History } from '../src/history';
 import type { AppEvent, FileOnShelf } from '../src/protocol';
@@ -22,35 +21,6 @@ const found = (id: number, text: string | null = `tin ${id}`) => ({
   time_ms: id,
   edited_ms: 0,
   text,
-});
-
-describe('what is played', () => {
-  it('is asked for ahead, played in order, and asked for again when it was lost', () => {
-    let asked = 0;
-    const blocks = new Blocks(2, 6, () => {
-      asked += 1;
-    });
-    const out = () => {
-      const buffer = new Float32Array(128);
-      blocks.fill(buffer);
-      return buffer;
-    };
-    out();
-    expect(asked).toBe(2);
-    blocks.take(new Float32Array(480).fill(1));
-    blocks.take(new Float32Array(480).fill(2));
-    const heard = Array.from({ length: 7 }, out).flatMap((buffer) => [...buffer]);
-    expect([heard[0], heard[479], heard[480]]).toEqual([1, 1, 2]);
-    // The worker answers nothing of it any more: it is not silent for good.
-    for (let n = 0; n < 200; n += 1) {
-      out();
-    }
-    const before = asked;
-    for (let n = 0; n < 200; n += 1) {
-      out();
-    }
-    expect(asked).toBeGreaterThan(before);
-  });
 });
 
 describe('older messages', () => {

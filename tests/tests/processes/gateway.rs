@@ -92,6 +92,8 @@ impl Host for Wishes {
 
     fn voice(&mut self, _: &VoicePacket<'_>) {}
 
+    fn forget_voices(&mut self, _: Option<u16>) {}
+
     fn picture(&mut self, _: u16, _: u8) {}
 
     fn jpeg(&mut self, _: u16, _: u8, bytes: &[u8]) {

@@ -99,7 +99,8 @@ export const OWN_DEVICES = ({ hz, width, height, rate, offset, beeps, busy }) =>
     return canvas.captureStream(rate).getVideoTracks();
   };
   const sound = () => {
-    const context = new AudioContext();
+    // As microphones have it.
+    const context = new AudioContext({ sampleRate: 48_000 });
     const to = context.createMediaStreamDestination();
     const gain = new GainNode(context, { gain: beeps ? 0 : 0.3 });
     const tone = new OscillatorNode(context, { frequency: hz });

@@ -7,15 +7,15 @@
 
 mod chat;
 mod files;
+mod mixer;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 use hph_core::id::{RoomId, TrackId};
-use hph_core::media::jitter::PULL_SAMPLES;
 use hph_core::time::Instant;
 use hph_core::wire::control::{ClientMessage, DevicePublic, RoomAsk};
-use hph_platform::level::VoiceDetector;
+use hph_platform::level::{VoiceDetector, audio_level};
 use sha2::Sha256;
 
 use crate::client::{Account, Client};
@@ -30,6 +30,7 @@ unsafe extern "C" {
     fn host_datagram(bytes: *const u8, len: usize);
     fn host_event(bytes: *const u8, len: usize);
     fn host_voice(slot: u32, track: u32, begins: u32, timestamp: u32, samples: u32, bytes: *const u8, len: usize);
+    fn host_forget_voices(slot: i32);
     fn host_picture(slot: u32, track: u32);
     fn host_jpeg(slot: u32, track: u32, bytes: *const u8, len: usize);
     fn host_piece(file: f64, from: f64, bytes: *const u8, len: usize);
@@ -61,6 +62,11 @@ impl Host for Page {
         }
     }
 
+    fn forget_voices(&mut self, slot: Option<u16>) {
+        // SAFETY: takes numbers only.
+        unsafe { host_forget_voices(slot.map_or(-1, i32::from)) }
+    }
+
     fn picture(&mut self, slot: u16, track: u8) {
         // SAFETY: takes numbers only.
         unsafe { host_picture(slot.into(), track.into()) }
@@ -80,7 +86,9 @@ impl Host for Page {
 struct State {
     client: Client<Page>,
     detector: VoiceDetector,
-    sound: [f32; PULL_SAMPLES],
+    /// The last half of what the detector judges, and what it said last.
+    half: Option<Vec<i16>>,
+    is_voice: bool,
     figures: String,
     /// Hashes of files that are read or come.
     hashes: HashMap<u32, Sha256>,
@@ -138,7 +146,8 @@ extern "C" fn create(now: f64) {
         STATE.set(Some(State {
             client,
             detector: VoiceDetector::new(),
-            sound: [0.0; PULL_SAMPLES],
+            half: None,
+            is_voice: false,
             figures: String::new(),
             hashes: HashMap::new(),
         }));
@@ -321,36 +330,22 @@ extern "C" fn send_picture(now: f64, room: u32, track: u8, captured: f64, width:
     });
 }
 
-/// Input: samples, 32-bit floats of the machine. Level and voice bit as RFC 6464 has them.
+/// Input: 10 ms of samples, 32-bit floats of the machine. Level and voice bit as RFC 6464 has them.
 #[unsafe(no_mangle)]
 extern "C" fn level(samples: usize) -> u8 {
     with(samples * 4, |state, input| {
         let (floats, _) = input.as_chunks::<4>();
         let block: Vec<i16> = floats.iter().map(|bytes| (f32::from_le_bytes(*bytes) * 32_767.0) as i16).collect();
-        let (level, is_voice) = state.detector.handle_block(&block);
-        level.min(127) | u8::from(is_voice) << 7
-    })
-}
-
-/// Input: samples, 32-bit floats of the machine.
-#[unsafe(no_mangle)]
-extern "C" fn decoded(now: f64, slot: u16, track: u8, timestamp: u32, begins: bool, wanted: u32, samples: usize) {
-    with(samples * 4, |state, input| {
-        let (floats, _) = input.as_chunks::<4>();
-        let samples: Vec<f32> = floats.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        state.client.decoded(at(now), (slot, track), timestamp, begins, wanted, &samples);
-    });
-}
-
-/// 480 samples of everybody's sound.
-#[unsafe(no_mangle)]
-extern "C" fn pull(now: f64) -> *const f32 {
-    STATE.with_borrow_mut(|state| match state {
-        Some(state) => {
-            state.client.pull(at(now), &mut state.sound);
-            state.sound.as_ptr()
-        }
-        None => std::ptr::null(),
+        let level = audio_level(&block);
+        // Whether it is voice is judged by 20 ms.
+        state.half = match state.half.take() {
+            None => Some(block),
+            Some(half) => {
+                (_, state.is_voice) = state.detector.handle_block(&[half, block].concat());
+                None
+            }
+        };
+        level.min(127) | u8::from(state.is_voice) << 7
     })
 }
 

@@ -6,7 +6,6 @@ use hph_core::endpoint::client::{ClientEvent, ClientMachine, ClientOutput, Outgo
 use hph_core::endpoint::signin::client::{ClientSignIn, Credentials, SignInError, SignInStep};
 use hph_core::id::{CallId, RoomId, Slot, TrackId};
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES};
-use hph_core::media::jitter::PULL_SAMPLES;
 use hph_core::media::red::{RedSender, RedundancyPolicy, opus_samples};
 use hph_core::time::{Duration, Instant};
 use hph_core::wire::control::{
@@ -160,7 +159,7 @@ impl<H: Host> Client<H> {
         self.phase = Phase::Over;
         self.pending.clear();
         self.machine.handle_disconnected();
-        self.voices.forget(None);
+        self.voices.forget(None, &mut self.host);
         self.pictures.forget(None);
         self.voice_at = None;
     }
@@ -244,7 +243,7 @@ impl<H: Host> Client<H> {
     /// Leaves a room.
     pub fn leave(&mut self, now: Instant, room: u32) {
         self.act(now, |machine, out| machine.leave(RoomId(room), out));
-        self.voices.forget(None);
+        self.voices.forget(None, &mut self.host);
         self.pictures.forget(None);
         self.publishers.clear();
         self.voice_at = None;
@@ -346,42 +345,17 @@ impl<H: Host> Client<H> {
         self.publishers = publishers;
     }
 
-    /// The browser has decoded a packet that [`Host::voice`] gave it.
-    pub fn decoded(
-        &mut self,
-        now: Instant,
-        from: (u16, u8),
-        timestamp: u32,
-        begins: bool,
-        wanted: u32,
-        samples: &[f32],
-    ) {
-        self.voices.handle_decoded(now, from, timestamp, begins, wanted, samples);
-    }
-
-    /// The next 10 ms of everybody's sound; whether anything is to be heard.
-    pub fn pull(&mut self, now: Instant, out: &mut [f32; PULL_SAMPLES]) -> bool {
-        self.voices.pull(now, out)
-    }
-
     /// A picture as it is now: sides, media clock, RGBA. Nothing if nothing is new in it, unless `force` is set.
     pub fn draw(&mut self, slot: u16, track: u8, force: bool) -> Option<(u16, u16, u32, &[u8])> {
         self.pictures.draw(slot, track, force)
     }
 
-    /// Figures for the page, as a JSON object: the path, levels of voices of the last 300 ms, jitter buffers, drops.
+    /// Figures for the page, as a JSON object: the path, levels of voices of the last 300 ms, pictures, drops.
     pub fn figures(&self, now: Instant) -> String {
         let levels: Vec<_> = self
             .voices
             .levels(now - Duration::from_millis(300))
             .map(|(slot, level)| format!("[{slot},{},{}]", level & 127, level >> 7))
-            .collect();
-        let voices: Vec<_> = self
-            .voices
-            .stats()
-            .map(|(slot, track, stats)| {
-                format!("[{slot},{track},{},{},{}]", stats.delay_us, stats.played_samples, stats.concealed_samples)
-            })
             .collect();
         let pictures: Vec<_> = self
             .pictures
@@ -398,11 +372,10 @@ impl<H: Host> Client<H> {
         let loss = self.machine.loss_stats().unwrap_or_default();
         format!(
             "{{\"is_up\":{is_up},\"is_tunnelled\":{is_tunnelled},\"rtt_us\":{rtt},\"loss_up\":{},\"loss_down\":{},\
-             \"levels\":[{}],\"voices\":[{}],\"pictures\":[{}],\"drops\":{{{}}}}}",
+             \"levels\":[{}],\"pictures\":[{}],\"drops\":{{{}}}}}",
             loss.up.loss,
             loss.down_loss,
             levels.join(","),
-            voices.join(","),
             pictures.join(","),
             drops.join(",")
         )
@@ -523,7 +496,7 @@ impl<H: Host> ClientOutput for Output<'_, H> {
             }
             ClientEvent::Joined { room, .. } => {
                 *self.room = room;
-                self.voices.forget(None);
+                self.voices.forget(None, self.host);
                 self.pictures.forget(None);
                 self.publishers.iter_mut().for_each(|publisher| publisher.set_wanted(1, 0));
             }
@@ -531,14 +504,14 @@ impl<H: Host> ClientOutput for Output<'_, H> {
             ClientEvent::Moved { .. } => self.publishers.clear(),
             ClientEvent::Participant { ref info, is_new, .. } => {
                 if is_new {
-                    self.voices.forget(Some(info.slot.0));
+                    self.voices.forget(Some(info.slot.0), self.host);
                 }
                 for (track, announced) in (0..).zip(&info.tracks) {
                     self.pictures.announce(info.slot.0, track, info.member, announced);
                 }
             }
             ClientEvent::ParticipantGone { slot, .. } => {
-                self.voices.forget(Some(slot.0));
+                self.voices.forget(Some(slot.0), self.host);
                 self.pictures.forget(Some(slot.0));
             }
             ClientEvent::Said(&ServerMessage::FileChunk { file, from, bytes }) => {

@@ -9,8 +9,10 @@ pub trait Host {
     fn datagram(&mut self, bytes: &[u8]);
     /// An event, a JSON object (see `events`).
     fn event(&mut self, json: &str);
-    /// An Opus packet of somebody, to be decoded and given back by [`crate::Client::decoded`].
+    /// An Opus packet of somebody, for [`crate::Mixer::handle_decoded`], or [`crate::Mixer::handle_silence`] if it holds no sound.
     fn voice(&mut self, packet: &VoicePacket<'_>);
+    /// What was heard from that place, or from all, is over: [`crate::Mixer::forget`].
+    fn forget_voices(&mut self, slot: Option<u16>);
     /// Something new is to be seen of a picture.
     fn picture(&mut self, slot: u16, track: u8);
     /// A whole JPEG of somebody, that has passed the gate and is not larger than announced.
@@ -30,7 +32,7 @@ pub struct VoicePacket<'a> {
     pub begins: bool,
     /// Media clock of its first sample, 48 kHz.
     pub timestamp: u32,
-    /// Samples that it holds, at 48 kHz.
+    /// Samples that it holds, at 48 kHz; none if it says that the voice pauses.
     pub samples: u32,
     /// The packet.
     pub bytes: &'a [u8],

@@ -4,6 +4,7 @@
 //!
 //! - [`Client`]: sign-in, rooms, datagrams.
 //! - [`Host`]: what the page does for it.
+//! - [`Mixer`]: what is heard, in an instance of its own on the thread of the sound.
 //! - [`events`]: what happened, as JSON objects.
 //! - `abi`: the functions that the page calls, and the only place with raw memory.
 //!
@@ -15,6 +16,7 @@ mod client;
 pub mod events;
 mod host;
 mod json;
+mod mixer;
 mod pictures;
 mod publish;
 mod storage;
@@ -22,3 +24,4 @@ mod voices;
 
 pub use client::{Account, Client};
 pub use host::{Host, VoicePacket};
+pub use mixer::Mixer;
