@@ -16,6 +16,7 @@ use crate::output::Output;
 use crate::owner_accounts::{AccountCommand, made};
 use crate::owner_rooms::RoomCommand;
 use crate::serve::ConfigArgs;
+use crate::text::local_time;
 
 /// A server that says nothing for so long is stuck.
 const ANSWER_WAIT: Duration = Duration::from_secs(10);
@@ -108,13 +109,23 @@ pub fn admin(args: &AdminArgs, out: &Output) -> Result<Exit, Failure> {
         let named = || -> Map<String, Value> {
             fields.iter().zip(line.split('\t')).map(|(name, value)| ((*name).to_owned(), json!(value))).collect()
         };
-        out.data(|| object(word, Value::Object(named())), || line.to_owned());
+        let shown = || -> String {
+            let values = fields.iter().zip(line.split('\t'));
+            let shown = values.map(|(name, value)| if name.ends_with("_ms") { time(value) } else { value.to_owned() });
+            shown.collect::<Vec<_>>().join("\t")
+        };
+        out.data(|| object(word, Value::Object(named())), shown);
     }
     if fields.is_empty() {
         out.object(|| object(word, json!({"is_done": true})));
         out.talk(out.lang.text(&lang::DONE));
     }
     Ok(Exit::Ok)
+}
+
+/// A moment of the list as people write it; nothing for none.
+fn time(ms: &str) -> String {
+    ms.parse().ok().filter(|ms| *ms > 0).map(local_time).unwrap_or_default()
 }
 
 fn ask(path: &std::path::Path, word: &str, about: &str) -> std::io::Result<String> {

@@ -140,7 +140,7 @@ fn waits(
 fn while_somebody_reads_nothing_for_long_what_others_say_comes_as_soon_as_before() {
     let seconds = std::env::var("HPH_STUCK_SECONDS").ok().and_then(|text| text.parse::<u64>().ok()).unwrap_or(10);
     let server = ServerProcess::start(&["--set", "announce=off", "--set", "messages_per_second=200"]);
-    let mut raw = |name: &str, buffer: Option<usize>| {
+    let raw = |name: &str, buffer: Option<usize>| {
         let mut raw = RawClient::connect(&server.target, buffer).expect("connected");
         raw.sign_in(name);
         let room = raw.join(ROOM);

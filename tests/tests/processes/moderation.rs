@@ -171,3 +171,20 @@ fn a_name_that_nobody_can_have_is_refused_and_not_passed_over() {
         until_so(line, ms(5000), || refused() >= count);
     }
 }
+
+#[test]
+fn what_the_server_would_end_a_session_for_is_refused_before_it_is_sent() {
+    let server = LocalServer::start();
+    let (mut lan, room) = Person::in_room(guest(&server.target, "Lan"), ROOM);
+    let whom = "Không Ai".to_owned();
+    lan.send(Command::Moderate { request: 71, room, act: Act::Mute, whom: whom.clone() });
+    lan.send(Command::Call { request: 72, to: whom, room });
+    for asked in [71, 72] {
+        let refused = lan.wait("refusal", ANSWER, |event| match event {
+            Event::Refused { request, reason } if *request == asked => Some(*reason),
+            _ => None,
+        });
+        assert_eq!(refused, Refusal::Invalid);
+    }
+    assert!(!lan.has_seen(|event| matches!(event, Event::Lost { .. })));
+}

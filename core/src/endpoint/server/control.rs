@@ -23,7 +23,7 @@ impl ServerMachine<'_> {
         if let ClientMessage::Tunnelled { .. } | ClientMessage::FileChunk { .. } = message {
             return;
         }
-        let request = request_number(message);
+        let request = message.request_number();
         let is_chat = costs_the_store(message);
         let may_go_on = session.controls.take(now) && (!is_chat || session.chats.take(now)) || ends_something(message);
         let result = if may_go_on { self.obey(now, from, message, out) } else { Err(Refusal::TooFast) };
@@ -334,35 +334,5 @@ const fn ends_something(message: &ClientMessage<'_>) -> bool {
         ClientMessage::SignOut | ClientMessage::LeaveRoom { .. } => true,
         ClientMessage::SetTrack { info, .. } => !info.is_on,
         _ => false,
-    }
-}
-
-/// The number that a refusal of this message carries.
-fn request_number(message: &ClientMessage<'_>) -> u64 {
-    use ClientMessage as M;
-    match *message {
-        M::CreateRoom { request, .. }
-        | M::JoinRoom { request, .. }
-        | M::JoinNamed { request, .. }
-        | M::LookUp { request, .. }
-        | M::ReadHistory { request, .. }
-        | M::SearchChat { request, .. }
-        | M::AskUnread { request }
-        | M::Moderate { request, .. }
-        | M::SetPassword { request, .. }
-        | M::Enter { request, .. }
-        | M::ReadAudit { request, .. }
-        | M::FetchFile { request, .. }
-        | M::DeleteFile { request, .. }
-        | M::ListFiles { request, .. }
-        | M::Call { request, .. } => u64::from(request),
-        M::SendChat { reference, .. }
-        | M::SendDirect { reference, .. }
-        | M::EditChat { reference, .. }
-        | M::DeleteChat { reference, .. }
-        | M::OfferFile { reference, .. } => reference,
-        M::InRoom(ref ask) => u64::from(ask.request()),
-        M::Account(ref ask) => u64::from(ask.request()),
-        _ => 0,
     }
 }

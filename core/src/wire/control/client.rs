@@ -413,6 +413,35 @@ pub enum ClientMessage<'a> {
 }
 
 impl ClientMessage<'_> {
+    /// The number that a refusal of this message carries; 0 if it has none.
+    pub fn request_number(&self) -> u64 {
+        match *self {
+            Self::CreateRoom { request, .. }
+            | Self::JoinRoom { request, .. }
+            | Self::JoinNamed { request, .. }
+            | Self::LookUp { request, .. }
+            | Self::ReadHistory { request, .. }
+            | Self::SearchChat { request, .. }
+            | Self::AskUnread { request }
+            | Self::Moderate { request, .. }
+            | Self::SetPassword { request, .. }
+            | Self::Enter { request, .. }
+            | Self::ReadAudit { request, .. }
+            | Self::FetchFile { request, .. }
+            | Self::DeleteFile { request, .. }
+            | Self::ListFiles { request, .. }
+            | Self::Call { request, .. } => u64::from(request),
+            Self::SendChat { reference, .. }
+            | Self::SendDirect { reference, .. }
+            | Self::EditChat { reference, .. }
+            | Self::DeleteChat { reference, .. }
+            | Self::OfferFile { reference, .. } => reference,
+            Self::InRoom(ref ask) => u64::from(ask.request()),
+            Self::Account(ref ask) => u64::from(ask.request()),
+            _ => 0,
+        }
+    }
+
     /// Whether every field is within its bounds. Parsing refuses a message that is not.
     pub fn is_legal(&self) -> bool {
         match *self {

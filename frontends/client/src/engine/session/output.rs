@@ -197,9 +197,13 @@ impl Output<'_> {
             | Command::SetPassword { .. }
             | Command::Quit => return,
         };
-        // The server would end a session that says anything else.
         if message.is_legal() {
-            self.control(&message);
+            return self.control(&message);
+        }
+        // The server would end a session that says this.
+        let number = message.request_number();
+        if number > 0 {
+            self.hear_refused(number, Refusal::Invalid);
         }
     }
 
