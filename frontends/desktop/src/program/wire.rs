@@ -229,6 +229,10 @@ fn room(screen: &ui::Room<'_>, program: &Rc<Program>) {
     on!(program, screen, on_toggle_camera, |p| p.post(Event::Action(Action::ToggleCamera)));
     on!(program, screen, on_toggle_share, |p| p.post(Event::Action(Action::ToggleShare)));
     on!(program, screen, on_toggle_hand, |p| p.post(Event::Action(Action::ToggleHand)));
+    on!(program, screen, on_toggle_signs, |p| p.post(Event::Room(room::Event::ToggleSigns)));
+    on!(program, screen, on_show_sign, |p, number| {
+        p.post(Event::Action(Action::React(u8::try_from(number).unwrap_or(0))));
+    });
     on!(program, screen, on_toggle_layout, |p| p.post(Event::Action(Action::NextLayout)));
     on!(program, screen, on_leave, |p| p.post(Event::Action(Action::Leave)));
     on!(program, screen, on_to_lobby, |p| p.post(Event::ToLobby));

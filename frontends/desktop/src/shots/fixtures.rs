@@ -37,6 +37,7 @@ pub const SCENES: &[Scene] = &[
     Scene { name: "room-path", fill: panels::room_path },
     Scene { name: "room-found", fill: panels::room_found },
     Scene { name: "room-edit", fill: panels::room_edit },
+    Scene { name: "room-signs", fill: panels::room_signs },
     Scene { name: "room-share", fill: room_share },
     Scene { name: "room-alone", fill: room_alone },
     Scene { name: "room-reconnect", fill: room_reconnect },
@@ -280,6 +281,17 @@ pub(super) fn room_grid(app: &App, lang: Lang) {
     with_tiles(app, move |width, height| {
         let tiles = grid(width, height, lang).into_iter().enumerate();
         tiles.map(|(index, tile)| (tile, portrait(index))).collect()
+    });
+}
+
+/// The same with two who show a sign.
+pub(super) fn signed_grid(app: &App, lang: Lang) {
+    room(app, lang);
+    with_tiles(app, move |width, height| {
+        let tiles = grid(width, height, lang).into_iter().enumerate();
+        let signed =
+            |index: usize, tile| TileInfo { sign: [0, 1, 0, 3, 0, 5].get(index).copied().unwrap_or(0), ..tile };
+        tiles.map(|(index, tile)| (signed(index, tile), portrait(index))).collect()
     });
 }
 

@@ -3,7 +3,7 @@
 use slint::ComponentHandle;
 
 use super::Lang;
-use super::fixtures::{line, lobby_create, of, room_chat, room_grid, room_people, rows, shell};
+use super::fixtures::{line, lobby_create, of, room_chat, room_grid, room_people, rows, shell, signed_grid};
 use crate::ui::{
     App, Chat, ChatRow, Choice, Door, FileRow, Files, Lobby, People, Room, Screen, SheetKind, Shell, TransferRow,
 };
@@ -43,6 +43,12 @@ pub(super) fn room_knock(app: &App, lang: Lang) {
     let who = |name: &str| Choice { id: name.into(), name: name.into() };
     people.set_waiting(rows([who("Bùi Thanh Hà"), who("Ada Lovelace")]));
     app.global::<Room>().set_hands(3);
+}
+
+/// Two of them show a sign, and ours are spread out.
+pub(super) fn room_signs(app: &App, lang: Lang) {
+    signed_grid(app, lang);
+    app.global::<Room>().set_is_choosing_sign(true);
 }
 
 fn file(id: &str, name: &str, about: &'static str, state: i32, part: f32) -> FileRow {

@@ -1,10 +1,10 @@
 //! The room: its tiles with their pictures, and its bar.
 
-use hph_client::core::id::RoomId;
-use hph_client::engine::RemoteTrack;
+use hph_client::engine::{Reaction, RemoteTrack};
+use hph_presenters::keys;
 use hph_presenters::room::layout::Fit;
 use hph_presenters::room::tiles::{Picture, Tile};
-use hph_presenters::room::{Arrangement, Layout, Panel, Placed, mute, switch};
+use hph_presenters::room::{Arrangement, Layout, Panel, Placed, Room, mute, switch};
 use hph_presenters::squares::Squares;
 use hph_presenters::text::{Lang, count as counts, name};
 use slint::{ComponentHandle, Image, Rgb8Pixel, SharedPixelBuffer};
@@ -53,6 +53,7 @@ impl View {
         screen.set_screen(switched(room.screen.shown(now.at)));
         screen.set_can_share(has_display());
         screen.set_is_hand_up(room.is_hand_up(view));
+        screen.set_is_choosing_sign(room.is_choosing_sign);
         screen.set_panel(match room.panel {
             None => 0,
             Some(Panel::Chat) => 1,
@@ -67,7 +68,7 @@ impl View {
         let sample = app.diagnostics.now();
         screen.set_my_rtt(if sample.is_up { format!("{:.0} ms", sample.rtt_ms) } else { String::new() }.into());
         screen.set_my_bars(super::figures::bars(&sample));
-        self.place_tiles(room.id, &scene.tiles, seen, lang);
+        self.place_tiles(room, &scene.tiles, seen, lang);
         match room.panel {
             Some(Panel::Chat) => self.refresh_chat(ui, seen, lang),
             Some(Panel::People) => self.refresh_people(ui, seen, lang),
@@ -79,8 +80,8 @@ impl View {
         }
     }
 
-    fn place_tiles(&mut self, room: RoomId, placed: &[Placed], seen: &Seen<'_>, lang: Lang) {
-        let track = |placed: &Placed| -> RemoteTrack { (room, placed.tile.id.slot, placed.tile.id.track()) };
+    fn place_tiles(&mut self, room: &Room, placed: &[Placed], seen: &Seen<'_>, lang: Lang) {
+        let track = |placed: &Placed| -> RemoteTrack { (room.id, placed.tile.id.slot, placed.tile.id.track()) };
         let tracks: Vec<RemoteTrack> = placed.iter().map(track).collect();
         if tracks != self.tracks {
             let pictures = tracks.iter().map(|track| seen.pictures.get(track).cloned().unwrap_or_default());
@@ -90,7 +91,7 @@ impl View {
         }
         let infos = placed.iter().map(|placed| {
             let has_picture = seen.pictures.contains_key(&track(placed));
-            info(placed, has_picture, lang)
+            info(placed, has_picture, room.reaction(placed.tile.id, seen.now.at), lang)
         });
         self.tiles.set(infos.collect());
     }
@@ -131,7 +132,7 @@ const fn switched(shown: switch::Shown) -> ui::MuteState {
     }
 }
 
-fn info(placed: &Placed, has_picture: bool, lang: Lang) -> ui::TileInfo {
+fn info(placed: &Placed, has_picture: bool, sign: Option<Reaction>, lang: Lang) -> ui::TileInfo {
     let Placed { tile, rect, fit, .. } = placed;
     let letters = ((rect.width - BESIDE_NAME) / LETTER).max(4.0) as usize;
     let mut shown = name::shorten(&tile.name, letters);
@@ -162,12 +163,13 @@ fn info(placed: &Placed, has_picture: bool, lang: Lang) -> ui::TileInfo {
             Picture::Frozen { seconds } => count(seconds as usize),
             _ => 0,
         },
-        about: about(tile, lang).into(),
+        sign: sign.map_or(0, |sign| i32::from(sign.number()) + 1),
+        about: about(tile, sign, lang).into(),
     }
 }
 
 /// A tile in words, for screen readers.
-fn about(tile: &Tile, lang: Lang) -> String {
+fn about(tile: &Tile, sign: Option<Reaction>, lang: Lang) -> String {
     let say = |is_so, vi: &'static str, en: &'static str| if is_so { lang.pick(vi, en) } else { "" };
     let parts = [
         tile.name.as_str(),
@@ -175,6 +177,7 @@ fn about(tile: &Tile, lang: Lang) -> String {
         say(!tile.is_mic_on && !tile.id.is_screen, "micro tắt", "muted"),
         say(tile.is_speaking, "đang nói", "speaking"),
         say(tile.hand.is_some(), "giơ tay", "hand raised"),
+        sign.map_or("", |sign| keys::reaction_name(sign, lang)),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }

@@ -163,6 +163,7 @@ fn tile(at: usize, rect: layout::Rect) -> TileInfo {
         hand: i32::from(at == 3),
         bars: if at == 1 { 2 } else { 4 },
         stale_s: 0,
+        sign: 0,
         about: name.into(),
     }
 }

@@ -1,11 +1,11 @@
 //! The room: its tiles with their pictures, its six actions, its people.
 
-use hph_client::core::id::RoomId;
-use hph_client::engine::RemoteTrack;
+use hph_client::engine::{Reaction, RemoteTrack};
 use hph_kiosk_core::kiosk::Sheet;
+use hph_presenters::keys;
 use hph_presenters::room::layout::Fit;
 use hph_presenters::room::tiles::{Picture, Tile};
-use hph_presenters::room::{Arrangement, Placed, mute, switch};
+use hph_presenters::room::{Arrangement, Placed, Room, mute, switch};
 use hph_presenters::text::{Lang, name};
 use slint::{ComponentHandle, Image};
 
@@ -62,11 +62,11 @@ impl View {
             };
             self.members.set(kiosk.people().into_iter().map(person).collect());
         }
-        self.place_tiles(room.id, &scene.tiles, seen, lang);
+        self.place_tiles(room, &scene.tiles, seen, lang);
     }
 
-    fn place_tiles(&mut self, room: RoomId, placed: &[Placed], seen: &Seen<'_>, lang: Lang) {
-        let track = |placed: &Placed| -> RemoteTrack { (room, placed.tile.id.slot, placed.tile.id.track()) };
+    fn place_tiles(&mut self, room: &Room, placed: &[Placed], seen: &Seen<'_>, lang: Lang) {
+        let track = |placed: &Placed| -> RemoteTrack { (room.id, placed.tile.id.slot, placed.tile.id.track()) };
         let tracks: Vec<RemoteTrack> = placed.iter().map(track).collect();
         if tracks != self.tracks {
             let pictures = tracks.iter().map(|track| seen.pictures.get(track).cloned().unwrap_or_default());
@@ -74,7 +74,10 @@ impl View {
             self.pictures.set(pictures.collect());
             self.tracks = tracks;
         }
-        let infos = placed.iter().map(|placed| info(placed, seen.pictures.contains_key(&track(placed)), lang));
+        let infos = placed.iter().map(|placed| {
+            let sign = room.reaction(placed.tile.id, seen.now.at);
+            info(placed, seen.pictures.contains_key(&track(placed)), sign, lang)
+        });
         self.tiles.set(infos.collect());
     }
 
@@ -100,7 +103,7 @@ const fn switched(shown: switch::Shown) -> ui::Track {
     }
 }
 
-fn info(placed: &Placed, has_picture: bool, lang: Lang) -> ui::TileInfo {
+fn info(placed: &Placed, has_picture: bool, sign: Option<Reaction>, lang: Lang) -> ui::TileInfo {
     let Placed { tile, rect, fit, .. } = placed;
     let letters = ((rect.width - BESIDE_NAME) / LETTER).max(4.0) as usize;
     let is_on = matches!(tile.picture, Picture::Live { .. } | Picture::Frozen { .. });
@@ -123,12 +126,13 @@ fn info(placed: &Placed, has_picture: bool, lang: Lang) -> ui::TileInfo {
             Picture::Frozen { seconds } => count(seconds as usize),
             _ => 0,
         },
-        about: about(tile, lang).into(),
+        about: about(tile, sign, lang).into(),
+        sign: sign.map_or(0, |sign| i32::from(sign.number()) + 1),
     }
 }
 
 /// A tile in words.
-fn about(tile: &Tile, lang: Lang) -> String {
+fn about(tile: &Tile, sign: Option<Reaction>, lang: Lang) -> String {
     let say = |is_so, vi: &'static str, en: &'static str| if is_so { lang.pick(vi, en) } else { "" };
     let parts = [
         tile.name.as_str(),
@@ -136,6 +140,7 @@ fn about(tile: &Tile, lang: Lang) -> String {
         say(!tile.is_mic_on && !tile.id.is_screen, "micro tắt", "muted"),
         say(tile.is_speaking, "đang nói", "speaking"),
         say(tile.hand.is_some(), "giơ tay", "hand raised"),
+        sign.map_or("", |sign| keys::reaction_name(sign, lang)),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }

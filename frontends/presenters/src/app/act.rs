@@ -94,6 +94,9 @@ impl App {
         if self.sheet.is_some() {
             return self.set_sheet(None, effects);
         }
+        if let Some(id) = self.front.filter(|_| self.front_room().is_some_and(|(room, _)| room.is_choosing_sign)) {
+            return self.in_room(id, room::Event::ToggleSigns, now, effects);
+        }
         if let Some(people) = self.front.and_then(|id| self.people.get_mut(&id)).filter(|people| people.asked.is_some())
         {
             people.asked = None;

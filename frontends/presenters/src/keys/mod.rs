@@ -187,14 +187,18 @@ pub fn reaction(number: u8) -> Option<Reaction> {
 
 /// It in words: not everything that draws has pictures of it.
 fn sign(number: u8, lang: Lang) -> &'static str {
-    let (vi, en) = match reaction(number) {
-        Some(Reaction::ThumbsUp) => ("đồng ý", "thumbs up"),
-        Some(Reaction::Party) => ("chúc mừng", "party"),
-        Some(Reaction::Clap) => ("vỗ tay", "applause"),
-        Some(Reaction::Laugh) => ("cười", "laughing"),
-        Some(Reaction::Heart) => ("tim", "heart"),
-        Some(Reaction::Think) => ("suy nghĩ", "thinking"),
-        None => ("?", "?"),
+    reaction(number).map_or("?", |reaction| reaction_name(reaction, lang))
+}
+
+/// A sign in words, for those who do not see it.
+pub const fn reaction_name(reaction: Reaction, lang: Lang) -> &'static str {
+    let (vi, en) = match reaction {
+        Reaction::ThumbsUp => ("đồng ý", "thumbs up"),
+        Reaction::Party => ("chúc mừng", "party"),
+        Reaction::Clap => ("vỗ tay", "applause"),
+        Reaction::Laugh => ("cười", "laughing"),
+        Reaction::Heart => ("tim", "heart"),
+        Reaction::Think => ("suy nghĩ", "thinking"),
     };
     lang.pick(vi, en)
 }

@@ -105,6 +105,8 @@ pub enum Event {
     ToggleHand,
     /// Show a sign to the room. Sooner than a second after the last one nothing happens.
     React(Reaction),
+    /// Spread out the signs that one can show, or fold them up.
+    ToggleSigns,
     /// Keep the hand up though we have spoken.
     KeepHand,
     /// Make somebody louder or quieter for this user. **Units:** percent.
@@ -161,6 +163,8 @@ pub struct Room {
     pub first_picture: Option<Duration>,
     /// Whether to suggest that the hand be lowered: we have spoken.
     pub is_hand_asked: bool,
+    /// Whether the signs that one can show are spread out.
+    pub is_choosing_sign: bool,
     reactions: Reactions,
     is_front: bool,
     stage: Size,
@@ -203,6 +207,7 @@ impl Room {
             joined_at: now,
             first_picture: None,
             is_hand_asked: false,
+            is_choosing_sign: false,
             reactions: Reactions::default(),
             is_front: true,
             stage: Size::default(),
@@ -245,7 +250,9 @@ impl Room {
             }
             Event::ClosePanel => self.panel = None,
             Event::ToggleHand => self.raise_hand(!self.is_hand_up(view), effects),
+            Event::ToggleSigns => self.is_choosing_sign = !self.is_choosing_sign,
             Event::React(reaction) => {
+                self.is_choosing_sign = false;
                 if self.reactions.may_send(now.at) {
                     engine(effects, Command::React { request: 0, room: self.id, reaction });
                 }
