@@ -62,29 +62,37 @@ pub(crate) async fn serve(hub: &Rc<Hub>, listener: Async<std::os::unix::net::Uni
         };
         let hub = Rc::clone(hub);
         Rc::clone(&hub).spawn(async move {
-            let answering = answer(&hub, stream);
-            let too_late = async {
-                Timer::after(LINE_WAIT).await;
-                Err(io::ErrorKind::TimedOut.into())
-            };
-            let _: io::Result<()> = answering.or(too_late).await;
+            let _: io::Result<()> = answer(&hub, stream).await;
         });
     }
 }
 
-async fn answer(hub: &Rc<Hub>, mut stream: Async<std::os::unix::net::UnixStream>) -> io::Result<()> {
+async fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let too_late = async {
+        Timer::after(LINE_WAIT).await;
+        Err(io::ErrorKind::TimedOut.into())
+    };
+    work.or(too_late).await
+}
+
+async fn read_line(stream: &mut Async<std::os::unix::net::UnixStream>) -> io::Result<String> {
     let mut line = Vec::new();
     let mut byte = [0];
     while line.len() < LINE_MAX_BYTES && stream.read(&mut byte).await? == 1 && byte[0] != b'\n' {
         line.push(byte[0]);
     }
-    let text = String::from_utf8_lossy(&line).into_owned();
+    Ok(String::from_utf8_lossy(&line).into_owned())
+}
+
+/// What is asked is done to its end, however long it takes and whether or not anybody waits for the answer.
+async fn answer(hub: &Rc<Hub>, mut stream: Async<std::os::unix::net::UnixStream>) -> io::Result<()> {
+    let text = in_time(read_line(&mut stream)).await?;
     let (word, about) = text.split_once('\t').unwrap_or((&text, ""));
     let answer = match obey(hub, word, about).await {
         Ok(rows) => rows.iter().fold("ok\n".to_owned(), |all, row| all + &row.join("\t") + "\n"),
         Err(why) => format!("error\t{why}\n"),
     };
-    stream.write_all(answer.as_bytes()).await
+    in_time(stream.write_all(answer.as_bytes())).await
 }
 
 type Rows = Vec<Vec<String>>;

@@ -68,9 +68,10 @@ async fn audit(hub: &Rc<Hub>, room: &str, count: &str) -> Result<Rows, String> {
 
 async fn delete_room(hub: &Rc<Hub>, room: &str) -> Result<Rows, String> {
     let room = find_room(hub, room).await?;
-    // From here on nothing more is stored there.
+    // From here on nothing more is stored there; what there is goes by and by.
     hub.store.run(move |store| store.delete_room(room)).await.map_err(said)?;
     hub.act(|machine, out| machine.drop_room(RoomId(room), out));
-    hub.sweep_files().await;
+    let pruning = Rc::clone(hub);
+    hub.spawn(async move { pruning.prune().await });
     Ok(Vec::new())
 }

@@ -165,6 +165,12 @@ impl Hub {
         let _ = self.store.mark_read(marks).await;
     }
 
+    /// Drops what is due, a little at a time: others want to store something meanwhile.
+    pub(crate) async fn prune(&self) {
+        while self.store.prune(self.believed_time_ms(), PRUNE_BATCH).await == Ok(true) {}
+        self.sweep_files().await;
+    }
+
     /// Writes and drops what is due, for ever.
     pub(crate) async fn keep_house<T>(&self) -> T {
         let flushing = async {
@@ -175,8 +181,7 @@ impl Hub {
         };
         let pruning = async {
             loop {
-                while self.store.prune(self.believed_time_ms(), PRUNE_BATCH).await == Ok(true) {}
-                self.sweep_files().await;
+                self.prune().await;
                 Timer::after(PRUNE_INTERVAL).await;
             }
         };

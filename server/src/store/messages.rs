@@ -132,12 +132,15 @@ impl Store {
         Ok(latest_id(&self.connection, room)?.unwrap_or(0).cast_unsigned())
     }
 
-    /// Drops up to `batch` messages of one room that are older than it keeps them. Gives whether there may be more to
+    /// Drops up to `batch` messages of one room that is deleted, or that are older than their room keeps them. Gives whether there may be more to
     /// drop.
     ///
     /// # Errors
     /// Only if the database fails.
     pub fn prune(&mut self, now_ms: u64, batch: u32) -> Result<bool, StoreError> {
+        if self.prune_deleted(batch)? {
+            return Ok(true);
+        }
         for room in self.rooms()? {
             let Some(kept_ms) = self.limits.kept_ms(&room.name) else { continue };
             let cutoff = now_ms.saturating_sub(kept_ms).cast_signed();
@@ -213,7 +216,7 @@ pub(super) fn number(id: u64) -> i64 {
 
 /// None if there is no such room.
 fn latest_id(connection: &Connection, room: u32) -> rusqlite::Result<Option<i64>> {
-    let query = "SELECT chat_latest FROM rooms WHERE id = ?1";
+    let query = "SELECT chat_latest FROM rooms WHERE id = ?1 AND NOT is_deleted";
     connection.prepare_cached(query)?.query_row([room], |row| row.get(0)).optional()
 }
 
@@ -299,7 +302,7 @@ fn insert(
 }
 
 /// Drops the oldest messages and changes of a room, up to that number.
-fn drop_up_to(transaction: &Connection, room: u32, last: i64) -> rusqlite::Result<()> {
+pub(super) fn drop_up_to(transaction: &Connection, room: u32, last: i64) -> rusqlite::Result<()> {
     if last > 0 {
         transaction.prepare_cached("DELETE FROM messages WHERE room_id = ?1 AND id <= ?2")?.execute((room, last))?;
         forget_in_index(transaction, room, last)?;

@@ -77,7 +77,7 @@ impl Store {
     pub fn bans(&self) -> Result<Vec<Ban>, StoreError> {
         let mut query = self.connection.prepare(
             "SELECT rooms.name, room_bans.username, coalesce(audit.by, ''), coalesce(audit.time_ms, 0) \
-             FROM room_bans JOIN rooms ON rooms.id = room_bans.room_id LEFT JOIN audit ON audit.id = \
+             FROM room_bans JOIN rooms ON rooms.id = room_bans.room_id AND NOT rooms.is_deleted LEFT JOIN audit ON audit.id = \
              (SELECT max(id) FROM audit WHERE room_id = room_bans.room_id AND whom = username AND act = 'ban') \
              ORDER BY rooms.name, room_bans.username",
         )?;
@@ -100,7 +100,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let AuditEntry { time_ms, by, act, whom, .. } = entry;
         let transaction = self.write()?;
-        if !transaction.prepare_cached("SELECT 1 FROM rooms WHERE id = ?1")?.exists([room])? {
+        if !transaction.prepare_cached("SELECT 1 FROM rooms WHERE id = ?1 AND NOT is_deleted")?.exists([room])? {
             return Err(StoreError::UnknownRoom);
         }
         let effects: &[&str] = match act.as_str() {

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::messages::drop_up_to;
 use super::search::forget_in_index;
 use super::{RoomError, Store, StoreError};
 use crate::names::room_key;
@@ -31,7 +32,8 @@ impl Store {
         if transaction.prepare("SELECT 1 FROM rooms WHERE name_key = ?1")?.exists([&key])? {
             return Err(RoomError::NameTaken);
         }
-        let count: i64 = transaction.query_one("SELECT count(*) FROM rooms", [], |row| row.get(0))?;
+        let count: i64 =
+            transaction.query_one("SELECT count(*) FROM rooms WHERE NOT is_deleted", [], |row| row.get(0))?;
         if count >= rooms_max {
             return Err(RoomError::Full);
         }
@@ -51,7 +53,7 @@ impl Store {
     pub fn rooms(&self) -> Result<Vec<RoomRow>, StoreError> {
         let mut query = self
             .connection
-            .prepare("SELECT id, name, created_by, created_at_ms FROM rooms WHERE breakout_of IS NULL ORDER BY id")?;
+            .prepare("SELECT id, name, created_by, created_at_ms FROM rooms WHERE breakout_of IS NULL AND NOT is_deleted ORDER BY id")?;
         let rows = query.query_map([], |row| {
             Ok(RoomRow {
                 id: row.get(0)?,
@@ -70,7 +72,8 @@ impl Store {
     pub fn create_breakout(&mut self, parent: u32, name: &str, now_ms: u64) -> Result<u32, RoomError> {
         let rooms_max = i64::from(self.limits.rooms_max);
         let transaction = self.write()?;
-        let count: i64 = transaction.query_one("SELECT count(*) FROM rooms", [], |row| row.get(0))?;
+        let count: i64 =
+            transaction.query_one("SELECT count(*) FROM rooms WHERE NOT is_deleted", [], |row| row.get(0))?;
         if count >= rooms_max {
             return Err(RoomError::Full);
         }
@@ -78,7 +81,7 @@ impl Store {
         let id = transaction
             .query_one(
                 "INSERT INTO rooms (name, name_key, created_by, created_at_ms, breakout_of) \
-                 SELECT ?2, char(1) || hex(randomblob(16)), created_by, ?3, id FROM rooms WHERE id = ?1 RETURNING id",
+                 SELECT ?2, char(1) || hex(randomblob(16)), created_by, ?3, id FROM rooms WHERE id = ?1 AND NOT is_deleted RETURNING id",
                 (parent, name, now_ms.cast_signed()),
                 |row| row.get(0),
             )
@@ -98,25 +101,38 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
-    /// Forgets a room with its breakout rooms, and all that was said there and laid on their shelves. False if there is none.
+    /// Deletes a room with its breakout rooms: nothing finds it or adds to it from now on. What was said there goes piece by
+    /// piece with [`Self::prune`], since there may be much. False if there is no such room.
     ///
     /// # Errors
     /// Only if the database fails.
     pub fn delete_room(&mut self, room: u32) -> Result<bool, StoreError> {
         let transaction = self.write()?;
-        let breakouts: Vec<u32> = transaction
-            .prepare("SELECT id FROM rooms WHERE breakout_of = ?1")?
-            .query_map([room], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        for breakout in breakouts {
-            forget(&transaction, breakout)?;
-        }
-        let count = transaction.execute("DELETE FROM rooms WHERE id = ?1 AND breakout_of IS NULL", [room])?;
-        if count > 0 {
-            forget_in_index(&transaction, room, i64::from(i32::MAX))?;
-        }
+        // The name is free.
+        let count = transaction.execute(
+            "UPDATE rooms SET is_deleted = 1, name_key = char(1) || hex(randomblob(16)) \
+             WHERE (id = ?1 AND breakout_of IS NULL OR breakout_of = ?1) AND NOT is_deleted",
+            [room],
+        )?;
         transaction.commit()?;
         Ok(count > 0)
+    }
+
+    /// Drops up to `batch` messages of a deleted room, or else the room and what else is of it. Gives whether there may be
+    /// more to drop.
+    pub(super) fn prune_deleted(&mut self, batch: u32) -> Result<bool, StoreError> {
+        let transaction = self.write()?;
+        let query = "SELECT id FROM rooms WHERE is_deleted ORDER BY id DESC LIMIT 1";
+        let Some(room) = transaction.query_row(query, [], |row| row.get::<_, u32>(0)).optional()? else {
+            return Ok(false);
+        };
+        let query = "SELECT max(id) FROM (SELECT id FROM messages WHERE room_id = ?1 ORDER BY id LIMIT ?2)";
+        match transaction.query_one(query, (room, batch), |row| row.get::<_, Option<i64>>(0))? {
+            Some(last) => drop_up_to(&transaction, room, last)?,
+            None => _ = transaction.execute("DELETE FROM rooms WHERE id = ?1", [room])?,
+        }
+        transaction.commit()?;
+        Ok(true)
     }
 
     /// Forgets all breakout rooms: those of a server that was killed.
@@ -185,8 +201,20 @@ mod tests {
         assert_eq!(store.messages_after(room.id, 0, 9).expect("read").len(), 1);
         assert!(own.id > second);
         store.create_breakout(room.id, "Nhóm 3", 9).expect("made");
-        assert_eq!((store.delete_room(room.id), indexed(&store)), (Ok(true), 0));
-        assert_eq!((store.delete_room(room.id), store.rooms().expect("read").len()), (Ok(false), 1));
-        assert!(store.create_room("Nhóm 17", "minh", 10).expect("the name is free").id > own.id);
+        let said = |author_ref| NewMessage { author_ref, text: "giải thích".to_owned(), ..message(room.id) };
+        store.append_message(said(2)).expect("stored");
+        assert_eq!((store.delete_room(room.id), store.delete_room(room.id)), (Ok(true), Ok(false)));
+        assert_eq!(store.append_message(said(3)), Err(StoreError::UnknownRoom));
+        assert_eq!(store.create_breakout(room.id, "Nhóm 4", 9), Err(RoomError::Store(StoreError::UnknownRoom)));
+        assert_eq!((indexed(&store), store.rooms().expect("read").len()), (2, 1));
+        let again = store.create_room("Nhóm 17", "minh", 10).expect("the name is free");
+        assert!(again.id > own.id);
+        // What was said goes a message at a time here: two, the breakout room, and the room.
+        let pieces =
+            std::iter::repeat_with(|| store.prune(11, 1).expect("pruned")).take_while(|is_more| *is_more).count();
+        assert_eq!((pieces, indexed(&store)), (4, 0));
+        let left: i64 =
+            store.connection.query_one("SELECT count(*) FROM rooms", [], |row| row.get(0)).expect("counted");
+        assert_eq!(left, 2);
     }
 }

@@ -163,8 +163,10 @@ const BREAKOUTS: &str = "
     ALTER TABLE rooms ADD COLUMN breakout_of INTEGER REFERENCES rooms (id) ON DELETE CASCADE;
 ";
 
-/// Login names of deleted accounts: what their owners wrote, and the rooms that they made, are nobody else's.
+/// Login names of deleted accounts: what their owners wrote, and the rooms that they made, are nobody else's. And rooms that
+/// are gone, but for what was said there.
 const RETIRED: &str = "
+    ALTER TABLE rooms ADD COLUMN is_deleted INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE retired_names (
         username TEXT PRIMARY KEY
     ) STRICT, WITHOUT ROWID;
