@@ -365,6 +365,9 @@ function sendPicture(track: number, width: number, height: number, source: Video
   }
   pixels.drawImage(source, (width - shownWide) >> 1, (height - shownHigh) >> 1, shownWide, shownHigh);
   const image = pixels.getImageData(0, 0, width, height);
+  // Its packets leave one after another, sooner than what the core waited for.
+  clearTimeout(wakes);
+  wakes = undefined;
   act((core) => core.sendPicture(room, track, now(), image));
   codingMs = performance.now() - begun;
 }

@@ -14,6 +14,7 @@ use hph_core::wire::control::{
 
 use crate::events;
 use crate::host::Host;
+use crate::paced::{Paced, pace, relieved};
 use crate::pictures::Pictures;
 use crate::publish::Publisher;
 use crate::storage;
@@ -23,6 +24,9 @@ use crate::voices::Voices;
 const AGENT: &str = "hph-web";
 /// Kept free of pictures: voice with its copies, and control. **Units:** bits a second.
 const SOUND_BPS: u32 = 150_000;
+/// Until anything was reported of our way, pictures take no more than this: a TCP connection takes whatever it is given, and hands it
+/// out seconds later, voices behind it. **Units:** bits a second.
+const UNKNOWN_WAY_BPS: u32 = 600_000;
 /// The clock of captured sound may differ so much from the page's before the stream begins anew. **Units:** samples.
 const DRIFT_MAX: u32 = 960;
 
@@ -84,6 +88,7 @@ pub struct Client<H> {
     voices: Voices,
     pictures: Pictures,
     publishers: Vec<Publisher>,
+    paced: Paced,
     /// The room that is shown: what comes of others is not put together.
     room: RoomId,
     red: RedSender,
@@ -112,6 +117,7 @@ impl<H: Host> Client<H> {
             voices: Voices::default(),
             pictures: Pictures::default(),
             publishers: Vec::new(),
+            paced: Paced::default(),
             room: RoomId::default(),
             red: RedSender::new(),
             copies: RedundancyPolicy::new(),
@@ -159,6 +165,7 @@ impl<H: Host> Client<H> {
         self.phase = Phase::Over;
         self.pending.clear();
         self.machine.handle_disconnected();
+        self.paced.clear();
         self.voices.forget(None, &mut self.host);
         self.pictures.forget(None);
         self.voice_at = None;
@@ -223,7 +230,22 @@ impl<H: Host> Client<H> {
                 }
             }
         }
-        self.machine.poll_timeout().since(now).as_micros().min(20_000)
+        self.send_paced(now);
+        let picture = self.paced.wait(now).map_or(20_000, Duration::as_micros);
+        self.machine.poll_timeout().since(now).as_micros().min(picture).min(20_000)
+    }
+
+    /// Sends the packets of our pictures that are due.
+    fn send_paced(&mut self, now: Instant) {
+        while let Some(packet) = self.paced.pop(now) {
+            let sent =
+                self.act(now, |machine, out| machine.send_sealed(now, &packet.payload, packet.clear_len_bytes, out));
+            let (track, layer) = packet.of;
+            let publisher = self.publishers.iter_mut().find(|publisher| publisher.track == track);
+            if let (Err(_), Some(publisher)) = (sent, publisher) {
+                publisher.refresh(1 << layer);
+            }
+        }
     }
 
     /// Says something that needs no state here; false if it is not allowed.
@@ -246,6 +268,7 @@ impl<H: Host> Client<H> {
         self.voices.forget(None, &mut self.host);
         self.pictures.forget(None);
         self.publishers.clear();
+        self.paced.clear();
         self.voice_at = None;
     }
 
@@ -329,20 +352,30 @@ impl<H: Host> Client<H> {
             return;
         }
         let pictures = self.publishers.len().max(1) as u32;
-        let granted = self.machine.uplink(now).and_then(|(bound, _)| bound);
-        let granted = granted.map(|bps| bps.saturating_sub(SOUND_BPS) / pictures);
+        let uplink = self.machine.uplink(now);
+        let (granted, uplink_bps) = match uplink {
+            Some((Some(bound), figures)) => {
+                let pictures_bps = bound.saturating_sub(SOUND_BPS);
+                (relieved(pictures_bps, figures.queue_delay), relieved(figures.pace_bps, figures.queue_delay))
+            }
+            _ => (UNKNOWN_WAY_BPS, 2 * UNKNOWN_WAY_BPS),
+        };
+        let granted = self.paced.net_of(granted / pictures);
         let timestamp = (at.since(self.origin).as_micros() * 9 / 100) as u32;
-        let mut publishers = std::mem::take(&mut self.publishers);
-        if let Some(publisher) = publishers.iter_mut().find(|publisher| publisher.track == track) {
-            publisher.picture(size.0, size.1, rgba);
-            publisher.encode(now, timestamp, granted, |layer, frame| {
-                let pieces = Pieces::Strips(&frame.strips);
-                let frame = OutgoingFrame { track, layer, timestamp, level: 127, bytes: &frame.bytes, pieces };
-                self.act(now, |machine, out| machine.send_frame(now, room, &frame, out)).is_ok()
+        let Self { machine, publishers, paced, .. } = self;
+        let Some(publisher) = publishers.iter_mut().find(|publisher| publisher.track == track) else { return };
+        let pace_bps = pace(uplink_bps, publisher.max_bps());
+        publisher.picture(size.0, size.1, rgba);
+        publisher.encode(now, timestamp, granted, |layer, frame| {
+            let (mut bytes, pieces) = (0, Pieces::Strips(&frame.strips));
+            let outgoing = OutgoingFrame { track, layer, timestamp, level: 127, bytes: &frame.bytes, pieces };
+            let sealed = machine.seal_frame(now, room, &outgoing, |payload, clear_len_bytes| {
+                bytes += paced.push(now, pace_bps, (track, layer), payload, clear_len_bytes);
             });
-        }
-        // What was said while it was encoded would be said to nobody: nothing is, in one input.
-        self.publishers = publishers;
+            paced.note(frame.bytes.len(), bytes);
+            sealed.is_ok()
+        });
+        self.send_paced(now);
     }
 
     /// A picture as it is now: sides, media clock, RGBA. Nothing if nothing is new in it, unless `force` is set.
@@ -370,9 +403,13 @@ impl<H: Host> Client<H> {
         let (is_up, is_tunnelled) = link.map_or((false, false), |link| (link.is_up, link.is_tunnelled));
         let rtt = link.map_or(0, |link| link.rtt.as_micros());
         let loss = self.machine.loss_stats().unwrap_or_default();
+        let uplink = self.machine.uplink(now).map_or_else(String::new, |(bound, figures)| {
+            let queue_us = figures.queue_delay.as_micros();
+            format!("{},{},{queue_us},{}", bound.unwrap_or(0), figures.arriving_bps, figures.pace_bps)
+        });
         format!(
             "{{\"is_up\":{is_up},\"is_tunnelled\":{is_tunnelled},\"rtt_us\":{rtt},\"loss_up\":{},\"loss_down\":{},\
-             \"levels\":[{}],\"pictures\":[{}],\"drops\":{{{}}}}}",
+             \"uplink\":[{uplink}],\"levels\":[{}],\"pictures\":[{}],\"drops\":{{{}}}}}",
             loss.up.loss,
             loss.down_loss,
             levels.join(","),

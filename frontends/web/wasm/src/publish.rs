@@ -62,6 +62,11 @@ impl Publisher {
         (self.layers, self.max_bps) = (layers, max_bps);
     }
 
+    /// What the largest may take as those who see it have it; 0: they don't say.
+    pub const fn max_bps(&self) -> u32 {
+        self.max_bps
+    }
+
     /// Somebody needs whole pictures of these sizes.
     pub fn refresh(&mut self, layers: u8) {
         for (at, size) in self.sizes.iter_mut().enumerate() {
@@ -95,23 +100,23 @@ impl Publisher {
         &mut self,
         now: Instant,
         timestamp: u32,
-        granted: Option<u32>,
+        granted: u32,
         mut send: impl FnMut(u8, &StripFrame) -> bool,
     ) {
         let wanted: Vec<usize> = (0..SIZES).filter(|at| self.layers & 1 << at != 0).collect();
         let Some(&largest) = wanted.first() else { return };
         let thumbnails: u32 = wanted.iter().skip(1).map(|at| THUMBNAIL_BPS[*at]).sum();
-        let granted = granted.map(|bps| bps.saturating_sub(thumbnails));
-        let bound = granted.into_iter().chain((self.max_bps > 0).then_some(self.max_bps)).min();
+        let granted = granted.saturating_sub(thumbnails);
+        let bound = if self.max_bps > 0 { granted.min(self.max_bps) } else { granted };
         for at in wanted {
             let (rung, bound) =
-                if at == largest { (self.rung(now, bound, at), bound) } else { (THUMBNAIL, Some(THUMBNAIL_BPS[at])) };
+                if at == largest { (self.rung(now, bound, at), bound) } else { (THUMBNAIL, THUMBNAIL_BPS[at]) };
             if !is_due(self.sizes[at].sent_at, now, rung.frames_per_s) {
                 continue;
             }
             let halvings = usize::from(rung.halvings).max(at).min(SIZES - 1);
             self.scale_to(halvings);
-            let bytes_max = bound.map_or(usize::MAX, |bps| (bps / 4 / u32::from(rung.frames_per_s.max(1))) as usize);
+            let bytes_max = (bound / 4 / u32::from(rung.frames_per_s.max(1))) as usize;
             let params = StripParams {
                 quality: rung.quality,
                 refined_quality: rung.quality.saturating_add(REFINED_ABOVE),
@@ -137,11 +142,11 @@ impl Publisher {
         }
     }
 
-    fn rung(&mut self, now: Instant, bound: Option<u32>, halvings_min: usize) -> Rung {
-        match bound {
-            Some(bound) if self.learned >= LEARNING_FRAMES => self.ladder.choose(now, bound, halvings_min as u8),
-            _ => self.ladder.rung(),
+    fn rung(&mut self, now: Instant, bound: u32, halvings_min: usize) -> Rung {
+        if self.learned < LEARNING_FRAMES {
+            return self.ladder.rung();
         }
+        self.ladder.choose(now, bound, halvings_min as u8)
     }
 
     fn scale_to(&mut self, halvings: usize) {
