@@ -11,7 +11,7 @@ impl ServerMachine<'_> {
     pub fn set_scope(&mut self, session: SessionId, scope: Scope) {
         let Some(state) = self.session_mut(session) else { return };
         state.identity.scope = scope;
-        let (name, memberships) = (state.identity.username.clone(), state.memberships.clone());
+        let (name, memberships) = (state.identity.username.clone(), state.memberships);
         if scope != Scope::Owner {
             self.forget_chief(&name);
         }
