@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use hph_client::core::wire::control::DevicePublic;
 use hph_client::key_file::default_folder;
 use hph_client::people::PeopleStore;
 use hph_client::pins::PinStore;
@@ -61,6 +62,11 @@ impl Folders {
         }
         let lock = File::open(&path)?;
         if lock.try_lock().is_ok() { Ok((seed, Some(lock))) } else { Ok((entropy::array(), None)) }
+    }
+
+    /// The public keys of this device, if it has any yet.
+    pub fn own_key(&self) -> Option<DevicePublic> {
+        hph_client::device::keys(&self.state.join("device")).ok().flatten()
     }
 
     /// What is remembered; nothing if there is nothing, or nothing that can be read.

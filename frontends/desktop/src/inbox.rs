@@ -10,6 +10,7 @@ use hph_presenters::trouble::Trouble;
 
 use crate::devices::Opened;
 use crate::outside::NoChooser;
+use crate::pictures::Pixels;
 
 /// A piece of news.
 pub enum Note {
@@ -34,6 +35,8 @@ pub enum Note {
     SpeakerFailed(String),
     /// Files were chosen to be sent there, or there is nothing here to choose them in.
     Chosen(FileTarget, Result<Vec<PathBuf>, NoChooser>),
+    /// A picture among the files was decoded, by the number of its file, or can't be.
+    Decoded(u64, Option<Pixels>),
     /// There are new pictures.
     Pictures,
 }

@@ -5,7 +5,7 @@
 //! - [`view`], [`rows`], [`words`]: what presenters know becomes what is drawn.
 //! - [`session`], [`devices`], [`trial`], [`inbox`], [`identity`], [`zone`]: the engine, devices, files, time.
 //! - [`outside`]: the desktop around the window: choosing files, notifications.
-//! - [`pictures`]: pictures of others on their way to the screen.
+//! - [`pictures`]: pictures of others on their way to the screen; [`thumbnail`]: those among the files, made small.
 //! - `measure`: how the window does, measured from inside.
 //! - [`headless`], [`shots`]: every screen as a picture, without a display.
 //!
@@ -23,6 +23,7 @@ pub mod program;
 pub mod rows;
 pub mod session;
 pub mod shots;
+pub mod thumbnail;
 pub mod trial;
 pub mod view;
 pub mod words;

@@ -3,9 +3,23 @@
 //! Everything here is on the thread that draws. Events wait in a queue and are handled one after the other, so that what the
 //! drawing calls while it is being changed does no harm.
 
+/// Connects `$on` of a global: its arguments, then what to do with the program.
+macro_rules! on {
+    ($program:expr, $global:expr, $on:ident, |$p:ident $(, $arg:ident)*| $body:expr) => {{
+        let weak: std::rc::Weak<$crate::program::Program> = std::rc::Rc::downgrade($program);
+        $global.$on(move |$($arg),*| {
+            if let Some($p) = weak.upgrade() {
+                $body
+            }
+        });
+    }};
+}
+
 mod carry;
+mod groups;
 mod levels;
 mod nearby;
+mod previews;
 mod sources;
 mod wire;
 
@@ -106,6 +120,8 @@ struct State {
     /// The loudspeaker where sound goes now; none before the first.
     sounding: Option<String>,
     counts: levels::Counts,
+    /// Pictures among the files that are shown.
+    thumbnails: previews::Thumbnails,
     ticks: u32,
     /// When pictures were drawn last. **Units:** microseconds.
     drawn_us: u64,
@@ -144,6 +160,7 @@ impl Program {
             file_for: None,
             sounding: None,
             counts: levels::Counts::new(),
+            thumbnails: previews::Thumbnails::default(),
             ticks: 0,
             drawn_us: 0,
             shown: HashMap::new(),
@@ -193,6 +210,11 @@ impl Program {
         let state = self.state.borrow();
         let is_mine = |(room, slot, _): &RemoteTrack| state.my_slot(*room) == Some(*slot);
         state.shown.iter().filter(|(track, _)| !is_mine(track)).map(|(track, count)| (*track, *count)).collect()
+    }
+
+    /// How many pictures came until now, drawn or not.
+    pub fn pictures_come(&self) -> u64 {
+        self.state.borrow().board.count()
     }
 
     /// From going into the room in front to the first picture of somebody else.
@@ -266,6 +288,7 @@ impl Program {
             }
             Note::Chosen(to, Ok(paths)) => self.post(Event::Files(files::Event::Chosen(to, paths))),
             Note::Chosen(to, Err(_)) => self.ask_for_path(Some(to)),
+            Note::Decoded(file, pixels) => self.decoded(file, pixels),
             Note::Screens(screens) => self.choose_screen(screens),
             Note::SpeakerFailed(detail) => {
                 self.post(Event::DeviceFailed(hph_presenters::trouble::Trouble::Speaker, detail));
@@ -380,6 +403,7 @@ impl State {
             screens: &self.screens,
             file_for: self.file_for.as_ref(),
             pictures: &self.pictures,
+            thumbnails: self.thumbnails.pictures(),
             lang: lang.as_deref(),
             now,
         };

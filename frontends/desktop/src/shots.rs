@@ -1,6 +1,7 @@
 //! Every screen as a picture, without a display: for people who look at them, for the documents and for the tests.
 
 mod fixtures;
+mod groups;
 mod panels;
 mod people;
 

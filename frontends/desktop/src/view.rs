@@ -4,6 +4,7 @@ mod before;
 mod chat;
 mod figures;
 mod files;
+mod groups;
 mod looks;
 mod over;
 mod people;
@@ -20,6 +21,7 @@ use hph_presenters::text::Lang;
 use slint::{ComponentHandle, Image, SharedString};
 
 pub use chat::targets;
+pub use groups::{USES, sign_of};
 pub use room::code;
 
 use before::refresh_door;
@@ -51,6 +53,13 @@ pub struct View {
     files: Rows<ui::FileRow>,
     transfers: Rows<ui::TransferRow>,
     members: Rows<ui::MemberRow>,
+    uses: Rows<SharedString>,
+    lasting: Rows<SharedString>,
+    invites: Rows<ui::InviteRow>,
+    breakouts: Rows<ui::BreakoutRow>,
+    devices: Rows<ui::DeviceRow>,
+    /// The invitation on the sheet whose code is shown.
+    invited: String,
     keys: Rows<ui::KeyRow>,
     figures: Rows<ui::FigureRow>,
     stages: Rows<ui::StageRow>,
@@ -70,6 +79,8 @@ pub struct Seen<'a> {
     pub file_for: Option<&'a FileTarget>,
     /// The newest picture of everybody.
     pub pictures: &'a HashMap<RemoteTrack, Image>,
+    /// Pictures among the files, by the number of the file.
+    pub thumbnails: &'a HashMap<u64, Image>,
     /// The language, if it was said at the start.
     pub lang: Option<&'a str>,
     /// What time it is.
@@ -107,7 +118,13 @@ impl View {
         let files = ui.global::<ui::Files>();
         files.set_rows(view.files.model());
         files.set_transfers(view.transfers.model());
+        let invites = ui.global::<ui::Invites>();
+        invites.set_uses_names(view.uses.model());
+        invites.set_lasting_names(view.lasting.model());
+        invites.set_rows(view.invites.model());
+        ui.global::<ui::Breakouts>().set_rows(view.breakouts.model());
         let settings = ui.global::<ui::Settings>();
+        settings.set_devices(view.devices.model());
         settings.set_keys(view.keys.model());
         settings.set_version(env!("CARGO_PKG_VERSION").into());
         let diagnostics = ui.global::<ui::Diagnostics>();
@@ -122,6 +139,8 @@ impl View {
         self.refresh_looks(ui, seen, lang);
         self.refresh_over(ui, seen, lang);
         self.refresh_devices(ui, seen, lang);
+        self.refresh_devices_of_account(ui, seen, lang);
+        self.refresh_invites(ui, seen, lang);
         use hph_presenters::app::Screen;
         match seen.app.screen {
             Screen::First | Screen::SignIn => self.refresh_sign_in(ui, seen, lang),

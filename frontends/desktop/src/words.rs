@@ -101,6 +101,15 @@ pub fn notice(notice: &Notice, lang: Lang) -> Told {
         }
         Notice::CallDeclined(who) => name("{} đã từ chối cuộc gọi.", "{} has declined the call.", who),
         Notice::CallNotAnswered(who) => name("{} không trả lời.", "{} does not answer.", who),
+        Notice::SentToBreakout(group) => name("Bạn được đưa vào nhóm {}.", "You were sent to {}.", group),
+        Notice::BackFromBreakout => say("Bạn đã về lại phòng chung.", "You are back in the room."),
+        Notice::BreakoutsEnd { seconds } => {
+            name("Các nhóm kết thúc sau {} giây.", "The breakout rooms end in {} s.", &seconds.to_string())
+        }
+        Notice::BreakoutsTold { by, text } => Told {
+            what: lang.pick("{} nhắn mọi nhóm:", "{} to all groups:").replace("{}", by),
+            detail: text.clone(),
+        },
         Notice::Copied => say("Đã sao chép.", "Copied."),
         Notice::KeyChanged(who) => Told {
             detail: lang
@@ -192,6 +201,10 @@ pub fn field_problem(problem: Option<&Problem>, field: Field, lang: Lang) -> Str
         Some(Problem::NoAddress) if field == Field::Server => say(
             "Đây không phải lời mời hay địa chỉ. Ví dụ: meet.example.org",
             "That is neither an invitation nor an address. For example: meet.example.org",
+        ),
+        Some(Problem::WhichServer) if field == Field::Server => say(
+            "Mã này dành cho máy chủ nào? Chọn hoặc gõ địa chỉ; mã đã được giữ lại.",
+            "Which server is that code for? Choose it or type its address; the code is kept.",
         ),
         Some(Problem::WrongPassword) if field == Field::Password => {
             say("Sai tên đăng nhập hoặc mật khẩu.", "The login name or the password is wrong.")

@@ -70,14 +70,16 @@ async fn see_and_hear(app: &App, lan: &mut Hph) {
     // What the server says of us, and what they see of us, is what the button says.
     let room = app.global::<Room>();
     until("our microphone on", || room.get_microphone() == MuteState::On).await;
-    press(app, "Switch the microphone off (M)").await;
-    until("our microphone off", || room.get_microphone() == MuteState::Off).await;
-    until("word of it at the other side", || {
+    // The last that the server told them of us.
+    let heard = |lan: &Hph| {
         let told = lan.told("participant");
         let ours = told.iter().rev().find(|told| told["display_name"] == "Nguyễn Thị Hường");
-        ours.is_some_and(|told| !told.to_string().contains(r#""microphone","is_on":true"#))
-    })
-    .await;
+        ours.and_then(|told| told["tracks"]["microphone"]["is_on"].as_bool())
+    };
+    until("word of it at the other side", || heard(lan) == Some(true)).await;
+    press(app, "Switch the microphone off (M)").await;
+    until("our microphone off", || room.get_microphone() == MuteState::Off).await;
+    until("word of that at the other side", || heard(lan) == Some(false)).await;
     lan.type_line("/mic off");
     until("the sign that Lan is muted", || tile(app, "Lan").is_some_and(|about| about.contains("muted"))).await;
 }

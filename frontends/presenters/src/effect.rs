@@ -117,6 +117,23 @@ pub enum Effect {
         /// Which.
         file: RemoteFile,
     },
+    /// Give [`Command::FetchFile`] with a folder of the program's own, which is gone with it: the file is only looked at.
+    FetchPicture {
+        /// The request.
+        request: u32,
+        /// Which.
+        file: RemoteFile,
+    },
+    /// Decode a picture that was fetched, within bounds and not on the thread that draws, and show it small; then
+    /// [`crate::previews::Event::Decoded`].
+    DecodePicture {
+        /// The number of the file.
+        file: u64,
+        /// Where it is. It is no longer needed then.
+        path: std::path::PathBuf,
+    },
+    /// A picture is shown no longer.
+    ForgetPicture(u64),
     /// Collect diagnostics, redacted, and show them before they are saved.
     CollectDiagnostics,
     /// End the program.

@@ -4,7 +4,8 @@
 //! - [`app`]: which screen is in front, the connection, the rooms; it owns all the others.
 //! - [`signin`], [`lobby`], [`prejoin`], [`door`]: the way into a room.
 //! - [`room`]: tiles, layouts, microphone and camera of a room.
-//! - [`chat`], [`people`], [`files`]: the panels of a room.
+//! - [`chat`], [`people`], [`files`]: the panels of a room; [`previews`]: pictures among the files.
+//! - [`invites`]: inviting people; [`sessions`]: the devices of one's account.
 //! - [`keys`]: the keyboard and the palette of commands.
 //! - [`toasts`], [`trouble`]: what is told in passing, and what went wrong.
 //! - [`settings`]: what is remembered.
@@ -25,11 +26,14 @@ pub mod door;
 pub mod effect;
 pub mod files;
 pub mod ids;
+pub mod invites;
 pub mod keys;
 pub mod lobby;
 pub mod people;
 pub mod prejoin;
+pub mod previews;
 pub mod room;
+pub mod sessions;
 pub mod settings;
 pub mod signin;
 pub mod squares;

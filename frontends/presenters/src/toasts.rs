@@ -116,6 +116,22 @@ pub enum Notice {
     CallDeclined(String),
     /// See [`Self::CallDeclined`].
     CallNotAnswered(String),
+    /// We were sent to the breakout room of that name; nothing if nobody said it.
+    SentToBreakout(String),
+    /// We were sent back to the room that the breakout rooms belong to.
+    BackFromBreakout,
+    /// The breakout rooms end.
+    BreakoutsEnd {
+        /// In so many seconds.
+        seconds: u16,
+    },
+    /// A host says something to everybody in the breakout rooms.
+    BreakoutsTold {
+        /// Name of the host.
+        by: String,
+        /// What.
+        text: String,
+    },
     /// Something was copied.
     Copied,
     /// Somebody's key is another one than before.

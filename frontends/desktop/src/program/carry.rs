@@ -37,6 +37,8 @@ impl Program {
                 let _ = std::fs::create_dir_all(&folder);
                 self.command(Command::FetchFile { request, file, folder });
             }
+            Effect::FetchPicture { request, file } => self.fetch_picture(request, file),
+            Effect::DecodePicture { file, path } => self.decode_picture(file, path),
             Effect::Quit => drop(slint::quit_event_loop()),
             other => self.carry_out_here(other),
         }
@@ -86,6 +88,7 @@ impl Program {
                 let speaker = state.speaker(&state.app.choices().speaker);
                 state.ringing = if is_on { trial::ring(speaker, inbox) } else { None };
             }
+            Effect::ForgetPicture(file) => state.thumbnails.forget(file),
             Effect::Remember => state.remember(&ui),
             Effect::Copy(text) => ui.invoke_copy(text.into()),
             Effect::Focus(focus) => state.view.focus(&ui, focus),
@@ -101,7 +104,7 @@ impl Program {
         }
     }
 
-    fn command(&self, command: Command) {
+    pub(super) fn command(&self, command: Command) {
         let is_sent = self.state.borrow().session.as_ref().is_some_and(|session| session.send(command.clone()));
         if !is_sent {
             self.queue.borrow_mut().push_back(Event::EngineBusy(command));

@@ -38,6 +38,7 @@ impl State {
             (trust, _) => trust,
         };
         let (device_seed, lock) = self.folders.device(matches!(account, Account::Guest { .. }))?;
+        self.app.sessions.own = self.folders.own_key();
         let (people, agent) = (Some(self.folders.people()), AGENT.to_owned());
         let config = EngineConfig { host, port, trust, account, device_seed, people, agent, is_patient: false };
         Session::start(config, pins, lock, self.app.memory.settings.voice(), &self.board)

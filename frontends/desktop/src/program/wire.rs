@@ -1,9 +1,10 @@
 //! From what people do in the window to events.
 
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use hph_client::core::id::Slot;
 use hph_client::core::wire::control::Act;
+use hph_client::files::RemoteFile;
 use hph_presenters::app::{Answer, Event, Screen, Sheet};
 use hph_presenters::keys::{self, Action, Chord, Key, Scope};
 use hph_presenters::room::layout::Size;
@@ -19,18 +20,6 @@ use super::Program;
 use crate::ui;
 use crate::view::targets;
 
-/// Connects `$on` of a global: its arguments, then what to do with the program.
-macro_rules! on {
-    ($program:expr, $global:expr, $on:ident, |$p:ident $(, $arg:ident)*| $body:expr) => {{
-        let weak: Weak<Program> = Rc::downgrade($program);
-        $global.$on(move |$($arg),*| {
-            if let Some($p) = weak.upgrade() {
-                $body
-            }
-        });
-    }};
-}
-
 /// Connects everything.
 pub(super) fn connect(ui: &ui::App, program: &Rc<Program>) {
     shell(&ui.global::<ui::Shell>(), program);
@@ -44,6 +33,7 @@ pub(super) fn connect(ui: &ui::App, program: &Rc<Program>) {
     rules(&ui.global::<ui::People>(), program);
     doors(&ui.global::<ui::Door>(), program);
     files(&ui.global::<ui::Files>(), program);
+    super::groups::connect(ui, program);
     settings(ui, program);
 }
 
@@ -176,6 +166,9 @@ fn sign_in(ui: &ui::App, program: &Rc<Program>) {
         1 => Way::Password,
         _ => Way::Register,
     }))));
+    let code = typed(Field::Code);
+    on!(program, form, on_edit_code, |p, text| code(&p, text));
+    on!(program, form, on_toggle_code, |p| p.post(Event::SignIn(SignIn::ToggleCode)));
     on!(program, form, on_submit, |p| p.post(Event::SignIn(SignIn::Submit)));
     on!(program, form, on_back, |p| p.post(Event::SignIn(SignIn::Back)));
 }
@@ -236,6 +229,7 @@ fn room(screen: &ui::Room<'_>, program: &Rc<Program>) {
     on!(program, screen, on_toggle_layout, |p| p.post(Event::Action(Action::NextLayout)));
     on!(program, screen, on_leave, |p| p.post(Event::Action(Action::Leave)));
     on!(program, screen, on_to_lobby, |p| p.post(Event::ToLobby));
+    on!(program, screen, on_invite, |p| p.post(Event::Action(Action::Invite)));
     on!(program, screen, on_copy_invitation, |p| p.post(Event::Action(Action::CopyInvitation)));
     on!(program, screen, on_open_panel, |p, panel| p.post(Event::Room(match panel {
         1 => room::Event::TogglePanel(room::Panel::Chat),
@@ -264,6 +258,7 @@ fn chat(screen: &ui::Chat<'_>, program: &Rc<Program>) {
     on!(program, screen, on_more_found, |p| p.post(Event::Chat(chat::Event::MoreFound)));
     on!(program, screen, on_attach, |p| p.attach());
     on!(program, screen, on_fetch, |p, id| p.fetch_enclosed(&id));
+    on!(program, screen, on_show, |p, id, is_on| p.show_enclosed(&id, is_on));
     on!(program, screen, on_load_older, |p| p.post(Event::Chat(chat::Event::Older)));
     on!(program, screen, on_edit, |p, id| if let Some(id) = stored(&id) {
         p.post(Event::Chat(chat::Event::StartEdit(id)));
@@ -343,6 +338,9 @@ fn files(screen: &ui::Files<'_>, program: &Rc<Program>) {
     });
     on!(program, screen, on_delete, |p, id| if let Ok(file) = id.parse() {
         p.post(Event::Files(F::Delete(file)));
+    });
+    on!(program, screen, on_show, |p, id, is_on| if let Ok(file) = id.parse() {
+        p.show_shelved(file, is_on);
     });
     on!(program, screen, on_stop, |p, request| p.post(Event::Files(F::Stop(request as u32))));
     on!(program, screen, on_older, |p| p.post(Event::Files(F::Older)));
@@ -476,14 +474,16 @@ impl Program {
 
     /// Fetches the file that a message tells of.
     fn fetch_enclosed(&self, id: &str) {
-        let file = {
-            let state = self.state.borrow();
-            let chat = &state.app.chat;
-            stored(id).and_then(|id| chat.front_thread()?.lines().find(|line| line.id == id)?.file.clone()?.remote)
-        };
-        if let Some(file) = file {
+        if let Some(file) = self.enclosed(id) {
             self.post(Event::Files(hph_presenters::files::Event::Fetch(file)));
         }
+    }
+
+    /// The file that a message tells of.
+    pub(super) fn enclosed(&self, id: &str) -> Option<RemoteFile> {
+        let state = self.state.borrow();
+        let chat = &state.app.chat;
+        stored(id).and_then(|id| chat.front_thread()?.lines().find(|line| line.id == id)?.file.clone()?.remote)
     }
 
     fn admit_all(&self) {
@@ -520,7 +520,7 @@ impl Program {
         }
     }
 
-    fn username(&self, slot: i32) -> Option<String> {
+    pub(super) fn username(&self, slot: i32) -> Option<String> {
         let state = self.state.borrow();
         let (_, view) = state.app.front_room()?;
         view.participants.get(&place(slot)).map(|who| who.username.clone())

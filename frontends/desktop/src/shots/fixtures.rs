@@ -2,6 +2,7 @@
 
 use slint::{ComponentHandle, Image, ModelRc, SharedString, VecModel};
 
+use super::groups;
 use super::panels;
 use super::people::{PEOPLE, portrait, slide};
 use super::{Lang, Scene};
@@ -20,6 +21,8 @@ pub const SCENES: &[Scene] = &[
     Scene { name: "signin-guest", fill: sign_in_guest },
     Scene { name: "signin-wrong", fill: sign_in_wrong },
     Scene { name: "signin-new", fill: sign_in_new },
+    Scene { name: "signin-invited", fill: groups::signin_invited },
+    Scene { name: "signin-code", fill: groups::signin_code },
     Scene { name: "lobby", fill: lobby },
     Scene { name: "lobby-empty", fill: lobby_empty },
     Scene { name: "lobby-create", fill: lobby_create },
@@ -37,6 +40,11 @@ pub const SCENES: &[Scene] = &[
     Scene { name: "room-path", fill: panels::room_path },
     Scene { name: "room-found", fill: panels::room_found },
     Scene { name: "room-edit", fill: panels::room_edit },
+    Scene { name: "room-picture", fill: groups::room_picture },
+    Scene { name: "room-split", fill: groups::room_split },
+    Scene { name: "room-breakouts", fill: groups::room_breakouts },
+    Scene { name: "invite-way", fill: groups::invite_way },
+    Scene { name: "invite-made", fill: groups::invite_made },
     Scene { name: "room-signs", fill: panels::room_signs },
     Scene { name: "room-share", fill: room_share },
     Scene { name: "room-alone", fill: room_alone },
@@ -44,6 +52,7 @@ pub const SCENES: &[Scene] = &[
     Scene { name: "settings-view", fill: settings_view },
     Scene { name: "settings-sound", fill: settings_sound },
     Scene { name: "settings-keys", fill: settings_keys },
+    Scene { name: "settings-devices", fill: groups::settings_devices },
     Scene { name: "diagnostics", fill: diagnostics },
     Scene { name: "ended", fill: ended },
 ];
@@ -102,7 +111,7 @@ fn first_error(app: &App, lang: Lang) {
     screen.set_error(error.into());
 }
 
-fn sign_in(app: &App, lang: Lang, way: i32) -> SignIn<'_> {
+pub(super) fn sign_in(app: &App, lang: Lang, way: i32) -> SignIn<'_> {
     shell(app, Screen::SignIn, lang);
     let screen = app.global::<SignIn>();
     screen.set_server("Lớp KTPM".into());
@@ -445,7 +454,7 @@ fn room_reconnect(app: &App, lang: Lang) {
     tiles.set_microphone(MuteState::Waiting);
 }
 
-fn settings(app: &App, lang: Lang, page: i32) -> Settings<'_> {
+pub(super) fn settings(app: &App, lang: Lang, page: i32) -> Settings<'_> {
     lobby(app, lang);
     devices(app, lang);
     app.global::<Shell>().set_sheet(SheetKind::Settings);

@@ -52,7 +52,8 @@ pub(super) fn room_signs(app: &App, lang: Lang) {
 }
 
 fn file(id: &str, name: &str, about: &'static str, state: i32, part: f32) -> FileRow {
-    FileRow { id: id.into(), name: name.into(), about: about.into(), may_delete: id == "1", state, part }
+    let may_delete = id == "1";
+    FileRow { id: id.into(), name: name.into(), about: about.into(), may_delete, state, part, ..FileRow::default() }
 }
 
 pub(super) fn room_files(app: &App, lang: Lang) {

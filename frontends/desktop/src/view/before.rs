@@ -42,9 +42,14 @@ impl View {
         form.set_server(offer.name.as_str().into());
         form.set_address(hph_client::link::authority(&target.host, target.port).into());
         form.set_fingerprint(hph_client::tls::fingerprint(&offer.pin).into());
-        form.set_has_guest(offer.methods.guest);
-        form.set_has_password(offer.methods.password);
-        form.set_may_register(offer.methods.register);
+        let ways = signin.ways();
+        form.set_has_guest(ways.contains(&Way::Guest));
+        form.set_has_password(ways.contains(&Way::Password));
+        form.set_may_register(ways.contains(&Way::Register));
+        form.set_is_invited(signin.is_invited());
+        form.set_asks_code(signin.is_code_asked);
+        form.set_code(signin.code.as_str().into());
+        form.set_code_error(words::field_problem(problem, Field::Code, lang).into());
         form.set_way(match signin.way {
             Way::Guest => 0,
             Way::Password => 1,

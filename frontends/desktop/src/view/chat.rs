@@ -1,6 +1,7 @@
 //! The panel of messages.
 
 use hph_presenters::chat::{Delivery, Message, Row, ThreadId};
+use hph_presenters::previews::Previews;
 use hph_presenters::text::Lang;
 use hph_presenters::trouble::Trouble;
 use slint::{ComponentHandle, SharedString};
@@ -101,6 +102,8 @@ fn of_message(message: &Message, is_private: bool, seen: &Seen<'_>, lang: Lang) 
     };
     let (file, file_state, file_part) =
         message.file.as_ref().map(|file| super::files::enclosed(file, seen, lang)).unwrap_or_default();
+    let remote = message.file.as_ref().and_then(|file| file.remote.as_ref());
+    let may_show = remote.is_some_and(|file| Previews::may_show(&file.name, file.size));
     let may_fetch = message.file.as_ref().is_some_and(|file| file.remote.is_some());
     ui::ChatRow {
         id: id.into(),
@@ -108,6 +111,9 @@ fn of_message(message: &Message, is_private: bool, seen: &Seen<'_>, lang: Lang) 
         file_state: file_state.into(),
         file_part,
         may_fetch,
+        may_show,
+        shown: remote.map_or(0, |file| super::files::shown(file.file, seen)),
+        picture: remote.and_then(|file| seen.thumbnails.get(&file.file)).cloned().unwrap_or_default(),
         divider: SharedString::default(),
         author: message.name.as_str().into(),
         letter: message.initial.as_str().into(),

@@ -4,6 +4,7 @@ use hph_client::core::id::RoomId;
 use hph_client::engine::FileTarget;
 use hph_presenters::chat::Enclosed;
 use hph_presenters::files::{Files, State, Transfer, Way};
+use hph_presenters::previews::{Preview, Previews};
 use hph_presenters::text::{Lang, count as counts, when};
 use slint::ComponentHandle;
 
@@ -31,6 +32,9 @@ impl View {
                     _ => 0,
                 },
                 part: transfer.map_or(0.0, Transfer::part),
+                may_show: Previews::may_show(&shelved.file.name, shelved.file.size),
+                shown: shown(shelved.file.file, seen),
+                picture: seen.thumbnails.get(&shelved.file.file).cloned().unwrap_or_default(),
             }
         };
         self.files.set(shelf.into_iter().flat_map(hph_presenters::files::Shelf::files).map(row).collect());
@@ -52,6 +56,16 @@ impl View {
         };
         let transfers = seen.app.files.transfers().iter().filter(is_seen);
         self.transfers.set(transfers.map(row).collect());
+    }
+}
+
+/// How far a picture is that somebody wants to see: nothing, under way, here, failed.
+pub fn shown(file: u64, seen: &Seen<'_>) -> i32 {
+    match seen.app.previews.of(file) {
+        None => 0,
+        Some(Preview::Fetching | Preview::Decoding) => 1,
+        Some(Preview::Shown) => 2,
+        Some(Preview::Failed) => 3,
     }
 }
 

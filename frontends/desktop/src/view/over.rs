@@ -51,6 +51,7 @@ impl View {
             Some(Sheet::Diagnostics) => ui::SheetKind::Diagnostics,
             Some(Sheet::Help) => ui::SheetKind::Help,
             Some(Sheet::Palette) => ui::SheetKind::Palette,
+            Some(Sheet::Invitations) => ui::SheetKind::Invite,
             None if asked.is_some() => ui::SheetKind::Confirm,
             None if seen.file_for.is_some() => ui::SheetKind::File,
             None if !seen.screens.is_empty() => ui::SheetKind::Share,

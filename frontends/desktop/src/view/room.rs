@@ -69,6 +69,7 @@ impl View {
         screen.set_my_rtt(if sample.is_up { format!("{:.0} ms", sample.rtt_ms) } else { String::new() }.into());
         screen.set_my_bars(super::figures::bars(&sample));
         self.place_tiles(room, &scene.tiles, seen, lang);
+        self.refresh_breakouts(ui, seen, lang);
         match room.panel {
             Some(Panel::Chat) => self.refresh_chat(ui, seen, lang),
             Some(Panel::People) => self.refresh_people(ui, seen, lang),

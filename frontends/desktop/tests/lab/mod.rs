@@ -47,6 +47,18 @@ impl Hph {
         writeln!(self.input.as_mut().expect("piped"), "{line}").expect("it reads");
     }
 
+    /// Waits until it ends; whether it did so with success.
+    pub async fn ends_well(&mut self) -> bool {
+        let looks = (PATIENCE.as_millis() / LOOK.as_millis()) as usize;
+        for _ in 0..looks {
+            if let Some(status) = self.child.try_wait().expect("it was started") {
+                return status.success();
+            }
+            Timer::after(LOOK).await;
+        }
+        panic!("it does not end");
+    }
+
     /// What it said until now.
     pub fn said(&self) -> Vec<String> {
         self.lines.lock().expect("nobody panics").clone()

@@ -64,6 +64,7 @@ impl App {
             Action::ToggleStats => self.are_stats_shown = !self.are_stats_shown,
             Action::NextRoom => self.next_room(now, effects),
             Action::CopyInvitation => self.copy_invitation(now, effects),
+            Action::Invite => self.invite(effects),
             Action::Help => self.set_sheet(toggled(self.sheet, Sheet::Help), effects),
             Action::Palette => self.set_sheet(toggled(self.sheet, Sheet::Palette), effects),
             Action::Diagnostics => self.set_sheet(toggled(self.sheet, Sheet::Diagnostics), effects),
@@ -81,6 +82,9 @@ impl App {
     pub(super) fn set_sheet(&mut self, sheet: Option<Sheet>, effects: &mut Effects) {
         self.sheet = sheet;
         self.palette.clear();
+        if sheet != Some(Sheet::Invitations) {
+            self.invites = None;
+        }
         effects.push(Effect::Focus(match sheet {
             Some(Sheet::Palette) => crate::effect::Focus::Search,
             Some(_) => crate::effect::Focus::First,

@@ -84,12 +84,41 @@ impl App {
         }
     }
 
+    /// What is told of the breakout rooms of a room.
+    pub(super) fn hear_of_breakouts(&mut self, parent: RoomId, news: &BreakoutNews, now: Now) {
+        let notice = match news {
+            BreakoutNews::Moved { from, to, number, name } => {
+                self.note_moved(*from, *to);
+                if *number == 0 { Notice::BackFromBreakout } else { Notice::SentToBreakout(name.clone()) }
+            }
+            BreakoutNews::Ends(after_s) => {
+                let span = Duration::from_secs((*after_s).into());
+                self.breakouts_end.insert(parent, now.at + span);
+                Notice::BreakoutsEnd { seconds: *after_s }
+            }
+            BreakoutNews::Told { display_name, text, .. } => {
+                Notice::BreakoutsTold { by: display_name.clone(), text: text.clone() }
+            }
+            BreakoutNews::Over => {
+                self.breakouts_end.remove(&parent);
+                return;
+            }
+            BreakoutNews::Opened { .. } | BreakoutNews::Assigned { .. } => return,
+        };
+        self.toasts.push(notice, now.at);
+    }
+
+    /// Seconds until the breakout rooms of the meeting in front end; none if nobody has said.
+    pub fn breakouts_end_s(&self, now: Now) -> Option<u64> {
+        let parent = self.view.breakouts.place_of(self.front?).0;
+        let left = crate::time::seconds_until(*self.breakouts_end.get(&parent)?, now.at);
+        self.breakouts().map(|_| left)
+    }
+
     /// We are sent elsewhere: notes what is on here. It is closed when we have left.
-    pub(super) fn note_moved(&mut self, news: &BreakoutNews) {
-        let BreakoutNews::Moved { from, to, .. } = news else { return };
-        let Some(room) = self.rooms.get(from) else { return };
-        self.following =
-            Some(Following { to: *to, is_mic_on: room.mic.is_open(), is_camera_on: room.camera.is_wanted() });
+    fn note_moved(&mut self, from: RoomId, to: RoomId) {
+        let Some(room) = self.rooms.get(&from) else { return };
+        self.following = Some(Following { to, is_mic_on: room.mic.is_open(), is_camera_on: room.camera.is_wanted() });
     }
 
     /// We are in a room: if we were sent there, what was on is on again.

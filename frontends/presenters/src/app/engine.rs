@@ -49,7 +49,7 @@ impl App {
                 let by = self.name_of(by);
                 self.toasts.push(Notice::UnmuteAsked { room: *room, by }, now.at);
             }
-            ClientEvent::Breakout { news, .. } => self.note_moved(news),
+            ClientEvent::Breakout { room, news } => self.hear_of_breakouts(*room, news, now),
             ClientEvent::Reacted { room, slot, reaction } => {
                 if let (Some(room), Some(view)) = (self.rooms.get_mut(room), self.view.rooms.get(room)) {
                     room.reacted(view, *slot, *reaction, now.at);
@@ -69,6 +69,7 @@ impl App {
             _ => {}
         }
         self.hear_of_files(&event, now, effects);
+        self.hear_of_accounts(&event, now, effects);
         self.sync(&event, now, effects);
     }
 
@@ -140,6 +141,7 @@ impl App {
         if is_back {
             return;
         }
+        self.claim(effects);
         let Some(target) = self.signin.target.clone() else { return };
         self.lobby.server = Some((target.host.clone(), target.port, pin));
         let way = if self.signin.way == Way::Register { Way::Password } else { self.signin.way };
@@ -196,6 +198,9 @@ impl App {
         self.calls.outgoing.clear();
         (self.front, self.left, self.link) = (None, None, Link::default());
         (self.door, self.new_rules, self.files) = (None, None, Files::default());
+        (self.invites, self.previews) = (None, crate::previews::Previews::default());
+        self.sessions = crate::sessions::Sessions::of(self.sessions.own);
+        self.breakouts_end.clear();
         self.wanted.clear();
     }
 

@@ -7,7 +7,7 @@ use hph_client::engine::{self as client, Command};
 use crate::diagnostics::Reading;
 use crate::keys::{Action, Chord};
 use crate::trouble::Trouble;
-use crate::{chat, door, files, lobby, people, prejoin, room, settings, signin};
+use crate::{chat, door, files, invites, lobby, people, prejoin, previews, room, sessions, settings, signin};
 
 /// Where one is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub enum Sheet {
     Help,
     /// The palette.
     Palette,
+    /// Invitations to the room in front.
+    Invitations,
 }
 
 /// How a call is answered.
@@ -80,6 +82,12 @@ pub enum Event {
     People(people::Event),
     /// Files: those of the room in front, and those that one person sends another.
     Files(files::Event),
+    /// The sheet of invitations.
+    Invites(invites::Event),
+    /// The devices of one's account.
+    Sessions(sessions::Event),
+    /// Pictures among the files.
+    Previews(previews::Event),
     /// The closed door of a room.
     Door(door::Event),
     /// The sheet of settings.

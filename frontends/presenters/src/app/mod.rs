@@ -3,6 +3,7 @@
 //! One can be in several rooms. One of them is in front: it has the stage, the keys, microphone and camera. The others stand in
 //! a rail with their unread messages and people, and are heard more quietly; nobody there hears or sees us.
 
+mod account;
 mod act;
 mod breakout;
 mod calls;
@@ -66,6 +67,12 @@ pub struct App {
     pub door: Option<Door>,
     /// Files.
     pub files: Files,
+    /// Pictures among them.
+    pub previews: crate::previews::Previews,
+    /// Invitations to a room, while they are open.
+    pub invites: Option<crate::invites::Invites>,
+    /// The devices of our account.
+    pub sessions: crate::sessions::Sessions,
     /// Messages.
     pub chat: Chat,
     /// Calls.
@@ -98,6 +105,8 @@ pub struct App {
     following: Option<breakout::Following>,
     /// A room that is being split.
     split: Option<hph_client::breakout::Split>,
+    /// When the breakout rooms of a room end.
+    breakouts_end: BTreeMap<RoomId, Instant>,
     /// What was asked of the server about breakout rooms, by request.
     breakouts_asked: std::collections::BTreeSet<u32>,
 }
@@ -142,6 +151,9 @@ impl App {
             Event::Chat(event) => self.handle_chat(event, now, effects),
             Event::People(event) => self.handle_people(event, effects),
             Event::Files(event) => self.handle_files(event, effects),
+            Event::Invites(event) => self.handle_invites(event, now, effects),
+            Event::Sessions(event) => self.handle_sessions(event, effects),
+            Event::Previews(event) => self.handle_previews(event, effects),
             Event::Door(event) => self.handle_door(event, now, effects),
             Event::Settings(event) => self.handle_settings(event, now, effects),
             Event::Join { name, may_create, is_at_once } => self.prepare(name, may_create, is_at_once, now, effects),

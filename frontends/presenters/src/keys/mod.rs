@@ -60,6 +60,8 @@ pub enum Action {
     Leave,
     /// Copy the invitation.
     CopyInvitation,
+    /// Open the sheet of invitations.
+    Invite,
     /// Show all keys.
     Help,
     /// Open the palette.
@@ -93,7 +95,7 @@ pub struct Binding {
 
 impl Action {
     /// Every action, in the order in which they are shown.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::ToggleMic,
         Self::ToggleCamera,
         Self::PushToTalk,
@@ -109,6 +111,7 @@ impl Action {
         Self::NextRoom,
         Self::Leave,
         Self::CopyInvitation,
+        Self::Invite,
         Self::Pin(1),
         Self::Pin(2),
         Self::Pin(3),
@@ -166,6 +169,7 @@ impl Action {
             Self::NextRoom => ("Phòng kế tiếp", "Next room"),
             Self::Leave => ("Rời phòng", "Leave room"),
             Self::CopyInvitation => ("Sao chép lời mời", "Copy invitation"),
+            Self::Invite => ("Mời người khác", "Invite people"),
             Self::Help => ("Danh sách phím tắt", "Keyboard shortcuts"),
             Self::Palette => ("Bảng lệnh", "Command palette"),
             Self::Close => ("Đóng", "Close"),
@@ -222,6 +226,7 @@ fn usual() -> Vec<(Action, &'static str)> {
         (Action::PreviousPage, "PageUp"),
         (Action::NextRoom, "Ctrl+Tab"),
         (Action::CopyInvitation, "Ctrl+Shift+C"),
+        (Action::Invite, "I"),
         (Action::Help, "?"),
         (Action::Palette, "Ctrl+K"),
         (Action::Close, "Escape"),

@@ -1,8 +1,10 @@
 //! Signing in, and what the server answers.
 
 use hph_client::core::time::Duration;
-use hph_client::core::wire::control::Refusal;
+use hph_client::core::wire::control::{Refusal, is_code};
+use hph_client::link::Given;
 
+use super::first::ungrouped;
 use super::{Account, Connection, Effect, Effects, EndReason, Field, Focus, Now, Problem, SignIn, Way};
 use crate::text::typed;
 use crate::trouble::Trouble;
@@ -13,8 +15,12 @@ impl SignIn {
         if !self.may_submit(now.at) {
             return;
         }
-        match self.account() {
-            Ok(account) => {
+        match self.secret().and_then(|secret| Ok((secret, self.account()?))) {
+            Ok((secret, account)) => {
+                let account = match secret {
+                    Some(secret) => Account::Invited { secret, account: Box::new(account) },
+                    None => account,
+                };
                 (self.is_busy, self.problem) = (true, None);
                 let pin = target.pin.or(self.offer.as_ref().map(|offer| offer.pin));
                 effects.push(Effect::Connect(Box::new(Connection {
@@ -26,6 +32,20 @@ impl SignIn {
             }
             Err(problem) => self.problem = Some(problem),
         }
+    }
+
+    /// What one was given, if anything: nine digits that were typed count before what the link says.
+    fn secret(&self) -> Result<Option<String>, Problem> {
+        if self.is_code_asked {
+            let code = ungrouped(&self.code);
+            let flaw = if code.is_empty() { typed::Flaw::Empty } else { typed::Flaw::Form };
+            return if is_code(&code) { Ok(Some(code)) } else { Err(Problem::Field(Field::Code, flaw)) };
+        }
+        let given = self.target.as_ref().and_then(|target| target.given.as_ref());
+        Ok(match given {
+            Some(Given::Invite(secret) | Given::Own(secret)) => Some(secret.clone()),
+            Some(Given::Enrol(_)) | None => None,
+        })
     }
 
     fn account(&self) -> Result<Account, Problem> {
@@ -61,6 +81,9 @@ impl SignIn {
     /// Signed in: the password is no longer needed.
     pub fn handle_signed_in(&mut self) {
         self.password.clear();
+        // After a reconnect nothing of it is there any more.
+        self.was_invited |= self.is_invited();
+        self.forget_code();
         (self.is_busy, self.problem, self.is_password_shown, self.retry_at) = (false, None, false, None);
     }
 

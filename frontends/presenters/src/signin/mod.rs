@@ -40,6 +40,8 @@ pub enum Field {
     Email,
     /// Password.
     Password,
+    /// The nine digits of an invitation.
+    Code,
 }
 
 /// A server that was found in this network.
@@ -77,6 +79,8 @@ pub enum Problem {
     Field(Field, Flaw),
     /// Link, code or address can't be one.
     NoAddress,
+    /// These are the nine digits of an invitation; which server it is to they don't say.
+    WhichServer,
     /// Name or password are wrong; which of them the server does not say.
     WrongPassword,
     /// The login name is taken.
@@ -123,6 +127,8 @@ pub enum Event {
     Way(Way),
     /// Show the password, or hide it.
     ToggleShown,
+    /// There are nine digits to type, or not after all.
+    ToggleCode,
     /// Sign in.
     Submit,
     /// Another server.
@@ -154,6 +160,12 @@ pub struct SignIn {
     pub email: String,
     /// Password. It goes into the engine and nowhere else.
     pub password: String,
+    /// The nine digits of an invitation, as they were typed; nothing: without.
+    pub code: String,
+    /// Whether there is a place to type them.
+    pub is_code_asked: bool,
+    /// Whether we came in with an invitation.
+    pub was_invited: bool,
     /// Whether it is shown.
     pub is_password_shown: bool,
     /// Whether an answer is waited for.
@@ -175,7 +187,8 @@ impl SignIn {
             }
             Event::Choose(pin) => {
                 if let Some(found) = self.found.iter().find(|found| found.pin == pin) {
-                    let target = Target { host: found.host.clone(), port: found.port, pin: Some(pin), room: None };
+                    let target =
+                        Target { host: found.host.clone(), port: found.port, pin: Some(pin), room: None, given: None };
                     self.set_target(target, effects);
                 }
             }
@@ -195,21 +208,39 @@ impl SignIn {
             }
             Event::Way(way) => (self.way, self.problem) = (way, None),
             Event::ToggleShown => self.is_password_shown = !self.is_password_shown,
+            Event::ToggleCode => {
+                let is_asked = !self.is_code_asked;
+                self.forget_code();
+                self.is_code_asked = is_asked;
+                self.keep_to_ways();
+            }
             Event::Submit => self.submit(now, effects),
             Event::Back => {
                 (self.target, self.offer, self.problem, self.is_busy) = (None, None, None, false);
                 self.password.clear();
+                self.forget_code();
+                self.was_invited = false;
             }
             Event::Demo => effects.push(Effect::StartDemo),
         }
     }
 
-    /// Ways that the server offers, in the order in which they are shown.
+    /// Ways that the server offers, in the order in which they are shown. Whoever has an invitation may come in with it or make an
+    /// account: whether it is one for that only the server knows.
     pub fn ways(&self) -> Vec<Way> {
         let methods = self.offer.as_ref().map(|offer| offer.methods).unwrap_or_default();
-        let offered =
-            [(Way::Guest, methods.guest), (Way::Password, methods.password), (Way::Register, methods.register)];
+        let is_invited = self.offer.is_some() && self.is_invited();
+        let offered = [
+            (Way::Guest, methods.guest || is_invited),
+            (Way::Password, methods.password),
+            (Way::Register, methods.register || is_invited),
+        ];
         offered.into_iter().filter(|(_, is_offered)| *is_offered).map(|(way, _)| way).collect()
+    }
+
+    /// Whether one comes with an invitation: that of the link, or nine digits.
+    pub fn is_invited(&self) -> bool {
+        self.is_code_asked || self.target.as_ref().is_some_and(|target| target.given.is_some())
     }
 
     /// Seconds until one may try again; 0 at once.

@@ -193,3 +193,92 @@ fn a_server_of_this_network_is_reached_with_the_key_that_it_was_shown_with() {
     signin.handle(Event::SearchOver, now(3000), &mut effects);
     assert!(!signin.is_searching && signin.found.len() == 1);
 }
+
+const SECRET: &str = "abcdefghijklmnopqrstuvwx27";
+
+fn at_link(link: &str, methods: SignInMethods) -> SignIn {
+    let mut signin = SignIn::default();
+    for event in
+        [Event::Link(link.to_owned()), Event::Offered(Offer { name: "Lớp KTPM".to_owned(), methods, pin: [7; 32] })]
+    {
+        signin.handle(event, now(0), &mut Vec::new());
+    }
+    signin
+}
+
+fn secret_of(account: &Account) -> Option<&str> {
+    match account {
+        Account::Invited { secret, .. } => Some(secret),
+        _ => None,
+    }
+}
+
+#[test]
+fn an_invitation_in_a_link_is_presented_and_opens_the_ways_that_it_may() {
+    let closed = SignInMethods { password: true, ..SignInMethods::default() };
+    let link = format!("hph://meet.lan/Ph%C3%B2ng#fp={}&in={SECRET}", "07".repeat(32));
+    let mut signin = at_link(&link, closed);
+    assert_eq!((signin.ways(), signin.room()), (vec![Way::Guest, Way::Password, Way::Register], Some("Phòng")));
+    type_in(&mut signin, &[(Field::DisplayName, "Lan")]);
+    let account = submit(&mut signin, 0).expect("signs in");
+    assert_eq!((secret_of(&account), account.is_guest()), (Some(SECRET), true));
+    // Whoever signs up with it makes an account.
+    signin.handle_ended(&refused(Refusal::Forbidden, 0), now(1), &mut Vec::new());
+    signin.handle(Event::Way(Way::Register), now(1), &mut Vec::new());
+    type_in(&mut signin, &[(Field::Username, "lan"), (Field::Password, "một mật khẩu dài")]);
+    let account = submit(&mut signin, 1).expect("signs up");
+    assert!(matches!(&account, Account::Invited { account, .. }
+        if matches!(**account, Account::Password { may_register: true, .. })));
+    // A link without one gives nothing, and that of a device without an account is nothing for people.
+    for given in ["", &format!("&enrol={SECRET}")] {
+        let signin = at_link(&format!("hph://meet.lan/#fp={}{given}", "07".repeat(32)), closed);
+        assert_eq!(signin.ways(), [Way::Password], "{given}");
+    }
+    let owner = at_link(&format!("hph://meet.lan/#fp={}&own={SECRET}", "07".repeat(32)), closed);
+    assert!(owner.is_invited());
+}
+
+#[test]
+fn nine_digits_are_typed_in_the_first_box_or_in_the_form() {
+    let mut signin = at_server(SignInMethods { password: true, ..SignInMethods::default() });
+    signin.handle(Event::ToggleCode, now(0), &mut Vec::new());
+    assert_eq!(signin.ways().len(), 3);
+    signin.handle(Event::Way(Way::Guest), now(0), &mut Vec::new());
+    type_in(&mut signin, &[(Field::DisplayName, "Lan"), (Field::Code, "12 34")]);
+    assert!(submit(&mut signin, 0).is_none());
+    assert_eq!(signin.problem, Some(Problem::Field(Field::Code, Flaw::Form)));
+    type_in(&mut signin, &[(Field::Code, "123-456 789")]);
+    assert_eq!(signin.problem, None);
+    let account = submit(&mut signin, 0).expect("signs in");
+    assert_eq!(secret_of(&account), Some("123456789"));
+    signin.handle_ended(&refused(Refusal::NoSuchInvitation, 0), now(1), &mut Vec::new());
+    assert_eq!(signin.problem, Some(Problem::Trouble(Trouble::Invitation)));
+    // Without it after all: only what the server offers by itself.
+    signin.handle(Event::ToggleCode, now(1), &mut Vec::new());
+    assert_eq!((signin.ways(), signin.way, signin.code.as_str()), (vec![Way::Password], Way::Password, ""));
+
+    let typed = |signin: &mut SignIn| {
+        let mut effects = Vec::new();
+        signin.handle(Event::Typed(Field::Server, "123-456-789".to_owned()), now(0), &mut effects);
+        signin.handle(Event::Go, now(0), &mut effects);
+        effects
+    };
+    let mut signin = SignIn::default();
+    assert!(typed(&mut signin).is_empty());
+    assert_eq!((signin.problem.clone(), signin.code.as_str()), (Some(Problem::WhichServer), "123456789"));
+    type_in(&mut signin, &[(Field::Server, "meet.lan")]);
+    assert_eq!((signin.problem.clone(), signin.code.as_str()), (None, "123456789"), "the digits are kept");
+    let server = |host: &str, key| Found {
+        name: "Lớp".to_owned(),
+        host: host.to_owned(),
+        port: 7400,
+        rooms: 0,
+        people: 0,
+        pin: [key; 32],
+    };
+    let mut signin = SignIn { found: vec![server("192.0.2.20", 7)], ..SignIn::default() };
+    let effects = typed(&mut signin);
+    assert!(matches!(&effects[..], [Effect::Ask { host, pin: Some(_), .. }] if host == "192.0.2.20"));
+    let mut signin = SignIn { found: vec![server("192.0.2.20", 7), server("192.0.2.21", 8)], ..SignIn::default() };
+    assert!(typed(&mut signin).is_empty(), "which of the two nobody knows");
+}
