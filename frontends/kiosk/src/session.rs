@@ -10,6 +10,7 @@ use hph_client::media::{PictureSink, Receiver, ReceiverConfig, SpeakerSpec, Stag
 use hph_client::people::PeopleStore;
 use hph_client::pins::PinStore;
 use hph_client::tls::{Pin, Trust};
+use hph_kiosk_core::kept;
 use hph_presenters::effect::Connection;
 
 use crate::inbox::{Inbox, Note, tell};
@@ -39,10 +40,18 @@ impl Keys {
         PeopleStore::new(self.folder.join("people"))
     }
 
-    /// The device's secret. Where nothing can be written the device is another one with each start.
+    /// The device's secret, by which its server knows it: made once, whole or not at all, and again where something else stands
+    /// in its place, since nobody is there to mend it. Where nothing can be written the device is another one with each start.
     fn device(&self) -> [u8; 32] {
-        hph_client::device::load_or_create(&self.folder.join("device"))
-            .unwrap_or_else(|_| hph_client::platform::entropy::array())
+        let path = self.folder.join("device");
+        if let Some(known) = std::fs::read(&path).ok().and_then(|bytes| bytes.try_into().ok()) {
+            return known;
+        }
+        let fresh: [u8; 32] = hph_client::platform::entropy::array();
+        if let Err(error) = kept::replace(&path, &fresh) {
+            eprintln!("hph-kiosk: the device's secret can't be kept in {}: {error}", path.display());
+        }
+        fresh
     }
 }
 
@@ -81,8 +90,8 @@ impl Session {
         let receiving = ReceiverConfig { voice, speaker: SpeakerSpec::None, ..ReceiverConfig::default() };
         let receiver = Receiver::start_showing(receiving, Arc::clone(&stages), Some(screen))?;
         let server = (host.clone(), port);
-        let is_guest = matches!(account, Account::Guest { .. });
-        debug_assert!(is_guest, "the device has no password");
+        let has_none = matches!(account, Account::Guest { .. } | Account::Kiosk { .. });
+        debug_assert!(has_none, "the device has no password");
         let config = EngineConfig {
             host,
             port,

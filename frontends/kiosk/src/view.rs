@@ -91,6 +91,7 @@ impl View {
         let front = kiosk.front(now);
         shell.set_front(match &front {
             Front::SetUp => ui::Front::SetUp,
+            Front::Pairing { .. } => ui::Front::Pairing,
             Front::Waiting { .. } => ui::Front::Waiting,
             Front::Home => ui::Front::Home,
             Front::Room => ui::Front::Room,
@@ -98,7 +99,7 @@ impl View {
             Front::Safe { .. } => ui::Front::Safe,
         });
         shell.set_language(lang.code().into());
-        shell.set_name(kiosk.config.name.as_str().into());
+        shell.set_name(kiosk.name().into());
         shell.set_clock(when::clock(now.unix_ms, &now).into());
         shell.set_date(date(&now, lang).into());
         let minute = now.unix_ms / 60_000;
@@ -117,6 +118,9 @@ impl View {
         let (trouble, advice) = match (&front, kiosk.trouble()) {
             (Front::Safe { error }, _) => (error.clone(), String::new()),
             (Front::SetUp, _) => (kiosk.problem.clone().unwrap_or_default(), String::new()),
+            (Front::Pairing { why, .. }, _) => {
+                (why.map(|why| words::trouble(why, lang).what).unwrap_or_default(), String::new())
+            }
             (_, Some(trouble)) => {
                 // What people could do about it at a desktop there is nobody to do here.
                 let advice = lang.pick("Thiết bị tự thử lại.", "It tries again by itself.");
@@ -126,6 +130,10 @@ impl View {
         };
         if let Front::Safe { error } = &front {
             self.set_code(&shell, error);
+        }
+        if let Front::Pairing { code, seconds, .. } = &front {
+            shell.set_pairing_code(code.as_str().into());
+            shell.set_pairing_min(count(seconds.div_ceil(60) as usize));
         }
         shell.set_trouble(trouble.into());
         shell.set_advice(advice.into());
@@ -144,8 +152,9 @@ impl View {
 
     fn refresh_home(&mut self, ui: &ui::App, seen: &Seen<'_>, lang: Lang) {
         let (kiosk, home) = (seen.kiosk, ui.global::<ui::Home>());
-        let fixed = kiosk.config.home_room().unwrap_or_default();
+        let fixed = kiosk.home_room().unwrap_or_default();
         home.set_room(fixed.into());
+        home.set_is_bound(kiosk.only_room().is_some());
         let others = kiosk.rooms().into_iter().filter(|card| card.name.to_lowercase() != fixed.to_lowercase());
         let card = |card: hph_presenters::lobby::Card| ui::RoomCard {
             name: card.name.into(),

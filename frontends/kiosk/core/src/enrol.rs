@@ -35,12 +35,14 @@ pub enum Applied {
 #[derive(Clone, Debug)]
 pub struct Learnt {
     path: PathBuf,
+    /// What was shown to the camera, laid over that.
+    shown: PathBuf,
 }
 
 impl Learnt {
     /// In that folder.
     pub fn new(state: &Path) -> Self {
-        Self { path: state.join("enrolled.toml") }
+        Self { path: state.join("enrolled.toml"), shown: state.join("shown.toml") }
     }
 
     /// Lays what was learnt over the owner's file.
@@ -48,11 +50,13 @@ impl Learnt {
     /// # Errors
     /// It is damaged: a program that is older than what wrote it.
     pub fn lay_over(&self, config: &mut Config) -> Result<(), ConfigError> {
-        match fs::read_to_string(&self.path) {
-            Ok(text) => config.lay(&self.path.display().to_string(), &text),
+        for path in [&self.path, &self.shown] {
             // None yet, or none that can be read: then it is learnt anew.
-            Err(_) => Ok(()),
+            if let Ok(text) = fs::read_to_string(path) {
+                config.lay(&path.display().to_string(), &text)?;
+            }
         }
+        Ok(())
     }
 
     /// Takes the file of a partition over, once: it is kept first, made sure of, and only then taken away there. A power cut in
@@ -75,6 +79,8 @@ impl Learnt {
         }
         let is_news = fs::read_to_string(&self.path).ok().as_deref() != Some(text.as_str());
         if is_news {
+            // What the camera was shown before is older.
+            let _ = fs::remove_file(&self.shown);
             kept::replace(&self.path, text.as_bytes())?;
         }
         let taken = fs::remove_file(&path).and_then(|()| kept::sync_folder(partition));
@@ -92,7 +98,7 @@ impl Learnt {
     /// It can't be kept.
     pub fn take_invitation(&self, invitation: &Invitation) -> io::Result<()> {
         let text = format!("# Shown to the camera.\nserver = \"{invitation}\"\n");
-        kept::replace(&self.path, text.as_bytes())
+        kept::replace(&self.shown, text.as_bytes())
     }
 }
 
@@ -246,8 +252,13 @@ mod tests {
 
     #[test]
     fn what_the_camera_was_shown_is_kept() {
-        let card = Card::new("");
+        let card = Card::new("name = \"Phòng A\"\nserver = \"hph://old.example.org/\"\n");
+        assert_eq!(card.take(), Applied::Once);
         card.learnt.take_invitation(&link().parse().unwrap()).unwrap();
         assert_eq!(card.config().server.map(|server| server.to_string()), Some(link()));
+        assert_eq!(card.config().name, "Phòng A", "the rest stays as it was");
+        fs::write(card.boot.join(BOOT_FILE), "name = \"B\"\n").unwrap();
+        assert_eq!(card.take(), Applied::Once);
+        assert_eq!(card.config().server, None, "a newer file counts more");
     }
 }

@@ -10,8 +10,11 @@ use crate::ui::{App, Call, Front, Home, Keys, Kiosk, Person, Room, RoomCard, Til
 /// All scenes.
 pub(super) const SCENES: &[Scene] = &[
     Scene { name: "setup", fill: set_up },
+    Scene { name: "pairing", fill: pairing },
+    Scene { name: "revoked", fill: revoked },
     Scene { name: "waiting", fill: waiting },
     Scene { name: "home", fill: home },
+    Scene { name: "home-bound", fill: home_bound },
     Scene { name: "home-hot", fill: home_hot },
     Scene { name: "keyboard", fill: keyboard },
     Scene { name: "keyboard-signs", fill: keyboard_signs },
@@ -50,6 +53,27 @@ fn shell(app: &App, front: Front, lang: Lang) -> Kiosk<'_> {
 
 fn set_up(app: &App, lang: Lang) {
     shell(app, Front::SetUp, lang);
+}
+
+fn pairing(app: &App, lang: Lang) {
+    let shell = shell(app, Front::Pairing, lang);
+    shell.set_pairing_code("042 137".into());
+    shell.set_pairing_min(10);
+}
+
+fn revoked(app: &App, lang: Lang) {
+    pairing(app, lang);
+    let why = hph_presenters::trouble::Trouble::Revoked;
+    let lang = if lang == "vi" { hph_presenters::text::Lang::Vi } else { hph_presenters::text::Lang::En };
+    app.global::<Kiosk>().set_trouble(crate::words::trouble(why, lang).what.into());
+}
+
+fn home_bound(app: &App, lang: Lang) {
+    shell(app, Front::Home, lang);
+    let home = app.global::<Home>();
+    home.set_rooms(rows([]));
+    home.set_room("Nhóm 17".into());
+    home.set_is_bound(true);
 }
 
 fn waiting(app: &App, lang: Lang) {

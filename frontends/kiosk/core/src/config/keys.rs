@@ -103,6 +103,13 @@ pub(super) const KEYS: &[Key] = &[
         "Invitation link of the server (hph://…), perhaps with a room."
     ),
     key!(
+        guest,
+        Value::switch,
+        ToString::to_string,
+        "Vào như khách, không cần chủ máy chủ duyệt; khi đó không thu hồi được quyền của thiết bị.",
+        "Comes in as a guest, without the approval of the server's owner; then it can't be revoked."
+    ),
+    key!(
         name,
         |value: &Value<'_>| typed::display_name(value.text()?)
             .map_err(|_| "must be a name of at most 64 bytes, without control characters".to_owned()),

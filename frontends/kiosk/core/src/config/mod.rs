@@ -53,7 +53,9 @@ pub struct Pin {
 pub struct Config {
     /// Which server, and perhaps which room: an invitation. None: the device is not set up yet.
     pub server: Option<Invitation>,
-    /// What the device is called in meetings.
+    /// It comes in as a guest, where guests may: nobody approves it, and nobody can revoke it.
+    pub guest: bool,
+    /// What the device is called in meetings, unless the server's owner says otherwise.
     pub name: String,
     /// Language of the screens.
     pub language: Lang,
@@ -101,6 +103,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             server: None,
+            guest: false,
             name: "HPH Kiosk".to_owned(),
             language: Lang::Vi,
             fixed_room: None,

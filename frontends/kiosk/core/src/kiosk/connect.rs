@@ -89,7 +89,7 @@ impl Kiosk {
             Step::SigningIn => self.look_for_problem(now),
             Step::Up => {
                 if let Screen::Ended(trouble) = self.app.screen {
-                    self.connection.fail(trouble, now);
+                    self.fail(trouble, now);
                 }
             }
         }
@@ -103,9 +103,22 @@ impl Kiosk {
         self.meet(app::Event::SignIn(SignIn::Link(link)), now, effects);
     }
 
+    /// It is tried again after a pause; at once, if another way is left.
+    fn fail(&mut self, trouble: Trouble, now: Now) {
+        let is_at_once = self.note_failure(trouble);
+        self.connection.fail(trouble, now);
+        if is_at_once {
+            self.connection.retry_now();
+        }
+    }
+
     fn sign_in(&mut self, now: Now, effects: &mut Effects) {
+        if let Some(server) = self.config.server.clone().filter(|_| !self.config.guest) {
+            self.connection.step = Step::SigningIn;
+            return self.sign_in_by_key(&server, effects);
+        }
         if !self.app.signin.ways().contains(&Way::Guest) {
-            return self.connection.fail(Trouble::GuestsClosed, now);
+            return self.fail(Trouble::GuestsClosed, now);
         }
         self.connection.step = Step::SigningIn;
         let name = self.config.name.clone();
@@ -125,7 +138,7 @@ impl Kiosk {
                 Problem::NoAddress => Trouble::Unreachable,
                 _ => Trouble::SignIn,
             };
-            self.connection.fail(trouble, now);
+            self.fail(trouble, now);
         }
     }
 

@@ -18,6 +18,15 @@ pub enum Front {
         /// What keeps it.
         trouble: Option<Trouble>,
     },
+    /// The server does not know it: its owner is asked to let it in.
+    Pairing {
+        /// Six digits in two groups, for the owner to type.
+        code: String,
+        /// For so long they are good. **Units:** seconds.
+        seconds: u64,
+        /// Why it is not known any more; none: it never was.
+        why: Option<Trouble>,
+    },
     /// Rooms, clock, status.
     Home,
     /// A room.

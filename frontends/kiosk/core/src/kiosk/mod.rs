@@ -12,6 +12,9 @@ mod people;
 mod policy;
 #[cfg(test)]
 mod tests;
+mod token;
+#[cfg(test)]
+mod token_tests;
 
 use hph_client::core::id::RoomId;
 use hph_client::core::time::{Duration, Instant};
@@ -26,6 +29,7 @@ pub use devices::{Gone, Waiting};
 pub use entry::Entry;
 pub use event::{Effect, Effects, Event, Front, Sheet};
 pub use people::Person;
+pub use token::Pairing;
 
 use crate::config::Config;
 use crate::kept::Memory;
@@ -54,6 +58,7 @@ pub struct Kiosk {
     connection: connect::Connection,
     wish: devices::Wish,
     policy: policy::Policy,
+    token: token::Token,
     is_live: bool,
     started: Option<Instant>,
     /// When each message that stays was first seen.
@@ -82,6 +87,7 @@ impl Kiosk {
             connection: connect::Connection::default(),
             wish: devices::Wish::default(),
             policy: policy::Policy::default(),
+            token: token::Token::default(),
             is_live: false,
             started: None,
             told: Vec::new(),
@@ -131,16 +137,17 @@ impl Kiosk {
             Event::Retry => self.connection.retry_now(),
             Event::Gone(gone) => self.waiting.set_gone(gone),
             Event::CloseToast(id) => self.meet(app::Event::CloseToast(id), now, effects),
-            Event::Shown(invitation) if self.may_enrol() => effects.push(Effect::Enrol(invitation)),
+            Event::Shown(invitation) if self.is_news(&invitation) => effects.push(Effect::Enrol(invitation)),
             Event::Shown(_) => {}
             Event::End => self.end(effects),
         }
     }
 
-    /// Whether the device may learn its server from what is held in front of its camera: only if it knows none, and nobody is
-    /// in the middle of writing its file.
+    /// Whether the device may learn its server from what is held in front of its camera: only if it knows none or waits to be
+    /// let in, and nobody is in the middle of writing its file.
     pub fn may_enrol(&self) -> bool {
-        self.config.server.is_none() && self.problem.is_none() && !matches!(self.begin, Begin::Safe { .. })
+        let is_strange = self.config.server.is_none() || self.pairing().is_some();
+        is_strange && self.problem.is_none() && !matches!(self.begin, Begin::Safe { .. })
     }
 
     /// Lets the meeting have an event, and sorts what it wants done: a device on a wall shows no preview and copies nothing.
@@ -174,13 +181,19 @@ impl Kiosk {
 
     fn handle_meeting(&mut self, event: app::Event, now: Now, effects: &mut Effects) {
         self.before_meeting(&event, now);
-        let (is_signed_in, is_ringing) = match &event {
-            app::Event::Engine(EngineEvent::SignedIn { .. }) => (true, None),
+        let is_guest = self.config.guest;
+        let (is_let_in, is_ringing) = match &event {
+            // Whoever may be in one room is told which after that.
+            app::Event::Engine(EngineEvent::SignedIn { .. }) if is_guest => (true, None),
             app::Event::Engine(EngineEvent::Ringing { call, from, .. }) => (false, Some((*call, from.clone()))),
             _ => (false, None),
         };
+        let is_let_in = match &event {
+            app::Event::Engine(event) => self.note_token(event, now, effects) || is_let_in,
+            _ => is_let_in,
+        };
         self.meet(event, now, effects);
-        if is_signed_in && self.app.view.rooms.is_empty() {
+        if is_let_in && self.app.view.rooms.is_empty() {
             self.enter_first_room(now, effects);
         }
         if let Some((call, from)) = is_ringing {
@@ -262,6 +275,10 @@ impl Kiosk {
         if self.config.server.is_none() {
             return Front::SetUp;
         }
+        if let Some(pairing) = self.pairing() {
+            let why = self.trouble().filter(|trouble| matches!(trouble, Trouble::Revoked | Trouble::Invitation));
+            return Front::Pairing { code: pairing.grouped(), seconds: pairing.seconds(now), why };
+        }
         let has_call = !self.app.calls.incoming.is_empty();
         if self.app.front().is_some() && self.app.screen == app::Screen::Room {
             return Front::Room;
@@ -284,7 +301,7 @@ impl Kiosk {
 
     fn is_fixed(&self, id: RoomId) -> bool {
         let name = self.app.view.rooms.get(&id).map(|view| view.name.to_lowercase());
-        name.is_some() && name == self.config.home_room().map(str::to_lowercase)
+        name.is_some() && name == self.home_room().map(str::to_lowercase)
     }
 
     /// What is in front is to be there again after a crash; what is being entered too, while it was not refused.

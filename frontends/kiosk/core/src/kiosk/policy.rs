@@ -62,7 +62,7 @@ impl Kiosk {
     /// Into the room where the device always is, if its hours are on.
     fn enter_home(&mut self, now: Now, effects: &mut Effects) {
         self.policy.rejoin_at = None;
-        let Some(room) = self.config.home_room().map(ToOwned::to_owned) else { return };
+        let Some(room) = self.home_room().map(ToOwned::to_owned) else { return };
         if self.config.hours.is_open(&now) {
             self.enter(&room, self.first_wishes(), now, effects);
         }
@@ -85,7 +85,7 @@ impl Kiosk {
     }
 
     pub(super) fn return_home(&mut self, now: Now, effects: &mut Effects) {
-        if let Some(room) = self.config.home_room().map(ToOwned::to_owned) {
+        if let Some(room) = self.home_room().map(ToOwned::to_owned) {
             self.enter_by_hand(&room, now, effects);
         }
     }
@@ -201,7 +201,7 @@ impl Kiosk {
         }
         let Some(name) = self.policy.entering.take().filter(|_| self.app.front().is_none()) else { return };
         self.memory.room = None;
-        let is_home = self.config.home_room().is_some_and(|home| home.to_lowercase() == name.to_lowercase());
+        let is_home = self.home_room().is_some_and(|home| home.to_lowercase() == name.to_lowercase());
         if is_home {
             self.policy.rejoin_at = Some(now.at + REJOIN_AFTER);
         }
@@ -230,7 +230,8 @@ impl Kiosk {
 
     /// Rooms that can be entered with one touch, the fullest first; the device's own is a button of its own.
     pub fn rooms(&self) -> Vec<lobby::Card> {
-        self.app.lobby.cards(&self.app.view)
+        // Others would not let it in.
+        if self.only_room().is_some() { Vec::new() } else { self.app.lobby.cards(&self.app.view) }
     }
 
     pub(super) fn type_key(&mut self, key: crate::keyboard::Key, now: Now, effects: &mut Effects) {

@@ -8,26 +8,27 @@ use crate::config::AutoAnswer;
 use crate::hours::Hours;
 use crate::keyboard::Key;
 
-const ROOM: RoomId = RoomId(7);
+pub(super) const ROOM: RoomId = RoomId(7);
 const OTHER: RoomId = RoomId(8);
 const ME: &str = "g-kiosk";
 
 /// A device, the server's answers, and what it has open.
-struct Rig {
-    kiosk: Kiosk,
+pub(super) struct Rig {
+    pub(super) kiosk: Kiosk,
     ms: u64,
-    effects: Effects,
+    pub(super) effects: Effects,
     kept: Memory,
-    open: Vec<(RoomId, TrackId)>,
+    pub(super) open: Vec<(RoomId, TrackId)>,
     has_camera: bool,
 }
 
 fn config() -> Config {
-    Config::parse("t", "server = \"hph://meet.lan/\"\nname = \"Phòng A\"\nfixed_room = \"Nhóm 17\"").unwrap()
+    Config::parse("t", "server = \"hph://meet.lan/\"\nguest = true\nname = \"Phòng A\"\nfixed_room = \"Nhóm 17\"")
+        .unwrap()
 }
 
 impl Rig {
-    fn new(config: Config, begin: Begin, memory: Memory) -> Self {
+    pub(super) fn new(config: Config, begin: Begin, memory: Memory) -> Self {
         let kiosk = Kiosk::new(config, begin, memory.clone(), 1);
         let mut rig = Self { kiosk, ms: 0, effects: Vec::new(), kept: memory, open: Vec::new(), has_camera: true };
         rig.does(Event::Tick);
@@ -42,7 +43,7 @@ impl Rig {
         rig
     }
 
-    const fn now(&self) -> Now {
+    pub(super) const fn now(&self) -> Now {
         // Monday 23 November 2026, 14:05 UTC+7.
         Now {
             at: Instant::from_micros(1_000_000 + self.ms * 1000),
@@ -51,7 +52,7 @@ impl Rig {
         }
     }
 
-    fn does(&mut self, event: Event) {
+    pub(super) fn does(&mut self, event: Event) {
         let (now, at) = (self.now(), self.effects.len());
         self.kiosk.handle(event, now, &mut self.effects);
         let new = self.effects[at..].to_vec();
@@ -72,15 +73,15 @@ impl Rig {
         self.open.push((room, track));
     }
 
-    fn told_app(&mut self, event: app::Event) {
+    pub(super) fn told_app(&mut self, event: app::Event) {
         self.does(event.into());
     }
 
-    fn told(&mut self, event: EngineEvent) {
+    pub(super) fn told(&mut self, event: EngineEvent) {
         self.told_app(app::Event::Engine(event));
     }
 
-    fn waits(&mut self, ms: u64) {
+    pub(super) fn waits(&mut self, ms: u64) {
         for _ in 0..ms.div_ceil(250) {
             self.ms += 250;
             self.does(Event::Tick);
@@ -88,6 +89,17 @@ impl Rig {
     }
 
     fn signs_in(&mut self) {
+        self.asks();
+        self.told(EngineEvent::SignedIn {
+            username: ME.to_owned(),
+            display_name: "Phòng A".to_owned(),
+            server_name: "Lớp".to_owned(),
+            pin: [7; 32],
+        });
+    }
+
+    /// It has found its server, and tries to sign in there.
+    pub(super) fn asks(&mut self) {
         assert!(self.wanted(|wanted| matches!(wanted, Wanted::Ask { host, .. } if host == "meet.lan")));
         let methods = SignInMethods { password: true, register: true, guest: true };
         let offer = Offer { name: "Lớp".to_owned(), methods, pin: [7; 32] };
@@ -97,16 +109,10 @@ impl Rig {
             answer: Ok(offer),
         }));
         assert!(self.wanted(|wanted| matches!(wanted, Wanted::Connect(_))));
-        self.told(EngineEvent::SignedIn {
-            username: ME.to_owned(),
-            display_name: "Phòng A".to_owned(),
-            server_name: "Lớp".to_owned(),
-            pin: [7; 32],
-        });
     }
 
     /// The server lets us into the room that we asked for last.
-    fn lets_in(&mut self, room: RoomId, name: &str) {
+    pub(super) fn lets_in(&mut self, room: RoomId, name: &str) {
         let request = self.effects.iter().rev().find_map(|effect| match effect {
             Effect::Meeting(Wanted::Engine(Command::JoinNamed { request, .. } | Command::Join { request, .. })) => {
                 Some(*request)
@@ -145,11 +151,11 @@ impl Rig {
         });
     }
 
-    fn wanted(&self, is_it: impl Fn(&Wanted) -> bool) -> bool {
+    pub(super) fn wanted(&self, is_it: impl Fn(&Wanted) -> bool) -> bool {
         self.effects.iter().any(|effect| matches!(effect, Effect::Meeting(wanted) if is_it(wanted)))
     }
 
-    fn joins(&self) -> usize {
+    pub(super) fn joins(&self) -> usize {
         let is_join = |effect: &&Effect| matches!(effect, Effect::Meeting(Wanted::Engine(Command::JoinNamed { .. })));
         self.effects.iter().filter(is_join).count()
     }
@@ -162,7 +168,7 @@ impl Rig {
         self.effects.iter().filter_map(answer).collect()
     }
 
-    fn front(&self) -> Front {
+    pub(super) fn front(&self) -> Front {
         self.kiosk.front(self.now())
     }
 }
