@@ -36,6 +36,16 @@ interface Exports extends WebAssembly.Exports {
   send_direct(now: number, reference: bigint, name: number, length: number): number;
   raise_hand(room: number, up: number): number;
   react(request: number, room: number, reaction: number): number;
+  set_ticket(length: number): void;
+  invite(request: number, room: number, uses: number, validS: number, mayRegister: number): number;
+  list_invitations(request: number, room: number): number;
+  withdraw(request: number, room: number, id: bigint): number;
+  list_devices(request: number): number;
+  revoke_device(request: number, length: number): number;
+  open_breakout(request: number, room: number, length: number): number;
+  spread(request: number, room: number): number;
+  tell_breakouts(request: number, room: number, length: number): number;
+  end_breakouts(request: number, room: number, afterS: number): number;
   move_person(request: number, room: number, number: number, length: number): number;
   moderate(request: number, room: number, act: number, length: number): number;
   call(request: number, room: number, length: number): number;
@@ -193,6 +203,47 @@ export class Core {
 
   react(request: number, room: number, reaction: number): void {
     this.#exports.react(request, room, reaction);
+  }
+
+  /** The secret of an invitation, or its digits: presented with each connection from now on; nothing: none. */
+  setTicket(secret: string): void {
+    this.#exports.set_ticket(this.#put(this.#utf8(secret)));
+  }
+
+  invite(request: number, room: number, uses: number, validS: number, mayRegister: boolean): boolean {
+    return this.#exports.invite(request, room, uses, validS, Number(mayRegister)) !== 0;
+  }
+
+  listInvitations(request: number, room: number): boolean {
+    return this.#exports.list_invitations(request, room) !== 0;
+  }
+
+  withdraw(request: number, room: number, id: bigint): boolean {
+    return this.#exports.withdraw(request, room, id) !== 0;
+  }
+
+  listDevices(request: number): boolean {
+    return this.#exports.list_devices(request) !== 0;
+  }
+
+  revokeDevice(request: number, sign: string): boolean {
+    return this.#exports.revoke_device(request, this.#put(fromHex(sign))) !== 0;
+  }
+
+  openBreakout(request: number, room: number, name: string): boolean {
+    return this.#exports.open_breakout(request, room, this.#put(this.#utf8(name))) !== 0;
+  }
+
+  spread(request: number, room: number): boolean {
+    return this.#exports.spread(request, room) !== 0;
+  }
+
+  tellBreakouts(request: number, room: number, text: string): boolean {
+    return this.#exports.tell_breakouts(request, room, this.#put(this.#utf8(text))) !== 0;
+  }
+
+  endBreakouts(request: number, room: number, afterS: number): boolean {
+    return this.#exports.end_breakouts(request, room, afterS) !== 0;
   }
 
   movePerson(request: number, room: number, whom: string, number: number): void {

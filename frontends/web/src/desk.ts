@@ -5,6 +5,7 @@ import { Doors, roomKey } from './doors';
 import { Transfers } from './files';
 import { fromHex } from './hex';
 import { History, PAGE } from './history';
+import { Papers } from './papers';
 import type { AppEvent, Command, CoreEvent } from './protocol';
 
 export interface World {
@@ -37,18 +38,32 @@ type Own =
   | 'send_file'
   | 'fetch_file'
   | 'stop_file'
-  | 'delete_file';
+  | 'delete_file'
+  | 'move'
+  | 'open_breakouts'
+  | 'spread'
+  | 'tell_breakouts'
+  | 'end_breakouts'
+  | import('./papers').PaperCommand['do'];
 export type DeskCommand = Extract<Command, { do: Own }>;
 
 export class Desk {
   readonly history = new History();
   readonly transfers: Transfers;
+  readonly #papers: Papers;
   readonly #doors = new Doors();
   readonly #world: World;
 
   constructor(world: World) {
     this.#world = world;
     this.transfers = new Transfers(world);
+    this.#papers = new Papers(world);
+  }
+
+  /** The connection is gone. */
+  forget(): void {
+    this.history.forget();
+    this.#papers.forget();
   }
 
   obey(command: DeskCommand): void {
@@ -79,7 +94,7 @@ export class Desk {
         this.transfers.send(room(), command.to, command.file, command.name);
         break;
       case 'fetch_file':
-        this.transfers.fetch(command.remote);
+        this.transfers.fetch(command.remote, command.isShown);
         break;
       case 'stop_file':
         this.transfers.stop(command.request);
@@ -87,6 +102,25 @@ export class Desk {
       case 'delete_file':
         act((core) => void core.deleteFile(number(), command.file));
         break;
+      case 'move':
+        act((core) => core.movePerson(number(), room(), command.username, command.number));
+        break;
+      case 'open_breakouts':
+        for (const name of command.names) {
+          act((core) => void core.openBreakout(number(), room(), name));
+        }
+        break;
+      case 'spread':
+        act((core) => void core.spread(number(), room()));
+        break;
+      case 'tell_breakouts':
+        act((core) => void core.tellBreakouts(number(), room(), command.text));
+        break;
+      case 'end_breakouts':
+        act((core) => void core.endBreakouts(number(), room(), command.after_s));
+        break;
+      default:
+        this.#papers.obey(command);
     }
   }
 
@@ -117,7 +151,7 @@ export class Desk {
         return key !== null;
       }
       default:
-        return false;
+        return this.#papers.hear(event);
     }
   }
 

@@ -24,7 +24,8 @@ const PIECE_HASH = 0xffff_ffff;
 export type FileEvent =
   | { t: 'file_progress'; request: number; name: string; isSent: boolean; done: number; total: number }
   | { t: 'file_sent'; request: number }
-  | { t: 'file_came'; request: number; name: string; blob: Blob }
+  /** `isShown`: it is to be seen on the page, not kept. */
+  | { t: 'file_came'; request: number; name: string; blob: Blob; file: number; isShown: boolean }
   | { t: 'file_failed'; request: number; reason: string };
 
 interface Upload {
@@ -50,6 +51,7 @@ interface Upload {
 interface Download {
   request: number;
   remote: Remote;
+  isShown: boolean;
   done: number;
   asked: number;
   /** What of a sealed piece is there. */
@@ -98,12 +100,13 @@ export class Transfers {
     this.poll();
   }
 
-  fetch(remote: Remote): void {
+  fetch(remote: Remote, isShown: boolean): void {
     const request = this.#world.number();
     this.#world.core().hashBegin(request);
     const download: Download = {
       request,
       remote,
+      isShown,
       done: 0,
       asked: 0,
       piece: [],
@@ -372,7 +375,7 @@ export class Transfers {
   }
 
   #finish(download: Download): void {
-    const { request, remote } = download;
+    const { request, remote, isShown } = download;
     const hash = toHex(this.#world.core().hashFinish(request));
     if (hash !== remote.sha256) {
       this.#fail(request, 'false_file');
@@ -380,7 +383,7 @@ export class Transfers {
     }
     this.#downloads = this.#downloads.filter((other) => other !== download);
     const blob = new Blob([...download.blobs, ...download.block], { type: 'application/octet-stream' });
-    this.#world.tell({ t: 'file_came', request, name: remote.name, blob });
+    this.#world.tell({ t: 'file_came', request, name: remote.name, blob, file: remote.file, isShown });
   }
 
   #fail(request: number, reason: string): void {

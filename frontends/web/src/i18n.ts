@@ -1,6 +1,7 @@
 // Every text, in Vietnamese and English. A text has both or does not compile.
 
 import { signal } from '@preact/signals';
+import { MORE_TEXTS } from './i18n_more';
 import { ROOM_TEXTS } from './i18n_rooms';
 
 export type Lang = 'vi' | 'en';
@@ -29,6 +30,7 @@ export type Key = keyof typeof TEXTS;
 
 const TEXTS = {
   ...ROOM_TEXTS,
+  ...MORE_TEXTS,
   welcome: { vi: 'Chào mừng! Tham gia cuộc họp', en: 'Welcome! Join the meeting' },
   server_at: { vi: 'Máy chủ: {0}', en: 'Server: {0}' },
   looking: { vi: 'Đang tìm máy chủ…', en: 'Looking for the server…' },
@@ -138,10 +140,7 @@ const TEXTS = {
   d_coding: { vi: 'Mã hoá một hình', en: 'Coding a picture' },
   d_voice: { vi: 'Tiếng của {0}: chờ, phải đoán', en: 'Voice of {0}: wait, invented' },
   keys: { vi: 'Phím tắt', en: 'Keys' },
-  keys_text: {
-    vi: 'M micro, giữ phím cách để nói, V camera, D chia sẻ màn hình, H giơ tay, C trò chuyện, P người, W bố cục, Ctrl+Shift+D bảng này.',
-    en: 'M microphone, hold Space to talk, V camera, D share the screen, H hand, C chat, P people, W layout, Ctrl+Shift+D this panel.',
-  },
+  keys_text: { vi: 'Bấm ? để xem các phím tắt.', en: 'Press ? to see the keys.' },
   spotlight: { vi: 'Phóng to người nói', en: 'Speaker large' },
   make_large: { vi: 'Phóng to: {0}', en: 'Make large: {0}' },
   keep_order: { vi: 'Điều hành phòng', en: 'Keep order' },

@@ -1,5 +1,7 @@
 // Keys in a room: the same as those of the desktop program. They work wherever nobody is writing.
 
+import { REACTIONS } from './reactions';
+
 export interface Acts {
   microphone(on?: boolean): void;
   camera(): void;
@@ -9,23 +11,49 @@ export interface Acts {
   people(): void;
   layout(): void;
   diagnostics(): void;
+  fullScreen(): void;
+  help(): void;
+  close(): void;
+  /** From 1. */
+  react(number: number): void;
+  /** Makes somebody large, from 1 in the order in which they came. */
+  person(number: number): void;
 }
 
-/** What a key does, if anything. */
-export function actOf(key: string, isCtrl: boolean, isShift: boolean): keyof Acts | null {
+const LETTERS: Record<string, keyof Acts> = {
+  m: 'microphone',
+  v: 'camera',
+  d: 'share',
+  h: 'hand',
+  r: 'hand',
+  c: 'chat',
+  p: 'people',
+  w: 'layout',
+  s: 'fullScreen',
+  t: 'diagnostics',
+  '?': 'help',
+  escape: 'close',
+};
+
+/** What a key does, if anything, and with which number. */
+export function actOf(
+  key: string,
+  isCtrl: boolean,
+  isShift: boolean,
+  isAlt = false,
+): { act: keyof Acts; number: number } | null {
+  const number = /^[1-9]$/.test(key) ? Number(key) : 0;
   if (isCtrl) {
-    return isShift && key.toLowerCase() === 'd' ? 'diagnostics' : null;
+    return !isAlt && isShift && key.toLowerCase() === 'd' ? { act: 'diagnostics', number: 0 } : null;
   }
-  const acts: Record<string, keyof Acts> = {
-    m: 'microphone',
-    v: 'camera',
-    d: 'share',
-    h: 'hand',
-    c: 'chat',
-    p: 'people',
-    w: 'layout',
-  };
-  return acts[key.toLowerCase()] ?? null;
+  if (isAlt) {
+    return number > 0 ? { act: 'person', number } : null;
+  }
+  if (number > 0) {
+    return number <= REACTIONS.length ? { act: 'react', number } : null;
+  }
+  const act = LETTERS[key.toLowerCase()];
+  return act ? { act, number: 0 } : null;
 }
 
 /** Whether what has the focus takes keys itself. */
@@ -48,10 +76,10 @@ export function watchKeys(acts: Acts, isOn: () => boolean): () => void {
   };
   const down = (event: KeyboardEvent) => {
     const { key, target, repeat, ctrlKey, shiftKey, altKey, metaKey } = event;
-    if (altKey || metaKey || event.isComposing || takesKeys(target, key)) {
+    if (metaKey || event.isComposing || (key !== 'Escape' && takesKeys(target, key))) {
       return;
     }
-    if (key === ' ' && !ctrlKey) {
+    if (key === ' ' && !ctrlKey && !altKey) {
       event.preventDefault();
       if (!repeat && !isHeld && !isOn()) {
         isHeld = true;
@@ -59,10 +87,13 @@ export function watchKeys(acts: Acts, isOn: () => boolean): () => void {
       }
       return;
     }
-    const act = repeat ? null : actOf(key, ctrlKey, shiftKey);
-    if (act) {
+    const found = repeat ? null : actOf(key, ctrlKey, shiftKey, altKey);
+    if (found?.act === 'react' || found?.act === 'person') {
       event.preventDefault();
-      acts[act]();
+      acts[found.act](found.number);
+    } else if (found) {
+      event.preventDefault();
+      acts[found.act]();
     }
   };
   const up = (event: KeyboardEvent) => event.key === ' ' && release();

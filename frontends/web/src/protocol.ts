@@ -41,7 +41,35 @@ export interface ParticipantEvent {
 /** What happened at the server. */
 export type CoreEvent =
   | { t: 'hello'; name: string; password: boolean; register: boolean; guest: boolean }
-  | { t: 'welcome'; username: string; display_name: string; server: string; token?: string }
+  | { t: 'welcome'; username: string; display_name: string; server: string; sign: string; token?: string }
+  | { t: 'presented'; kind: 'invitation' | 'owner' | 'reset'; room: string; username: string }
+  | { t: 'ticket_refused'; why: string; retry_after_s: number }
+  | { t: 'only_room'; room: number; name: string }
+  | {
+      t: 'device';
+      request: number;
+      sign: string;
+      name: string;
+      first_seen_ms: number;
+      last_seen_ms: number;
+      is_here: boolean;
+    }
+  | { t: 'devices_all'; request: number }
+  | {
+      t: 'invitation';
+      request: number;
+      id: string;
+      room: string;
+      made_by: string;
+      secret: string;
+      code: string;
+      uses: number;
+      used: number;
+      expires_ms: number;
+      may_register: boolean;
+    }
+  | { t: 'invitations_all'; request: number }
+  | { t: 'account_done'; request: number }
   | { t: 'sign_in_failed'; why: string; retry_after_s: number }
   | { t: 'broken'; why: string }
   | { t: 'joined'; request: number; room: number; name: string; slot: number }
@@ -80,6 +108,8 @@ export type CoreEvent =
   | { t: 'speaker'; room: number; slot: number | null }
   | { t: 'reacted'; room: number; slot: number; emoji: string }
   | { t: 'moved'; from: number; room: number; parent: number; number: number; name: string }
+  | { t: 'breakout'; room: number; number: number; name: string }
+  | { t: 'assigned'; room: number; username: string; number: number }
   | { t: 'breakouts_end'; room: number; after_s: number }
   | { t: 'breakouts_told'; room: number; by: string; display_name: string; text: string }
   | { t: 'moderated'; request: number }
@@ -154,6 +184,7 @@ export type WorkerEvent =
   | { t: 'failed'; what: string }
   | { t: 'wrong_password'; room: number }
   | import('./files').FileEvent
+  | import('./papers').PaperEvent
   | import('./history').PageEvent;
 
 export type AppEvent = CoreEvent | WorkerEvent;
@@ -161,8 +192,9 @@ export type AppEvent = CoreEvent | WorkerEvent;
 /** What the page asks of its worker. */
 export type Command =
   | { do: 'start'; device: Uint8Array; people: Record<string, string[]>; socket: string; wasm: string }
-  | { do: 'probe' }
-  | { do: 'sign_in'; account: Account }
+  /** `ticket` is the secret of an invitation, its digits, or nothing. */
+  | { do: 'probe'; ticket: string }
+  | { do: 'sign_in'; account: Account; ticket: string }
   | { do: 'sign_out' }
   | { do: 'watch_lobby'; on: boolean }
   | { do: 'join'; name: string; may_create: boolean }
@@ -174,7 +206,12 @@ export type Command =
   | { do: 'want'; slot: number; track: number; width: number }
   | { do: 'hand'; up: boolean }
   | { do: 'react'; reaction: number }
-  | { do: 'go_back'; username: string }
+  | { do: 'move'; username: string; number: number }
+  | { do: 'open_breakouts'; names: string[] }
+  | { do: 'spread' }
+  | { do: 'tell_breakouts'; text: string }
+  | { do: 'end_breakouts'; after_s: number }
+  | import('./papers').PaperCommand
   | { do: 'moderate'; act: Act; whom: string }
   | { do: 'call'; to: string }
   | { do: 'answer'; call: number; accept: boolean }
@@ -194,7 +231,7 @@ export type Command =
   | { do: 'set_password'; password: string }
   | { do: 'list_files'; before: number }
   | { do: 'send_file'; to: string; file: File; name: string }
-  | { do: 'fetch_file'; remote: import('./remote').Remote }
+  | { do: 'fetch_file'; remote: import('./remote').Remote; isShown: boolean }
   | { do: 'stop_file'; request: number }
   | { do: 'delete_file'; file: number };
 

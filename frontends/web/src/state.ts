@@ -1,5 +1,6 @@
 // What is shown, made of what happened: a pure function of the state before and one event.
 
+import type { Device, Invitation } from './papers';
 import type { AppEvent, Connection, Figures, FileOnShelf, ParticipantEvent, Role, Track } from './protocol';
 import { type Shown, show } from './reactions';
 import { reduceRoom } from './reduce_room';
@@ -61,6 +62,9 @@ export interface Room {
   reactions: Shown;
   /** Which breakout room it is, and of which room; 0: none. */
   breakout: { parent: number; number: number };
+  /** The breakout rooms of this meeting by their numbers, and, to hosts, who belongs where. */
+  breakouts: Map<number, string>;
+  assigned: Map<string, number>;
 }
 
 export interface Rules {
@@ -102,7 +106,14 @@ export interface State {
   isReady: boolean;
   connection: Connection;
   server: { name: string; password: boolean; register: boolean; guest: boolean } | null;
-  me: { username: string; name: string; token: string } | null;
+  me: { username: string; name: string; token: string; sign: string } | null;
+  /** What the invitation leads to that somebody came with. */
+  ticket: { room: string } | null;
+  /** Invitations to this room that there are, and the one that was made last, with its secrets. */
+  invitations: Invitation[];
+  invited: Invitation | null;
+  /** Devices of this account; nothing: nobody asked. */
+  myDevices: Device[] | null;
   /** Why the last sign-in failed: a code, and the seconds to wait. */
   failure: { why: string; seconds: number } | null;
   rooms: Map<number, { room: number; name: string; people: number }>;
@@ -126,6 +137,10 @@ export const initial: State = {
   connection: 'off',
   server: null,
   me: null,
+  ticket: null,
+  invitations: [],
+  invited: null,
+  myDevices: null,
   failure: null,
   rooms: new Map(),
   online: new Map(),
@@ -226,9 +241,20 @@ export function reduce(state: State, event: AppEvent): State {
       return { ...state, server: { name, password, register, guest } };
     }
     case 'welcome': {
-      const me = { username: event.username, name: event.display_name, token: event.token ?? '' };
+      const me = { username: event.username, name: event.display_name, token: event.token ?? '', sign: event.sign };
       return { ...state, me, failure: null, rooms: new Map(), online: new Map() };
     }
+    case 'presented':
+      // Whatever else was given to somebody, other programs know what to do with.
+      return event.kind === 'invitation' ? { ...state, ticket: { room: event.room }, failure: null } : state;
+    case 'ticket_refused':
+      return { ...state, ticket: null, failure: { why: event.why, seconds: event.retry_after_s } };
+    case 'invitations':
+      return { ...state, invitations: event.list };
+    case 'invited':
+      return { ...state, invited: event.invitation };
+    case 'devices':
+      return { ...state, myDevices: event.list };
     case 'sign_in_failed':
       return { ...state, failure: { why: event.why, seconds: event.retry_after_s } };
     case 'signed_out':
@@ -237,6 +263,8 @@ export function reduce(state: State, event: AppEvent): State {
         : state;
     case 'joined': {
       const isBack = room?.id === event.room;
+      const place = placeOf(state, event.room);
+      const isSameMeeting = room?.breakout.parent === place.parent;
       const joined = {
         id: event.room,
         name: event.name,
@@ -251,10 +279,13 @@ export function reduce(state: State, event: AppEvent): State {
         linesBefore: isBack ? room.linesBefore : null,
         search: isBack ? room.search : null,
         reactions: new Map(),
-        breakout: placeOf(state, event.room),
+        breakout: place,
+        breakouts: isSameMeeting ? room.breakouts : new Map(),
+        assigned: isSameMeeting ? room.assigned : new Map(),
       };
       const [lines, unread] = isBack ? [state.lines, state.unread] : [[], 0];
-      return { ...state, moving: null, room: joined, doorstep: null, lines, unread };
+      const papers = isBack ? {} : { invitations: [], invited: null };
+      return { ...state, ...papers, moving: null, room: joined, doorstep: null, lines, unread };
     }
     case 'moved': {
       const { from, room: to, parent, number, name } = event;
@@ -267,7 +298,19 @@ export function reduce(state: State, event: AppEvent): State {
       }
       return { ...state, room: { ...room, reactions: show(room.reactions, event.slot, event.emoji, Date.now()) } };
     case 'breakouts_end':
-      return event.after_s > 0 ? toast(state, 'breakouts_end', String(event.after_s)) : state;
+      return event.after_s > 0
+        ? toast(state, 'breakouts_end', String(event.after_s))
+        : room?.breakout.parent === event.room
+          ? { ...state, room: { ...room, breakouts: new Map(), assigned: new Map() } }
+          : state;
+    case 'breakout':
+      return room?.breakout.parent === event.room
+        ? { ...state, room: { ...room, breakouts: set(room.breakouts, event.number, event.name) } }
+        : state;
+    case 'assigned':
+      return room?.breakout.parent === event.room
+        ? { ...state, room: { ...room, assigned: set(room.assigned, event.username, event.number) } }
+        : state;
     case 'breakouts_told':
       return toast(state, 'breakouts_told', event.display_name, event.text);
     case 'left': {

@@ -7,6 +7,8 @@ import { openCamera, openScreen, type Source } from './camera';
 import { choose, type Kind, look, wished } from './devices';
 import { fromHex, toHex } from './hex';
 import { lang } from './i18n';
+import { fromHash, fromText } from './invitation';
+import { hideAll, show } from './preview';
 import { type Account, type AppEvent, CAMERA, type Command, MICROPHONE, SCREEN } from './protocol';
 import { bars, FULL, type Quality, steady } from './quality';
 import { type Remote, safeName } from './remote';
@@ -20,15 +22,20 @@ export const preview = signal<{ camera: MediaStream | null }>({ camera: null });
 export const safetyCode = signal('');
 /** The room in front of whose door we stand: devices are tried before going in. */
 export const door = signal<{ name: string; mayCreate: boolean } | null>(null);
+/** The tile that is large because somebody chose it: its key, or nothing. */
+export const pinned = signal('');
 /** How good our way to the server is. */
 export const quality = signal<Quality>(FULL);
+const link = fromHash(location.hash);
 /** A room of the link that was opened. */
-export const wantedRoom = signal(decodeURIComponent(location.hash.replace(/^#\/?/, '')));
+export const wantedRoom = signal(link.room);
 
 interface Visit {
   /** Seed of the keys of this device: 32 bytes in hexadecimal. */
   device: string;
   account: Account | null;
+  /** The secret of the invitation that they came with, or its digits; a guest comes back with it. */
+  ticket: string;
 }
 
 let worker: Worker | null = null;
@@ -38,11 +45,13 @@ const sources = new Map<number, Source>();
 function load(): Visit {
   const tab = sessionStorage.getItem('visit');
   if (tab) {
-    return JSON.parse(tab);
+    const kept: Visit = JSON.parse(tab);
+    return { ...kept, ticket: link.secret || kept.ticket };
   }
   const account: Account | null = JSON.parse(localStorage.getItem('account') ?? 'null');
   const device = localStorage.getItem('device') ?? toHex(crypto.getRandomValues(new Uint8Array(32)));
-  return { device: account ? device : toHex(crypto.getRandomValues(new Uint8Array(32))), account };
+  const { secret: ticket } = link;
+  return { device: account ? device : toHex(crypto.getRandomValues(new Uint8Array(32))), account, ticket };
 }
 
 const visit = load();
@@ -53,6 +62,8 @@ export function ask(command: Command, transfer: Transferable[] = []): void {
 
 export function begin(): void {
   document.documentElement.lang = lang.value;
+  // Another link in this tab is another visit.
+  addEventListener('hashchange', () => location.reload());
   const policy = globalThis.trustedTypes?.createPolicy('hph', {
     createScriptURL: (url: string) => {
       if (url !== workerUrl) {
@@ -82,9 +93,9 @@ function handle(event: AppEvent): void {
   switch (event.t) {
     case 'ready':
       if (visit.account) {
-        ask({ do: 'sign_in', account: visit.account });
+        ask({ do: 'sign_in', account: visit.account, ticket: visit.ticket });
       } else {
-        ask({ do: 'probe' });
+        ask({ do: 'probe', ticket: visit.ticket });
       }
       break;
     case 'welcome':
@@ -94,12 +105,22 @@ function handle(event: AppEvent): void {
         approach(wantedRoom.value, true);
       }
       break;
+    case 'presented':
+      wantedRoom.value = event.room || wantedRoom.value;
+      break;
+    case 'ticket_refused':
+      // What is good for nothing is not said again.
+      visit.ticket = '';
+      break;
+    case 'only_room':
+      approach(event.name, false);
+      break;
     case 'sign_in_failed':
       forget();
       break;
     case 'connection':
       if (event.state === 'off' && !before.server) {
-        setTimeout(() => state.value.connection === 'off' && ask({ do: 'probe' }), 2000);
+        setTimeout(() => state.value.connection === 'off' && ask({ do: 'probe', ticket: visit.ticket }), 2000);
       }
       break;
     case 'moved':
@@ -118,6 +139,7 @@ function handle(event: AppEvent): void {
       quality.value = steady(quality.value, bars(event.figures), Date.now());
       break;
     case 'left':
+      hideAll();
       leaveDevices();
       if (before.moving?.from === event.room) {
         break;
@@ -147,7 +169,11 @@ function handle(event: AppEvent): void {
       nameDoorstep();
       break;
     case 'file_came':
-      save(event.name, event.blob);
+      if (!event.isShown) {
+        save(event.name, event.blob);
+      } else {
+        void show(event.file, event.blob).then((isPicture) => isPicture || fail('no_picture', event.name));
+      }
       break;
     case 'trusted':
       localStorage.setItem('people', JSON.stringify(event.people));
@@ -174,11 +200,25 @@ function forget(): void {
 export function signIn(account: Account): void {
   visit.account = account.kind === 'password' ? null : account;
   state.value = { ...state.value, failure: null };
-  ask({ do: 'sign_in', account });
+  ask({ do: 'sign_in', account, ticket: visit.ticket });
   void listen(ask);
 }
 
+/** Takes what somebody pasted or typed; whether it is an invitation. */
+export function present(text: string): boolean {
+  const given = fromText(text);
+  if (!given) {
+    return false;
+  }
+  visit.ticket = given.secret;
+  wantedRoom.value = given.room || wantedRoom.value;
+  state.value = { ...state.value, failure: null, ticket: null };
+  ask({ do: 'probe', ticket: given.secret });
+  return true;
+}
+
 export function signOut(): void {
+  visit.ticket = '';
   leaveDevices();
   forget();
   ask({ do: 'sign_out' });
@@ -382,8 +422,8 @@ export function sendFiles(to: string, files: Iterable<File>): void {
   }
 }
 
-export function fetchFile(remote: Remote): void {
-  ask({ do: 'fetch_file', remote });
+export function fetchFile(remote: Remote, isShown = false): void {
+  ask({ do: 'fetch_file', remote, isShown });
 }
 
 /** Gives a file to the browser, which keeps it where it keeps downloads. */

@@ -31,6 +31,8 @@ let people = new People({});
 let socketUrl = '';
 let socket: WebSocket | null = null;
 let account: Account | null = null;
+/** What is presented with each connection, or nothing. */
+let ticket = '';
 let isSignedIn = false;
 let wantsSession = false;
 let backoff = BACKOFF_FIRST_MS;
@@ -129,7 +131,13 @@ const host = {
 function hear(event: CoreEvent): void {
   switch (event.t) {
     case 'hello':
-      // Who signs in does so over a connection of its own.
+      // Who signs in does so over a connection of its own; what was given to them is asked about first.
+      if (ticket === '') {
+        socket?.close();
+      }
+      break;
+    case 'presented':
+    case 'ticket_refused':
       socket?.close();
       break;
     case 'welcome':
@@ -338,7 +346,7 @@ function lost(): void {
   isSignedIn = false;
   core?.disconnected();
   outbox.resend();
-  desk.history.forget();
+  desk.forget();
   tell({ t: 'connection', state: wantsSession ? 'lost' : 'off', why: '' });
   if (wantsSession) {
     retry = setTimeout(connect, backoff * (0.75 + Math.random() / 2));
@@ -395,11 +403,13 @@ async function sendPictures({ track, width, height, rate, frames }: Pictures): P
 function obey(command: Exclude<Command, { do: 'start' }>): void {
   switch (command.do) {
     case 'probe':
+      setTicket(command.ticket);
       wantsSession = false;
       socket?.close();
       connect();
       break;
     case 'sign_in':
+      setTicket(command.ticket);
       account = command.account;
       wantsSession = true;
       backoff = BACKOFF_FIRST_MS;
@@ -460,9 +470,6 @@ function obey(command: Exclude<Command, { do: 'start' }>): void {
     case 'react':
       act((core) => core.react(nextRequest(), room, command.reaction));
       break;
-    case 'go_back':
-      act((core) => core.movePerson(nextRequest(), room, command.username, 0));
-      break;
     case 'moderate':
       act((core) => void core.moderate(nextRequest(), room, ACTS.indexOf(command.act), command.whom));
       break;
@@ -513,6 +520,11 @@ function obey(command: Exclude<Command, { do: 'start' }>): void {
     default:
       desk.obey(command);
   }
+}
+
+function setTicket(secret: string): void {
+  ticket = secret;
+  core?.setTicket(secret);
 }
 
 function speak(samples: Float32Array, deviceUs: number): void {

@@ -8,7 +8,7 @@ function happened(events: AppEvent[], from: State = initial): State {
 }
 
 const IN_ROOM: AppEvent[] = [
-  { t: 'welcome', username: 'guest-a', display_name: 'Hường', server: 'Lớp' },
+  { t: 'welcome', username: 'guest-a', display_name: 'Hường', server: 'Lớp', sign: '' },
   { t: 'joined', request: 1, room: 7, name: 'Nhóm 17', slot: 0 },
 ];
 

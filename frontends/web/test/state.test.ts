@@ -13,7 +13,7 @@ function happened(events: AppEvent[], from: State = initial): State {
 }
 
 const IN_ROOM: AppEvent[] = [
-  { t: 'welcome', username: 'guest-a', display_name: 'Hường', server: 'Lớp' },
+  { t: 'welcome', username: 'guest-a', display_name: 'Hường', server: 'Lớp', sign: '' },
   { t: 'joined', request: 1, room: 7, name: 'Nhóm 17', slot: 0 },
 ];
 
@@ -258,20 +258,37 @@ describe('spotlight', () => {
 
 describe('keys', () => {
   it('are those of the desktop program, and none with other modifiers', () => {
-    expect(['m', 'V', 'd', 'h', 'c', 'p', 'w'].map((key) => actOf(key, false, false))).toEqual([
+    expect(
+      ['m', 'V', 'd', 'h', 'R', 'c', 'p', 'w', 's', 't', '?', 'Escape'].map((key) => actOf(key, false, false)?.act),
+    ).toEqual([
       'microphone',
       'camera',
       'share',
       'hand',
+      'hand',
       'chat',
       'people',
       'layout',
+      'fullScreen',
+      'diagnostics',
+      'help',
+      'close',
     ]);
-    expect([actOf('c', true, false), actOf('D', true, true), actOf('x', false, false)]).toEqual([
+    expect([actOf('c', true, false), actOf('D', true, true)?.act, actOf('x', false, false)]).toEqual([
       null,
       'diagnostics',
       null,
     ]);
+  });
+
+  it('with digits are reactions, and with Alt people', () => {
+    expect(actOf('6', false, false)).toEqual({ act: 'react', number: 6 });
+    expect([actOf('7', false, false), actOf('0', false, false), actOf('m', false, false, true)]).toEqual([
+      null,
+      null,
+      null,
+    ]);
+    expect(actOf('9', false, false, true)).toEqual({ act: 'person', number: 9 });
   });
 });
 

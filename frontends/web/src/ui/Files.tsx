@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { lang, tr } from '../i18n';
+import { hide, mayShow, previews } from '../preview';
 import type { FileOnShelf } from '../protocol';
 import type { Remote } from '../remote';
 import { ask, fetchFile, sendFiles, state } from '../store';
@@ -54,6 +55,7 @@ function OnShelf({ file, mayDelete }: { file: FileOnShelf; mayDelete: boolean })
       </span>
       <span class="row wrap">
         <Fetch remote={{ file: file.file, name, size, sha256, key: '' }} />
+        <Look remote={{ file: file.file, name, size, sha256, key: '' }} />
         {mayDelete ? (
           <Sure
             label={tr('delete')}
@@ -63,7 +65,34 @@ function OnShelf({ file, mayDelete }: { file: FileOnShelf; mayDelete: boolean })
           />
         ) : null}
       </span>
+      <Picture file={file.file} name={name} />
     </li>
+  );
+}
+
+/** A picture that is looked at. */
+export function Picture({ file, name }: { file: number; name: string }) {
+  const url = previews.value.get(file);
+  return url ? <img class="preview" src={url} alt={name} decoding="async" data-test="picture" /> : null;
+}
+
+/** Lets one look at a picture without keeping it. */
+export function Look({ remote }: { remote: Remote }) {
+  const { file, name, size } = remote;
+  if (!mayShow(name, size)) {
+    return null;
+  }
+  const isShown = previews.value.has(file);
+  return (
+    <button
+      type="button"
+      data-test="look"
+      aria-pressed={isShown}
+      aria-label={tr(isShown ? 'look_away' : 'look_at_it', name)}
+      onClick={() => (isShown ? hide(file) : fetchFile(remote, true))}
+    >
+      {tr(isShown ? 'hide' : 'look_at')}
+    </button>
   );
 }
 

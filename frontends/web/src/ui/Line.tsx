@@ -3,7 +3,7 @@ import { lang, tr } from '../i18n';
 import { fromDirect } from '../remote';
 import type { Line as Message } from '../state';
 import { ask } from '../store';
-import { Fetch, shownSize } from './Files';
+import { Fetch, Look, Picture, shownSize } from './Files';
 import { Icon } from './icons';
 import { Sure } from './Sure';
 
@@ -52,6 +52,8 @@ function Row({ line, mayOrder, edit }: Props) {
         <span class="row wrap small" data-test="sealed-file">
           <span class="quiet">{`${tr('sealed_file')}, ${shownSize(file.size)}`}</span>
           <Fetch remote={file} />
+          <Look remote={file} />
+          <Picture file={file.file} name={file.name} />
         </span>
       ) : null}
       {isThere && (line.isMine || mayOrder) ? (

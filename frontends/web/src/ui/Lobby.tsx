@@ -1,8 +1,10 @@
 import { useState } from 'preact/hooks';
 import { tr } from '../i18n';
+import { hasAccount } from '../invitation';
 import { fold } from '../state';
 import { approach, signOut, state } from '../store';
 import { Corner, Limits } from './App';
+import { MyDevices } from './MyDevices';
 
 export function Lobby() {
   const { rooms, online, me, server } = state.value;
@@ -86,6 +88,7 @@ export function Lobby() {
           ))}
         </ul>
       </section>
+      {hasAccount(me?.username ?? '') ? <MyDevices /> : null}
     </main>
   );
 }

@@ -3,6 +3,7 @@ import { tr } from '../i18n';
 import type { Act } from '../protocol';
 import { type Participant, shownCode } from '../state';
 import { acceptKey, ask, safetyCode, state } from '../store';
+import { Breakouts, MoveTo } from './Breakouts';
 import { Rules } from './Door';
 import { Icon } from './icons';
 import { Sure } from './Sure';
@@ -52,6 +53,9 @@ export function People({ here, close, write }: Props) {
                   </button>
                 ) : null}
                 {mayHost(person) ? <Order person={person} isOwner={me?.role === 'owner'} /> : null}
+                {room && room.breakouts.size > 0 && mayHost(person) ? (
+                  <MoveTo room={room} username={person.username} name={person.name} />
+                ) : null}
               </span>
             )}
           </li>
@@ -69,6 +73,7 @@ export function People({ here, close, write }: Props) {
           <Sure label={tr('end_room')} act={() => moderate('end')} />
         </section>
       ) : null}
+      {room && (me?.role === 'owner' || me?.role === 'host') ? <Breakouts room={room} me={me} /> : null}
       {elsewhere.length > 0 ? (
         <section>
           <h3>{tr('online')}</h3>

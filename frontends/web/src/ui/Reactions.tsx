@@ -83,7 +83,11 @@ export function WayBack({ room }: { room: Room }) {
     <span class="row" data-test="breakout">
       <span class="quiet">{tr('breakout_of', room.breakout.number)}</span>
       {isHost ? (
-        <button type="button" data-test="go-back" onClick={() => ask({ do: 'go_back', username: me?.username ?? '' })}>
+        <button
+          type="button"
+          data-test="go-back"
+          onClick={() => ask({ do: 'move', username: me?.username ?? '', number: 0 })}
+        >
           {tr('go_back')}
         </button>
       ) : null}

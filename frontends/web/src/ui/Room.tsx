@@ -4,7 +4,19 @@ import { tr } from '../i18n';
 import { watchKeys } from '../keys';
 import { CAMERA, SCREEN } from '../protocol';
 import { type Participant, people } from '../state';
-import { ask, devices, leave, quality, read, sendFiles, setCamera, setMicrophone, setScreen, state } from '../store';
+import {
+  ask,
+  devices,
+  leave,
+  pinned,
+  quality,
+  read,
+  sendFiles,
+  setCamera,
+  setMicrophone,
+  setScreen,
+  state,
+} from '../store';
 import { arrange, GAP, spotlight } from '../tiles';
 import { Limits } from './App';
 import { Chat } from './Chat';
@@ -12,12 +24,14 @@ import { Bars, Diagnostics } from './Diagnostics';
 import { Knocks } from './Door';
 import { useDrop } from './drop';
 import { Files } from './Files';
+import { Invite } from './Invite';
 import { Icon, type IconName } from './icons';
+import { Keys } from './Keys';
 import { People } from './People';
 import { Reactions, ReactionsSaid, WayBack } from './Reactions';
 import { Tile } from './Tile';
 
-type Panel = 'none' | 'chat' | 'people' | 'files' | 'diagnostics';
+type Panel = 'none' | 'chat' | 'people' | 'files' | 'diagnostics' | 'invite' | 'keys';
 
 export function Room() {
   const { room, isDatagramUp, unread, connection } = state.value;
@@ -54,6 +68,16 @@ export function Room() {
     people: () => open('people'),
     layout: layOut,
     diagnostics: () => open('diagnostics'),
+    help: () => open('keys'),
+    close: () => setPanel('none'),
+    fullScreen: () => void turnFull(),
+    react: (number: number) => ask({ do: 'react', reaction: number - 1 }),
+    person: (number: number) => {
+      const person = here.filter((person) => !person.isMe)[number - 1];
+      if (person) {
+        pin(tileKey(person, CAMERA));
+      }
+    },
   };
   // Keys are listened to once; what they do is that of the last time it was drawn.
   const latest = useRef(acts);
@@ -62,7 +86,7 @@ export function Room() {
     const through = Object.fromEntries(
       Object.keys(acts).map((name) => [
         name,
-        (on?: boolean) => (latest.current[name as keyof typeof acts] as (on?: boolean) => void)(on),
+        (given?: unknown) => (latest.current[name as keyof typeof acts] as (given?: unknown) => void)(given),
       ]),
     ) as typeof acts;
     return watchKeys(through, () => devices.value.microphone);
@@ -81,6 +105,9 @@ export function Room() {
           {!isDatagramUp && connection === 'up' ? tr('media_blocked') : ''}
         </span>
         <Latency />
+        <button type="button" aria-expanded={panel === 'invite'} data-test="invite" onClick={() => open('invite')}>
+          {tr('invite')}
+        </button>
         <button
           type="button"
           class="plain row"
@@ -102,6 +129,8 @@ export function Room() {
         </main>
         {panel === 'chat' ? <Chat to={to} setTo={setTo} close={() => open('chat')} /> : null}
         {panel === 'diagnostics' ? <Diagnostics close={() => open('diagnostics')} /> : null}
+        {panel === 'invite' ? <Invite room={room} close={() => open('invite')} /> : null}
+        {panel === 'keys' ? <Keys close={() => open('keys')} /> : null}
         {panel === 'files' ? <Files close={() => open('files')} /> : null}
         {panel === 'people' ? (
           <People
@@ -211,6 +240,24 @@ function Latency() {
   return figures?.is_up ? <span class="quiet">{`${Math.round(figures.rtt_us / 1000)} ms`}</span> : null;
 }
 
+function tileKey({ member, username }: Participant, track: number): string {
+  return `${track === SCREEN ? 's' : 'c'}${member}${username}`;
+}
+
+/** Makes a tile large, or as the others again. */
+function pin(key: string): void {
+  pinned.value = key === pinned.value ? '' : key;
+}
+
+/** All of the screen, or no longer. A browser may not let it. */
+async function turnFull(): Promise<void> {
+  try {
+    await (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen());
+  } catch {
+    // Then it stays as it is.
+  }
+}
+
 interface Shown {
   key: string;
   person: Participant;
@@ -230,7 +277,6 @@ interface StageProps {
 function Stage({ here, speaker, isSpotlight }: StageProps) {
   const stage = useRef<HTMLDivElement>(null);
   const [size, setSize] = useState({ width: 0, height: 0 });
-  const [pinned, setPinned] = useState('');
   const columns = useRef(0);
   const spoke = useRef<number | null>(null);
   useEffect(() => {
@@ -244,15 +290,15 @@ function Stage({ here, speaker, isSpotlight }: StageProps) {
   }, []);
   const screens = here.filter((person) => person.tracks[SCREEN].is_on && !person.isMe);
   const shown: Shown[] = [
-    ...screens.map((person) => ({ key: `s${person.member}${person.username}`, person, track: SCREEN })),
-    ...here.map((person) => ({ key: `c${person.member}${person.username}`, person, track: CAMERA })),
+    ...screens.map((person) => ({ key: tileKey(person, SCREEN), person, track: SCREEN })),
+    ...here.map((person) => ({ key: tileKey(person, CAMERA), person, track: CAMERA })),
   ];
   if (speaker !== null && here.some((person) => person.slot === speaker && !person.isMe)) {
     spoke.current = speaker;
   }
-  const isFound = shown.some((tile) => tile.key === pinned);
+  const isFound = shown.some((tile) => tile.key === pinned.value);
   const large =
-    shown.find((tile) => tile.key === pinned) ??
+    shown.find((tile) => tile.key === pinned.value) ??
     shown.find((tile) => tile.track === SCREEN) ??
     shown.find((tile) => tile.person.slot === spoke.current && !tile.person.isMe) ??
     shown.find((tile) => !tile.person.isMe) ??
@@ -285,8 +331,8 @@ function Stage({ here, speaker, isSpotlight }: StageProps) {
             width={width}
             height={height}
             place={place}
-            isPinned={key === pinned}
-            pin={() => setPinned(key === pinned ? '' : key)}
+            isPinned={key === pinned.value}
+            pin={() => pin(key)}
             isSpeaking={speaker === person.slot && track === CAMERA}
           />
         );

@@ -1,16 +1,19 @@
 import { useState } from 'preact/hooks';
 import { tr, trCode } from '../i18n';
-import { signIn, state, wantedRoom } from '../store';
+import { present, signIn, state, wantedRoom } from '../store';
 import { Corner, Limits } from './App';
 
 export function SignIn() {
-  const { server, failure, connection } = state.value;
+  const { server, failure, connection, ticket } = state.value;
   const [way, setWay] = useState<'guest' | 'password'>('guest');
   const [name, setName] = useState('');
   const [username, setUsername] = useState('');
   const [password, setPassword] = useState('');
   const [register, setRegister] = useState(false);
-  const isGuest = way === 'guest' && server?.guest !== false;
+  // Who is invited comes in though others don't: to a room as a guest, or by an account of their own.
+  const takesGuests = server?.guest !== false || (ticket?.room ?? '') !== '';
+  const registers = server?.register === true || ticket !== null;
+  const isGuest = way === 'guest' && takesGuests;
   const isBusy = connection === 'connecting' && server !== null;
   const submit = (event: Event) => {
     event.preventDefault();
@@ -34,18 +37,17 @@ export function SignIn() {
         {wantedRoom.value ? ` · ${wantedRoom.value}` : ''}
       </p>
       <Limits />
-      {server && !server.guest && !server.password ? <p role="alert">{tr('no_way_in')}</p> : null}
+      {ticket ? (
+        <p class="notice" role="status" data-test="is-invited">
+          {ticket.room ? tr('invited_to', ticket.room) : tr('invited_here')}
+        </p>
+      ) : null}
+      {server && !takesGuests && !server.password ? <p role="alert">{tr('no_way_in')}</p> : null}
       <form onSubmit={submit} class="column">
         <fieldset class="tabs">
           <legend class="hidden">{tr('enter')}</legend>
           <label>
-            <input
-              type="radio"
-              name="way"
-              checked={isGuest}
-              disabled={server?.guest === false}
-              onChange={() => setWay('guest')}
-            />
+            <input type="radio" name="way" checked={isGuest} disabled={!takesGuests} onChange={() => setWay('guest')} />
             {tr('as_guest')}
           </label>
           <label>
@@ -100,7 +102,7 @@ export function SignIn() {
                 onInput={(event) => setPassword(event.currentTarget.value)}
               />
             </label>
-            {server?.register ? (
+            {registers ? (
               <label class="check">
                 <input
                   type="checkbox"
@@ -122,6 +124,51 @@ export function SignIn() {
           {tr(isBusy ? 'entering' : 'enter')}
         </button>
       </form>
+      {ticket ? null : <Presents />}
     </main>
+  );
+}
+
+/** For whoever was given a link or a code. */
+function Presents() {
+  const [isOpen, setOpen] = useState(false);
+  const [text, setText] = useState('');
+  const [isWrong, setWrong] = useState(false);
+  if (!isOpen) {
+    return (
+      <button type="button" data-test="have-invitation" onClick={() => setOpen(true)}>
+        {tr('have_invitation')}
+      </button>
+    );
+  }
+  return (
+    <form
+      class="column"
+      onSubmit={(event) => {
+        event.preventDefault();
+        setWrong(!present(text));
+      }}
+    >
+      <label class="field">
+        {tr('link_or_code')}
+        <input
+          required
+          autocomplete="off"
+          maxLength={2048}
+          data-test="invitation-text"
+          value={text}
+          aria-invalid={isWrong}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+      </label>
+      {isWrong ? (
+        <p class="error" role="alert">
+          {tr('no_invitation_text')}
+        </p>
+      ) : null}
+      <button type="submit" data-test="use-invitation">
+        {tr('use_it')}
+      </button>
+    </form>
   );
 }

@@ -5,6 +5,8 @@
 //! calls back into these: so the one client is never borrowed twice.
 #![allow(unsafe_code, missing_docs, reason = "the boundary; ARCHITECTURE.md says what is called when")]
 
+mod account;
+mod breakouts;
 mod chat;
 mod files;
 mod mixer;
@@ -271,15 +273,6 @@ extern "C" fn raise_hand(room: u32, is_up: bool) -> bool {
 extern "C" fn react(request: u32, room: u32, reaction: u8) -> bool {
     let ask = RoomAsk::React { request, room: RoomId(room), reaction };
     with(0, |state, _| state.client.say(&ClientMessage::InRoom(ask)))
-}
-
-/// Input: login name of whoever goes elsewhere.
-#[unsafe(no_mangle)]
-extern "C" fn move_person(request: u32, room: u32, number: u8, len: usize) -> bool {
-    with(len, |state, input| {
-        let ask = RoomAsk::Move { request, room: RoomId(room), whom: text(input), number };
-        state.client.say(&ClientMessage::InRoom(ask))
-    })
 }
 
 #[unsafe(no_mangle)]

@@ -2,18 +2,20 @@
 
 use hph_core::crypto::scram::salted_password;
 use hph_core::crypto::senderkey::DeviceSecret;
-use hph_core::endpoint::client::{ClientEvent, ClientMachine, ClientOutput, OutgoingFrame, Pieces};
+use hph_core::endpoint::client::{ClientEvent, ClientMachine, OutgoingFrame, Pieces};
 use hph_core::endpoint::signin::client::{ClientSignIn, Credentials, SignInError, SignInStep};
 use hph_core::id::{CallId, RoomId, Slot, TrackId};
 use hph_core::limits::{CONTROL_FRAME_MAX_BYTES, CONTROL_LENGTH_BYTES, FRAGMENT_PAYLOAD_MAX_BYTES};
 use hph_core::media::red::{RedSender, RedundancyPolicy, opus_samples};
 use hph_core::time::{Duration, Instant};
 use hph_core::wire::control::{
-    Act, ClientMessage, Codec, DevicePublic, FrameReader, Parsed, ServerMessage, TrackInfo, emit_client, parse_server,
+    AccountAsk, AccountTold, Act, ClientMessage, Codec, DevicePublic, FrameReader, Parsed, ServerMessage, TrackInfo,
+    is_secret, parse_server,
 };
 
 use crate::events;
 use crate::host::Host;
+use crate::output::{Output, say};
 use crate::paced::{Paced, pace, relieved};
 use crate::pictures::Pictures;
 use crate::publish::Publisher;
@@ -82,6 +84,8 @@ pub struct Client<H> {
     device: &'static DeviceSecret,
     /// Texts that a sign-in borrows: each is kept once, so that trying again takes nothing more.
     texts: Vec<&'static str>,
+    /// The secret of an invitation, or its digits, to be presented first.
+    ticket: Option<&'static str>,
     phase: Phase,
     memory: Vec<u8>,
     pending: Vec<u8>,
@@ -111,6 +115,7 @@ impl<H: Host> Client<H> {
             machine,
             device: Box::leak(Box::new(DeviceSecret::from_seed(device))),
             texts: Vec::new(),
+            ticket: None,
             phase: Phase::Over,
             memory: vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES],
             pending: Vec::new(),
@@ -130,6 +135,11 @@ impl<H: Host> Client<H> {
     /// What the page is.
     pub const fn host(&mut self) -> &mut H {
         &mut self.host
+    }
+
+    /// What somebody was given is presented with each connection from now on; nothing, and what can be none, is not.
+    pub fn set_ticket(&mut self, secret: &str) {
+        self.ticket = is_secret(secret).then(|| self.keep(secret));
     }
 
     /// A connection is open. `exported` is what its end at the gateway derived from it (PROTOCOL.md section 3): 32 bytes for
@@ -153,7 +163,8 @@ impl<H: Host> Client<H> {
         self.phase = match credentials {
             None => Phase::Asking,
             Some(credentials) => {
-                let machine = Box::new(ClientSignIn::new(credentials, self.device, *binding, entropy));
+                let machine = ClientSignIn::new(credentials, self.device, *binding, entropy);
+                let machine = Box::new(machine.with_ticket(self.ticket));
                 Phase::SigningIn { machine, password, media: *media }
             }
         };
@@ -428,13 +439,30 @@ impl<H: Host> Client<H> {
     fn hear(&mut self, now: Instant, message: &ServerMessage<'_>) {
         match &mut self.phase {
             Phase::Over => {}
-            Phase::Asking => {
-                if let ServerMessage::Hello { name, methods, .. } = *message {
-                    self.host.event(&events::hello(name, methods));
-                }
-            }
+            Phase::Asking => self.hear_unknown(message),
             Phase::SigningIn { .. } => self.sign_in(now, message),
             Phase::SignedIn => self.act(now, |machine, out| machine.handle_control(now, message, out)),
+        }
+    }
+
+    /// What a server says to somebody who only asks.
+    fn hear_unknown(&mut self, message: &ServerMessage<'_>) {
+        match *message {
+            ServerMessage::Hello { name, methods, .. } => {
+                self.host.event(&events::hello(name, methods));
+                if let Some(secret) = self.ticket {
+                    say(&mut self.host, &ClientMessage::Account(AccountAsk::Present { secret }));
+                }
+            }
+            ServerMessage::Account(AccountTold::Presented { .. }) => {
+                if let Some(json) = events::of(&ClientEvent::Said(message)) {
+                    self.host.event(&json);
+                }
+            }
+            ServerMessage::Refused { reason, retry_after_s, .. } => {
+                self.host.event(&events::ticket_refused(reason.code(), retry_after_s));
+            }
+            _ => {}
         }
     }
 
@@ -449,7 +477,8 @@ impl<H: Host> Client<H> {
             Ok(SignInStep::Wait | SignInStep::SaltPassword { .. } | SignInStep::PairingCode(..)) => {}
             Ok(SignInStep::Done(signed_in)) => {
                 let ServerMessage::Welcome { username, display_name, .. } = *message else { return };
-                let welcome = events::welcome(username, display_name, machine.server_name(), signed_in.token);
+                let sign = self.device.keys().sign;
+                let welcome = events::welcome(username, display_name, machine.server_name(), &sign, signed_in.token);
                 let media = *media;
                 self.phase = Phase::SignedIn;
                 self.host.event(&welcome);
@@ -481,97 +510,5 @@ impl<H: Host> Client<H> {
         let kept: &'static str = text.to_owned().leak();
         self.texts.push(kept);
         kept
-    }
-}
-
-fn say(host: &mut impl Host, message: &ClientMessage<'_>) {
-    let mut frame = vec![0; CONTROL_FRAME_MAX_BYTES + CONTROL_LENGTH_BYTES];
-    if let Ok(len) = emit_client(message, &mut frame) {
-        host.control(&frame[..len]);
-    }
-}
-
-struct Output<'a, H> {
-    now: Instant,
-    host: &'a mut H,
-    voices: &'a mut Voices,
-    pictures: &'a mut Pictures,
-    publishers: &'a mut Vec<Publisher>,
-    room: &'a mut RoomId,
-}
-
-impl<H: Host> ClientOutput for Output<'_, H> {
-    fn control(&mut self, message: &ClientMessage<'_>) {
-        say(self.host, message);
-    }
-
-    fn datagram(&mut self, bytes: &[u8]) {
-        self.host.datagram(bytes);
-    }
-
-    fn event(&mut self, event: ClientEvent<'_>) {
-        match event {
-            ClientEvent::Frame(frame) => {
-                let from = (frame.slot.0, frame.track.0);
-                if frame.room != *self.room {
-                } else if frame.track.is_audio() {
-                    let stamp = (frame.timestamp, frame.level);
-                    self.voices.handle_packet(self.now, from, stamp, frame.bytes, self.host);
-                } else if frame.is_newest && self.pictures.allows_jpeg(from.0, from.1, frame.bytes) {
-                    self.host.jpeg(from.0, from.1, frame.bytes);
-                }
-                return;
-            }
-            ClientEvent::Strip(ref strip) => {
-                if strip.room == *self.room && self.pictures.handle(strip) {
-                    self.host.picture(strip.slot.0, strip.track.0);
-                }
-                return;
-            }
-            ClientEvent::StripLost { track, layer, timestamp, index, .. } => {
-                return self.with(track, |publisher| publisher.mark_lost(layer, timestamp, index));
-            }
-            ClientEvent::Joined { room, .. } => {
-                *self.room = room;
-                self.voices.forget(None, self.host);
-                self.pictures.forget(None);
-                self.publishers.iter_mut().for_each(|publisher| publisher.set_wanted(1, 0));
-            }
-            // What is on there is opened there.
-            ClientEvent::Moved { .. } => self.publishers.clear(),
-            ClientEvent::Participant { ref info, is_new, .. } => {
-                if is_new {
-                    self.voices.forget(Some(info.slot.0), self.host);
-                }
-                for (track, announced) in (0..).zip(&info.tracks) {
-                    self.pictures.announce(info.slot.0, track, info.member, announced);
-                }
-            }
-            ClientEvent::ParticipantGone { slot, .. } => {
-                self.voices.forget(Some(slot.0), self.host);
-                self.pictures.forget(Some(slot.0));
-            }
-            ClientEvent::Said(&ServerMessage::FileChunk { file, from, bytes }) => {
-                return self.host.piece(file, from, bytes);
-            }
-            ClientEvent::Said(&ServerMessage::WantedLayers { track, layers, max_bps, .. }) => {
-                return self.with(track, |publisher| publisher.set_wanted(layers, max_bps));
-            }
-            ClientEvent::Said(&ServerMessage::Refresh { track, layers, .. }) => {
-                return self.with(track, |publisher| publisher.refresh(layers));
-            }
-            _ => {}
-        }
-        if let Some(json) = events::of(&event) {
-            self.host.event(&json);
-        }
-    }
-}
-
-impl<H> Output<'_, H> {
-    fn with(&mut self, track: TrackId, act: impl FnOnce(&mut Publisher)) {
-        if let Some(publisher) = self.publishers.iter_mut().find(|publisher| publisher.track == track) {
-            act(publisher);
-        }
     }
 }

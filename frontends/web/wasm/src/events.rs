@@ -9,6 +9,8 @@ use hph_core::wire::control::{
 
 use crate::json::Json;
 
+mod account;
+
 /// The server's first word: its name, and how one may sign in.
 pub fn hello(name: &str, methods: SignInMethods) -> String {
     let SignInMethods { password, register, guest } = methods;
@@ -20,14 +22,22 @@ pub fn hello(name: &str, methods: SignInMethods) -> String {
         .finish()
 }
 
-/// Signed in.
-pub fn welcome(username: &str, display_name: &str, server: &str, token: Option<[u8; 32]>) -> String {
-    let json =
-        Json::new("welcome").text("username", username).text("display_name", display_name).text("server", server);
+/// Signed in. `sign` is the key by which a list of devices tells this one.
+pub fn welcome(username: &str, display_name: &str, server: &str, sign: &[u8], token: Option<[u8; 32]>) -> String {
+    let json = Json::new("welcome")
+        .text("username", username)
+        .text("display_name", display_name)
+        .text("server", server)
+        .hex("sign", sign);
     match token {
         Some(token) => json.hex("token", &token).finish(),
         None => json.finish(),
     }
+}
+
+/// What was presented is good for nothing, or too often something else was.
+pub fn ticket_refused(why: &str, retry_after_s: u32) -> String {
+    Json::new("ticket_refused").text("why", why).number("retry_after_s", retry_after_s).finish()
 }
 
 /// Signing in failed: `refused` with the code, or what was wrong with the server.
@@ -192,6 +202,7 @@ fn said(message: &ServerMessage<'_>) -> Option<String> {
             }
         }
         M::InRoom(ref told) => return in_room(told),
+        M::Account(ref told) => return account::of(told),
         M::Moderated { request } => Json::new("moderated").number("request", request).finish(),
         M::UnmuteAsked { room, by } => Json::new("unmute_asked").number("room", room.0).text("by", by).finish(),
         M::RoomLocked { room, is_locked } => {
@@ -297,8 +308,14 @@ fn in_room(told: &RoomTold<'_>) -> Option<String> {
             .text("display_name", display_name)
             .text("text", text)
             .finish(),
-        // Who is where is for hosts, who have other programs for it.
-        T::Moved { .. } | T::Breakout { .. } | T::Assigned { .. } => return None,
+        T::Breakout { room, number, name, .. } => {
+            Json::new("breakout").number("room", room.0).number("number", number).text("name", name).finish()
+        }
+        T::Assigned { room, username, number } => {
+            Json::new("assigned").number("room", room.0).text("username", username).number("number", number).finish()
+        }
+        // The machine follows by itself.
+        T::Moved { .. } => return None,
     })
 }
 

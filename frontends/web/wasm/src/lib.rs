@@ -17,6 +17,7 @@ pub mod events;
 mod host;
 mod json;
 mod mixer;
+mod output;
 mod paced;
 mod pictures;
 mod publish;
