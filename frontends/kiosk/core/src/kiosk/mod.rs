@@ -60,6 +60,8 @@ pub struct Kiosk {
     policy: policy::Policy,
     token: token::Token,
     is_live: bool,
+    /// Asked to end: what happens from then on is not remembered.
+    is_over: bool,
     started: Option<Instant>,
     /// When each message that stays was first seen.
     told: Vec<(u64, Instant)>,
@@ -89,6 +91,7 @@ impl Kiosk {
             policy: policy::Policy::default(),
             token: token::Token::default(),
             is_live: false,
+            is_over: false,
             started: None,
             told: Vec::new(),
         }
@@ -96,6 +99,12 @@ impl Kiosk {
 
     /// Takes an event; what is to be done is added to `effects`.
     pub fn handle(&mut self, event: Event, now: Now, effects: &mut Effects) {
+        if self.is_over {
+            return;
+        }
+        if matches!(event, Event::End) {
+            return self.end(effects);
+        }
         if matches!(self.begin, Begin::Safe { .. }) {
             return self.handle_safe(&event, now, effects);
         }
@@ -138,8 +147,7 @@ impl Kiosk {
             Event::Gone(gone) => self.waiting.set_gone(gone),
             Event::CloseToast(id) => self.meet(app::Event::CloseToast(id), now, effects),
             Event::Shown(invitation) if self.is_news(&invitation) => effects.push(Effect::Enrol(invitation)),
-            Event::Shown(_) => {}
-            Event::End => self.end(effects),
+            Event::Shown(_) | Event::End => {}
         }
     }
 
@@ -236,7 +244,6 @@ impl Kiosk {
             Event::Retry => {}
             Event::Tick if is_over => {}
             Event::Language => return self.switch_language(),
-            Event::End => return self.end(effects),
             _ => return,
         }
         self.memory.starts.clear();
@@ -244,6 +251,7 @@ impl Kiosk {
     }
 
     fn end(&mut self, effects: &mut Effects) {
+        self.is_over = true;
         restart::end(&mut self.memory);
         effects.extend([Effect::Keep(self.memory.clone()), Effect::Meeting(Wanted::Disconnect)]);
     }

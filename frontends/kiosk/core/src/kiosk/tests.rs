@@ -400,8 +400,12 @@ fn the_safe_screen_opens_nothing_and_tries_again() {
 
 #[test]
 fn ended_as_it_should_nothing_is_to_be_made_good() {
-    let mut rig = Rig::in_room();
+    let memory = Memory { starts: vec![1], ..Memory::default() };
+    let mut rig = Rig::new(config(), Begin::Fresh, memory);
+    rig.signs_in();
+    rig.lets_in(ROOM, "Nhóm 17");
     rig.does(Event::End);
+    rig.does(Event::Tick);
     assert_eq!((rig.kept.room.clone(), rig.kept.starts.len()), (None, 0));
     assert!(rig.wanted(|wanted| matches!(wanted, Wanted::Disconnect)));
 }
