@@ -67,7 +67,6 @@ export const MORE_TEXTS = {
   end_in_a_minute: { vi: 'Về sau 60 giây', en: 'Back in 60 seconds' },
   nobody_there: { vi: 'chưa có ai', en: 'nobody yet' },
   go_there: { vi: 'Vào nhóm', en: 'Go there' },
-  go_to: { vi: 'Vào “{0}”', en: 'Go to “{0}”' },
   move_to: { vi: 'Chuyển {0} đến', en: 'Move {0} to' },
   main_room: { vi: 'Phòng chính', en: 'The main room' },
   look_at: { vi: 'Xem', en: 'Show' },
