@@ -82,5 +82,7 @@ export const MORE_TEXTS = {
   key_people: { vi: 'Người trong phòng', en: 'People' },
   key_full: { vi: 'Toàn màn hình', en: 'Full screen' },
   key_close: { vi: 'Đóng bảng bên', en: 'Close the panel' },
+  palette: { vi: 'Tìm việc cần làm', en: 'Find what to do' },
+  palette_nothing: { vi: 'Không có việc nào tên như vậy.', en: 'Nothing is called so.' },
   key_help: { vi: 'Bảng phím này', en: 'These keys' },
 } as const;

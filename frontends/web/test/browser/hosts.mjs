@@ -157,6 +157,17 @@ export async function keys_do_what_they_do_in_other_programs() {
   await one.locator('[data-test=stage][data-layout=spotlight]').waitFor();
   await one.keyboard.press('Alt+1');
   await one.locator('[data-test=stage][data-layout=grid]').waitFor();
+  // Everything by its name, without its accents.
+  await one.keyboard.press('Control+k');
+  await one.getByTestId('palette').waitFor();
+  await examine(one, 'the palette');
+  await one.keyboard.type('lower');
+  await one.keyboard.press('Enter');
+  await one.locator('[data-test=hand][aria-pressed=false]').waitFor();
+  check((await one.getByTestId('palette').count()) === 0, 'the palette stays');
+  await one.keyboard.press('Control+k');
+  await one.keyboard.press('Escape');
+  await until(async () => (await one.getByTestId('palette').count()) === 0, 'it is closed');
   // Who writes is not interrupted.
   await one.keyboard.press('c');
   await one.getByTestId('message').fill('');
