@@ -67,7 +67,6 @@ export const MORE_TEXTS = {
   end_in_a_minute: { vi: 'Về sau 60 giây', en: 'Back in 60 seconds' },
   nobody_there: { vi: 'chưa có ai', en: 'nobody yet' },
   go_there: { vi: 'Vào nhóm', en: 'Go there' },
-  go_to: { vi: 'Vào “{0}”', en: 'Go to “{0}”' },
   move_to: { vi: 'Chuyển {0} đến', en: 'Move {0} to' },
   main_room: { vi: 'Phòng chính', en: 'The main room' },
   look_at: { vi: 'Xem', en: 'Show' },
@@ -83,5 +82,7 @@ export const MORE_TEXTS = {
   key_people: { vi: 'Người trong phòng', en: 'People' },
   key_full: { vi: 'Toàn màn hình', en: 'Full screen' },
   key_close: { vi: 'Đóng bảng bên', en: 'Close the panel' },
+  palette: { vi: 'Tìm việc cần làm', en: 'Find what to do' },
+  palette_nothing: { vi: 'Không có việc nào tên như vậy.', en: 'Nothing is called so.' },
   key_help: { vi: 'Bảng phím này', en: 'These keys' },
 } as const;

@@ -13,6 +13,7 @@ export interface Acts {
   diagnostics(): void;
   fullScreen(): void;
   help(): void;
+  palette(): void;
   close(): void;
   /** From 1. */
   react(number: number): void;
@@ -44,7 +45,9 @@ export function actOf(
 ): { act: keyof Acts; number: number } | null {
   const number = /^[1-9]$/.test(key) ? Number(key) : 0;
   if (isCtrl) {
-    return !isAlt && isShift && key.toLowerCase() === 'd' ? { act: 'diagnostics', number: 0 } : null;
+    const letter = isAlt ? '' : key.toLowerCase();
+    const act = isShift && letter === 'd' ? 'diagnostics' : !isShift && letter === 'k' ? 'palette' : null;
+    return act ? { act, number: 0 } : null;
   }
   if (isAlt) {
     return number > 0 ? { act: 'person', number } : null;
@@ -76,7 +79,7 @@ export function watchKeys(acts: Acts, isOn: () => boolean): () => void {
   };
   const down = (event: KeyboardEvent) => {
     const { key, target, repeat, ctrlKey, shiftKey, altKey, metaKey } = event;
-    if (metaKey || event.isComposing || (key !== 'Escape' && takesKeys(target, key))) {
+    if (metaKey || event.isComposing || (!ctrlKey && key !== 'Escape' && takesKeys(target, key))) {
       return;
     }
     if (key === ' ' && !ctrlKey && !altKey) {

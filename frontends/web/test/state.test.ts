@@ -274,11 +274,13 @@ describe('keys', () => {
       'help',
       'close',
     ]);
-    expect([actOf('c', true, false), actOf('D', true, true)?.act, actOf('x', false, false)]).toEqual([
-      null,
+    expect(['c', 'D', 'k', 'K'].map((key) => actOf(key, true, key === 'D' || key === 'K')?.act)).toEqual([
+      undefined,
       'diagnostics',
-      null,
+      'palette',
+      undefined,
     ]);
+    expect(actOf('x', false, false)).toBe(null);
   });
 
   it('with digits are reactions, and with Alt people', () => {

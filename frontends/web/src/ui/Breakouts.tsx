@@ -104,7 +104,7 @@ function Group({ room, me, number, name }: { room: Room; me: Participant; number
           <button
             type="button"
             data-test="go-there"
-            aria-label={tr('go_to', name)}
+            aria-label={`${tr('go_there')}: ${name}`}
             onClick={() => ask({ do: 'move', username: me.username, number })}
           >
             {tr('go_there')}

@@ -16,6 +16,7 @@ export function Keys({ close }: { close: () => void }) {
     ['Alt+1 – 9', tr('key_person')],
     ['S', tr('key_full')],
     ['T, Ctrl+Shift+D', tr('settings')],
+    ['Ctrl+K', tr('palette')],
     ['Esc', tr('key_close')],
     ['?', tr('key_help')],
   ];

@@ -3,6 +3,7 @@ import { canSend } from '../audio';
 import { tr } from '../i18n';
 import { watchKeys } from '../keys';
 import { CAMERA, SCREEN } from '../protocol';
+import { REACTIONS } from '../reactions';
 import { type Participant, people } from '../state';
 import {
   ask,
@@ -27,6 +28,7 @@ import { Files } from './Files';
 import { Invite } from './Invite';
 import { Icon, type IconName } from './icons';
 import { Keys } from './Keys';
+import { type Choice, Palette } from './Palette';
 import { People } from './People';
 import { Reactions, ReactionsSaid, WayBack } from './Reactions';
 import { Tile } from './Tile';
@@ -37,6 +39,7 @@ export function Room() {
   const { room, isDatagramUp, unread, connection } = state.value;
   const [panel, setPanel] = useState<Panel>('none');
   const [to, setTo] = useState('');
+  const [hasPalette, setPalette] = useState(false);
   const isOver = useDrop((files) => sendFiles(panel === 'chat' ? to : '', files));
   if (!room) {
     return null;
@@ -69,6 +72,7 @@ export function Room() {
     layout: layOut,
     diagnostics: () => open('diagnostics'),
     help: () => open('keys'),
+    palette: () => setPalette(true),
     close: () => setPanel('none'),
     fullScreen: () => void turnFull(),
     react: (number: number) => ask({ do: 'react', reaction: number - 1 }),
@@ -79,6 +83,22 @@ export function Room() {
       }
     },
   };
+  const choices: Choice[] = [
+    { name: tr(on.microphone ? 'mute' : 'unmute'), act: () => acts.microphone() },
+    { name: tr(on.camera ? 'camera_off' : 'camera_on'), act: acts.camera },
+    { name: tr(on.screen ? 'stop_sharing' : 'share'), act: acts.share },
+    { name: tr(me?.hand ? 'lower_hand' : 'raise_hand'), act: acts.hand },
+    ...REACTIONS.map(({ name }, at) => ({ name: tr(`react_${name}`), act: () => acts.react(at + 1) })),
+    { name: tr('chat'), act: acts.chat },
+    { name: tr('key_people'), act: acts.people },
+    { name: tr('files'), act: () => open('files') },
+    { name: tr('invite'), act: () => open('invite') },
+    { name: tr('spotlight'), act: layOut },
+    { name: tr('key_full'), act: acts.fullScreen },
+    { name: tr('settings'), act: acts.diagnostics },
+    { name: tr('keys'), act: acts.help },
+    { name: tr('leave'), act: leave },
+  ];
   // Keys are listened to once; what they do is that of the last time it was drawn.
   const latest = useRef(acts);
   latest.current = acts;
@@ -93,6 +113,7 @@ export function Room() {
   }, []);
   return (
     <div class={`room${isOver ? ' dropping' : ''}`} data-test="room">
+      {hasPalette ? <Palette choices={choices} close={() => setPalette(false)} /> : null}
       {isOver ? <p class="drop-hint">{tr('drop_here', panel === 'chat' && to ? to : room.name)}</p> : null}
       <header class="bar top">
         <h1>{room.name}</h1>

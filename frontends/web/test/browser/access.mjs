@@ -22,7 +22,7 @@ import {
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Serious and critical problems of a screen, in both themes. */
-async function examine(page, screen) {
+export async function examine(page, screen) {
   await page.evaluate(AXE);
   for (const theme of ['dark', 'light']) {
     const found = await page.evaluate(async (theme) => {

@@ -1,5 +1,7 @@
 // Runs the tests in a browser, one after another, and closes with how many passed.
 import * as access from './access.mjs';
+import * as hosts from './hosts.mjs';
+import * as invitations from './invitations.mjs';
 import { stories, tidy } from './lab.mjs';
 import * as latency from './latency.mjs';
 import * as meeting from './meeting.mjs';
@@ -16,6 +18,8 @@ const tests = Object.entries({
   ...wire,
   ...narrow,
   ...rooms,
+  ...invitations,
+  ...hosts,
   ...security,
   ...access,
   ...latency,
