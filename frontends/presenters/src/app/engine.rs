@@ -144,7 +144,9 @@ impl App {
         self.claim(effects);
         let Some(target) = self.signin.target.clone() else { return };
         self.lobby.server = Some((target.host.clone(), target.port, pin));
+        // An account is made once: the next time one signs in to it.
         let way = if self.signin.way == Way::Register { Way::Password } else { self.signin.way };
+        self.signin.way = way;
         self.memory.remember_server(KnownServer {
             name: server_name.to_owned(),
             host: target.host,

@@ -251,7 +251,9 @@ fn nine_digits_are_typed_in_the_first_box_or_in_the_form() {
     assert_eq!(signin.problem, None);
     let account = submit(&mut signin, 0).expect("signs in");
     assert_eq!(secret_of(&account), Some("123456789"));
-    signin.handle_ended(&refused(Refusal::NoSuchInvitation, 0), now(1), &mut Vec::new());
+    let methods = SignInMethods { password: true, ..SignInMethods::default() };
+    let void = EndReason::Refused { reason: Refusal::NoSuchInvitation, retry_after_s: 0, methods };
+    signin.handle_ended(&void, now(1), &mut Vec::new());
     assert_eq!(signin.problem, Some(Problem::Trouble(Trouble::Invitation)));
     // Without it after all: only what the server offers by itself.
     signin.handle(Event::ToggleCode, now(1), &mut Vec::new());
