@@ -79,6 +79,10 @@ export function watchKeys(acts: Acts, isOn: () => boolean): () => void {
   };
   const down = (event: KeyboardEvent) => {
     const { key, target, repeat, ctrlKey, shiftKey, altKey, metaKey } = event;
+    // What is open above the room has the keys.
+    if (document.querySelector('dialog[open]')) {
+      return;
+    }
     if (metaKey || event.isComposing || (!ctrlKey && key !== 'Escape' && takesKeys(target, key))) {
       return;
     }

@@ -166,6 +166,7 @@ export async function keys_do_what_they_do_in_other_programs() {
   await one.locator('[data-test=hand][aria-pressed=false]').waitFor();
   check((await one.getByTestId('palette').count()) === 0, 'the palette stays');
   await one.keyboard.press('Control+k');
+  await one.getByTestId('palette').waitFor();
   await one.keyboard.press('Escape');
   await until(async () => (await one.getByTestId('palette').count()) === 0, 'it is closed');
   // Who writes is not interrupted.
