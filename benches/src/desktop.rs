@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
 use hph_client::link::Invitation;
-use hph_core::time::Duration;
+use hph_core::time::{Duration, Instant};
 use hph_load::figure::Report;
 use hph_load::server::{ServerProcess, Setup};
 use hph_platform::clock::Clock;
@@ -38,6 +38,27 @@ impl Drop for Killed {
     }
 }
 
+/// What the others have sent, moment by moment: a picture that nobody sent is not one that the window owes.
+#[derive(Default)]
+struct Sent(Vec<(Instant, Vec<u64>)>);
+
+impl Sent {
+    fn look(&mut self, people: &[Sender]) {
+        self.0.push((Clock::now(), people.iter().map(Sender::sent).collect()));
+    }
+
+    /// Pictures a second of each of them, up to that moment and for so long before it; the slowest first.
+    fn rates(&self, until: Instant, span: Duration) -> Vec<f64> {
+        let at = |moment: Instant| self.0.iter().rev().find(|(at, _)| *at <= moment).or(self.0.first());
+        let (Some((from, before)), Some((to, after))) = (at(until - span), at(until)) else { return Vec::new() };
+        let seconds = to.since(*from).as_micros() as f64 / 1e6;
+        let mut rates: Vec<f64> =
+            before.iter().zip(after).map(|(before, after)| (after - before) as f64 / seconds).collect();
+        rates.sort_by(f64::total_cmp);
+        rates
+    }
+}
+
 /// Runs it.
 ///
 /// # Errors
@@ -52,9 +73,12 @@ pub fn run(report: &Report, is_quick: bool) -> io::Result<()> {
     // Their engines wait for somebody who takes what they say.
     let (end, ended) = mpsc::channel::<()>();
     let listening = thread::spawn(move || {
+        let mut sent = Sent::default();
         while ended.recv_timeout(LISTEN_EVERY) == Err(RecvTimeoutError::Timeout) {
             people.iter().for_each(Sender::listen);
+            sent.look(&people);
         }
+        sent
     });
     let _display = display()?;
     let state = tempfile::Builder::new().prefix("hph-bench-").tempdir()?;
@@ -67,20 +91,27 @@ pub fn run(report: &Report, is_quick: bool) -> io::Result<()> {
     };
     let mut command = Command::new(&program);
     command.arg(invitation.to_string()).args(["--name", "Bench", "--join", "--speaker", "none", "--language", "vi"]);
-    command.args(["--people", &PEOPLE.to_string(), "--measure", if is_quick { "5" } else { "20" }]);
+    let seconds = if is_quick { 5 } else { 20 };
+    command.args(["--people", &PEOPLE.to_string(), "--measure", &seconds.to_string()]);
     command.arg("--state").arg(state.path()).env("DISPLAY", DISPLAY).env("SLINT_BACKEND", "winit-software");
     command.env_remove("WAYLAND_DISPLAY").stdin(Stdio::null()).stdout(Stdio::piped());
     let mut window = Killed(command.spawn()?);
     let said = BufReader::new(window.0.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
-    let mut count = 0;
+    let (mut count, mut still_until) = (0, None);
     for line in said.lines() {
+        // The first figure is said when nobody has touched anything for as long as is measured.
+        still_until.get_or_insert_with(Clock::now);
         let line: serde_json::Value = serde_json::from_str(&line?)?;
         let (name, unit) = (line["figure"].as_str().unwrap_or_default(), line["unit"].as_str().unwrap_or_default());
         report.value(name, line["value"].as_f64().unwrap_or(f64::NAN), unit);
         count += 1;
     }
     drop(end);
-    let _ = listening.join();
+    if let (Ok(sent), Some(until)) = (listening.join(), still_until) {
+        let rates = sent.rates(until, Duration::from_secs(seconds));
+        report.value("desktop.sent_rate_least", rates.first().copied().unwrap_or(f64::NAN), "1/s");
+        report.value("desktop.sent_rate_median", rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN), "1/s");
+    }
     if count == 0 { Err(io::Error::other("the desktop program said no figures")) } else { Ok(()) }
 }
 

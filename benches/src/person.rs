@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use hph_client::core::id::{RoomId, TrackId};
@@ -164,7 +165,7 @@ impl Person {
 /// Somebody who shows pictures and looks at nothing, in this process.
 pub struct Sender {
     engine: Engine,
-    _camera: Capture,
+    camera: Capture,
 }
 
 impl Sender {
@@ -179,7 +180,12 @@ impl Sender {
         let spec = CameraSpec::Test { format: PATTERN, name: name.to_uppercase() };
         let mut camera = Capture::camera_held(&spec, VideoCodec::Strips, TrackId::CAMERA, room, engine.frames())?;
         announce(&engine, room, TrackId::CAMERA, &mut camera)?;
-        Ok(Self { engine, _camera: camera })
+        Ok(Self { engine, camera })
+    }
+
+    /// Pictures that the camera gave and the engine took until now.
+    pub fn sent(&self) -> u64 {
+        self.camera.figures().sent.load(Ordering::Relaxed)
     }
 
     /// Takes what the engine says, so that it does not wait for a reader.

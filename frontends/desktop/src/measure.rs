@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io;
 use std::rc::Rc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use hph_client::core::time::Instant;
@@ -28,6 +29,8 @@ const COME_MAX: Duration = Duration::from_secs(60);
 const KEY_EVERY: Duration = Duration::from_millis(230);
 /// Keys that are pressed: the panel of people opens and closes, which moves every tile.
 const KEYS: usize = 60;
+/// No rhythm of the window's own is met always at the same place.
+const KEY_SHIFT: Duration = Duration::from_millis(7);
 
 /// What is measured, and how far it is.
 pub struct Measure {
@@ -41,7 +44,6 @@ pub struct Measure {
     /// When the key was pressed that was not painted yet.
     pressed: Cell<Option<Instant>>,
     delays_ms: RefCell<Vec<f64>>,
-    lines: RefCell<Vec<String>>,
 }
 
 enum Step {
@@ -50,9 +52,9 @@ enum Step {
     /// What came first is left alone.
     Settling(Instant),
     /// Nobody touches anything.
-    Still { since: Instant, busy_ns: u64, shown: Vec<Shown> },
-    /// Keys are pressed.
-    Typing { last: Instant, left: usize },
+    Still { since: Instant, busy_ns: u64, shown: Vec<Shown>, come: u64 },
+    /// Keys are pressed, by somebody who does not wait for the window.
+    Typing(JoinHandle<()>),
 }
 
 impl Measure {
@@ -68,7 +70,6 @@ impl Measure {
             opened_ms: Cell::default(),
             pressed: Cell::default(),
             delays_ms: RefCell::default(),
-            lines: RefCell::default(),
         });
         let weak = Rc::downgrade(&measure);
         measure.timer.start(TimerMode::Repeated, LOOK, move || {
@@ -101,7 +102,7 @@ impl Measure {
         });
     }
 
-    fn look(&self) {
+    fn look(self: &Rc<Self>) {
         let now = Clock::now();
         let next = match &mut *self.step.borrow_mut() {
             Step::Coming(since) => {
@@ -115,25 +116,23 @@ impl Measure {
             Step::Settling(since) if now.since(*since) < span(SETTLE) => None,
             Step::Settling(_) => {
                 let busy_ns = busy_ns().unwrap_or(0);
-                Some(Step::Still { since: now, busy_ns, shown: self.program.shown() })
+                let (shown, come) = (self.program.shown(), self.program.pictures_come());
+                Some(Step::Still { since: now, busy_ns, shown, come })
             }
             Step::Still { since, .. } if now.since(*since) < span(self.lasting) => None,
-            Step::Still { since, busy_ns: then, shown } => {
+            Step::Still { since, busy_ns: then, shown, come } => {
                 let seconds = now.since(*since).as_micros() as f64 / 1e6;
                 let spent = busy_ns().unwrap_or(0).saturating_sub(*then) as f64 / 1e9;
                 self.figure("ui_thread_busy", 100.0 * spent / seconds, "%");
                 self.rates(shown, seconds);
-                Some(Step::Typing { last: now, left: KEYS })
+                let come = self.program.pictures_come().saturating_sub(*come) as f64;
+                self.figure("tile_rate_come", come / seconds / self.people.max(1) as f64, "1/s");
+                Some(Step::Typing(self.type_keys()))
             }
-            Step::Typing { last, left } if *left > 0 => {
-                if now.since(*last) >= span(KEY_EVERY) {
-                    (*last, *left) = (now, *left - 1);
-                    self.press();
+            Step::Typing(typing) => {
+                if typing.is_finished() {
+                    self.end();
                 }
-                None
-            }
-            Step::Typing { .. } => {
-                self.end();
                 None
             }
         };
@@ -142,9 +141,29 @@ impl Measure {
         }
     }
 
-    fn press(&self) {
+    /// Presses keys from a thread of its own: that one waits until the window listens belongs to how long it takes.
+    fn type_keys(self: &Rc<Self>) -> JoinHandle<()> {
+        let (keys, pressed) = async_channel::unbounded();
+        let weak = Rc::downgrade(self);
+        let _ = slint::spawn_local(async move {
+            while let Ok(at) = pressed.recv().await {
+                let Some(measure) = weak.upgrade() else { break };
+                measure.press(at);
+            }
+        });
+        thread::spawn(move || {
+            for key in 0..KEYS {
+                Clock::sleep(span(KEY_EVERY + KEY_SHIFT * (key as u32 % 8)));
+                let _ = keys.send_blocking(Clock::now());
+            }
+            // The last one is painted, too.
+            Clock::sleep(span(KEY_EVERY));
+        })
+    }
+
+    fn press(&self, at: Instant) {
         let Some(ui) = self.ui.upgrade() else { return };
-        self.pressed.set(Some(Clock::now()));
+        self.pressed.set(Some(at));
         let key = || slint::SharedString::from("p");
         ui.window().dispatch_event(slint::platform::WindowEvent::KeyPressed { text: key() });
         ui.window().dispatch_event(slint::platform::WindowEvent::KeyReleased { text: key() });
@@ -174,15 +193,12 @@ impl Measure {
             self.figure("first_picture", first.as_micros() as f64 / 1000.0, "ms");
         }
         self.figure("resident", resident_mib().unwrap_or(f64::NAN), "MiB");
-        for line in self.lines.borrow_mut().drain(..) {
-            println!("{line}");
-        }
         let _ = slint::quit_event_loop();
     }
 
     fn figure(&self, name: &str, value: f64, unit: &str) {
         let figure = serde_json::json!({ "figure": format!("desktop.{name}"), "value": value, "unit": unit });
-        self.lines.borrow_mut().push(figure.to_string());
+        println!("{figure}");
     }
 }
 
