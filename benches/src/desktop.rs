@@ -3,7 +3,7 @@
 
 use std::env;
 use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -20,10 +20,6 @@ use crate::person::Sender;
 const PEOPLE: usize = 9;
 /// Where they are.
 const ROOM: &str = "bench";
-/// The display of the run: no desktop has so many.
-const DISPLAY: &str = ":93";
-/// How long the server of the display may take to be there.
-const DISPLAY_MAX: Duration = Duration::from_secs(10);
 
 /// How often somebody listens to what engines say.
 const LISTEN_EVERY: std::time::Duration = std::time::Duration::from_millis(50);
@@ -80,7 +76,7 @@ pub fn run(report: &Report, is_quick: bool) -> io::Result<()> {
         }
         sent
     });
-    let _display = display()?;
+    let (_display, name) = display()?;
     let state = tempfile::Builder::new().prefix("hph-bench-").tempdir()?;
     let invitation = Invitation {
         host: server.address.ip().to_string(),
@@ -93,7 +89,7 @@ pub fn run(report: &Report, is_quick: bool) -> io::Result<()> {
     command.arg(invitation.to_string()).args(["--name", "Bench", "--join", "--speaker", "none", "--language", "vi"]);
     let seconds = if is_quick { 5 } else { 20 };
     command.args(["--people", &PEOPLE.to_string(), "--measure", &seconds.to_string()]);
-    command.arg("--state").arg(state.path()).env("DISPLAY", DISPLAY).env("SLINT_BACKEND", "winit-software");
+    command.arg("--state").arg(state.path()).env("DISPLAY", name).env("SLINT_BACKEND", "winit-software");
     command.env_remove("WAYLAND_DISPLAY").stdin(Stdio::null()).stdout(Stdio::piped());
     let mut window = Killed(command.spawn()?);
     let said = BufReader::new(window.0.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?);
@@ -125,18 +121,18 @@ fn program() -> io::Result<PathBuf> {
     if program.exists() { Ok(program) } else { Err(io::Error::other(missing)) }
 }
 
-fn display() -> io::Result<Killed> {
+/// A display that nobody has, and its name.
+fn display() -> io::Result<(Killed, String)> {
     let mut command = Command::new("Xvfb");
-    command.args([DISPLAY, "-screen", "0", "1280x720x24", "-nolisten", "tcp"]);
+    // It says its number when it is there, and takes one that is free: that of a run that was cut off may still seem taken.
+    command.args(["-displayfd", "1", "-screen", "0", "1280x720x24", "-nolisten", "tcp"]);
     let missing = |error| io::Error::other(format!("Xvfb: {error} (apt install xvfb)"));
-    let display = Killed(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().map_err(missing)?);
-    let socket = format!("/tmp/.X11-unix/X{}", DISPLAY.trim_start_matches(':'));
-    let until = Clock::now() + DISPLAY_MAX;
-    while !Path::new(&socket).exists() {
-        if Clock::now() > until {
-            return Err(io::Error::other("Xvfb does not start"));
-        }
-        Clock::sleep(Duration::from_millis(20));
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut display = Killed(command.spawn().map_err(missing)?);
+    let mut number = String::new();
+    BufReader::new(display.0.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?).read_line(&mut number)?;
+    match number.trim() {
+        "" => Err(io::Error::other("Xvfb does not start")),
+        number => Ok((display, format!(":{number}"))),
     }
-    Ok(display)
 }

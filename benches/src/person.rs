@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use hph_client::core::id::{RoomId, TrackId};
@@ -165,7 +165,8 @@ impl Person {
 /// Somebody who shows pictures and looks at nothing, in this process.
 pub struct Sender {
     engine: Engine,
-    camera: Capture,
+    _camera: Capture,
+    pictures: Arc<AtomicU64>,
 }
 
 impl Sender {
@@ -178,14 +179,18 @@ impl Sender {
         let engine = Engine::start(config, Box::new(|_| {}), Arc::default())?;
         let room = join(&engine, room)?;
         let spec = CameraSpec::Test { format: PATTERN, name: name.to_uppercase() };
-        let mut camera = Capture::camera_held(&spec, VideoCodec::Strips, TrackId::CAMERA, room, engine.frames())?;
+        let pictures = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&pictures);
+        let watch = Box::new(move |_: &_| _ = counted.fetch_add(1, Ordering::Relaxed));
+        let (codec, track, frames) = (VideoCodec::Strips, TrackId::CAMERA, engine.frames());
+        let mut camera = Capture::camera_watched(&spec, codec, track, room, frames, Some(watch))?;
         announce(&engine, room, TrackId::CAMERA, &mut camera)?;
-        Ok(Self { engine, camera })
+        Ok(Self { engine, _camera: camera, pictures })
     }
 
-    /// Pictures that the camera gave and the engine took until now.
+    /// Pictures that were sent until now, each once, in however many sizes.
     pub fn sent(&self) -> u64 {
-        self.camera.figures().sent.load(Ordering::Relaxed)
+        self.pictures.load(Ordering::Relaxed)
     }
 
     /// Takes what the engine says, so that it does not wait for a reader.
