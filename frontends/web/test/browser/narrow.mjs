@@ -225,7 +225,8 @@ async function onANarrowWay() {
     'pictures give way',
     60,
   );
-  await page.waitForTimeout(8000);
+  // The rate is found within some seconds.
+  await page.waitForTimeout(12_000);
   const before = await figures();
   await page.getByTestId('chat').click();
   const begun = Date.now();
