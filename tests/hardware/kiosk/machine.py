@@ -45,7 +45,7 @@ class Machine:
         disk = "format=raw,if=virtio,file="
         arguments = ["qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1024", "-smp", "2",
             "-no-reboot", "-display", "none", "-vga", "none", "-device", "VGA,edid=on,xres=800,yres=480",
-            "-kernel", self.at("vmlinuz"), "-initrd", self.at("initrd.gz"), "-append", "console=ttyS0 quiet panic=1",
+            "-kernel", self.at("vmlinuz"), "-initrd", self.at("initrd.gz"), "-append", "console=ttyS0 quiet panic=1 systemd.journald.forward_to_console=1",
             "-drive", f"{disk}{self.at('root.ext4')},readonly=on", "-drive", f"{disk}{self.at('data.ext4')}",
             "-drive", f"{disk}{self.at('card.fat')}",
             "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,id=nic",
@@ -221,19 +221,18 @@ class Friend:
         return len(seen)
 
     def loudness(self):
-        """Of the last second that was heard of whoever is heard now: root of the mean square, and the share of 440 Hz in it."""
+        """Of the last second that was heard of whoever is heard now: root of the mean square."""
         files = [os.path.join(folder, "sound.wav") for folder, _, names in os.walk(self.record) if "sound.wav" in names]
         if not files:
-            return 0.0, 0.0
+            return 0.0
         with open(max(files, key=os.path.getmtime), "rb") as file:
             data = file.read()
+        # What is written stays in memory for a while.
+        if len(data) <= 44:
+            return 0.0
         rate = struct.unpack("<I", data[24:28])[0]
         samples = struct.unpack(f"<{(len(data) - 44) // 2}h", data[44:44 + (len(data) - 44) // 2 * 2])[-rate:]
-        if len(samples) < rate // 2:
-            return 0.0, 0.0
+        if not samples:
+            return 0.0
         power = sum(s * s for s in samples) / len(samples)
-        turn = 2 * math.pi * 440 / rate
-        re_ = sum(s * math.cos(turn * n) for n, s in enumerate(samples))
-        im_ = sum(s * math.sin(turn * n) for n, s in enumerate(samples))
-        share = 2 * (re_ * re_ + im_ * im_) / len(samples) ** 2 / power if power else 0.0
-        return math.sqrt(power), share
+        return math.sqrt(power)

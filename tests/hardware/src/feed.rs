@@ -8,6 +8,7 @@ use hph_platform::camera::device::{DeviceCamera, cameras, find_camera};
 use hph_platform::camera::{CameraFormat, CameraSource, CapturedImage, TestPattern};
 use hph_platform::clock::Clock;
 use hph_platform::jpeg::JpegEncoder;
+use hph_platform::microphone::{MicrophoneSource, SpeechSource};
 use hph_platform::pacer::{Pacer, Pacing};
 use v4l::video::Output;
 use v4l::{Device, Format, FourCC};
@@ -73,6 +74,21 @@ fn as_a_webcam(jpeg: &[u8]) -> Vec<u8> {
     }
     frame.extend_from_slice(&jpeg[at..]);
     frame
+}
+
+/// Writes something like speech, as samples of 16 bits at 48 kHz, for a sound card's program.
+pub fn speak() -> ExitCode {
+    let mut source = SpeechSource::new(5, Pacing::Unpaced);
+    let mut block = [0; 960];
+    let mut out = std::io::stdout().lock();
+    // Whoever plays it sets the pace, and ends it.
+    while source.next_block(&mut block).is_ok() {
+        let bytes: Vec<u8> = block.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        if out.write_all(&bytes).is_err() {
+            break;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 /// Has a camera on until it is killed.

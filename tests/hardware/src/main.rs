@@ -2,7 +2,8 @@
 //! pictures, and `v4l2loopback`, into which this program feeds JPEGs as webcams write them. It drives what it measures, prints a
 //! row for each check, and ends with how many passed.
 //!
-//! `hph-hardware feed PATH` is the other side of the looped camera, `hph-hardware hold NAME` another program that has a camera.
+//! `hph-hardware feed PATH` is the other side of the looped camera, `hph-hardware hold NAME` another program that has a camera,
+//! `hph-hardware speak` somebody at a microphone.
 #![forbid(unsafe_code)]
 
 mod checks;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     match (arguments.next().as_deref(), arguments.next()) {
         (Some("feed"), Some(path)) => return feed::feed(&path),
         (Some("hold"), Some(name)) => return feed::hold(&name),
+        (Some("speak"), None) => return feed::speak(),
         _ => {}
     }
     run(&CHECKS)
