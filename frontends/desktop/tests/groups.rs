@@ -168,6 +168,24 @@ async fn devices(app: &App, invitation: &str, folder: &Path) {
     assert!(!refused.ends_well().await, "it may not sign in any more");
 }
 
+/// The owner of the server gives a code to whoever has forgotten their password.
+async fn forgotten(app: &App, server: &str, data: &str) {
+    let mut owner = Hph::start(&["admin", "--data", data, "--json", "reset-password", "minh"]);
+    until("a code", || !owner.told("made").is_empty()).await;
+    let code = owner.told("made")[0]["code"].as_str().expect("nine digits").to_owned();
+    assert!(owner.ends_well().await);
+    press(app, "Sign out").await;
+    until("the first screen", || screen(app) == Screen::First).await;
+    fill(app, "Invitation or address", server).await;
+    press(app, "Continue").await;
+    until("the way in", || screen(app) == Screen::SignIn).await;
+    press(app, "I forgot my password").await;
+    fill(app, "Code for a new password", &code).await;
+    fill(app, "New password", "nắng trên phố mới").await;
+    press(app, "Set the password and sign in").await;
+    until("the lobby", || screen(app) == Screen::Lobby).await;
+}
+
 /// From nothing: by the link of an invitation, then by its nine digits.
 async fn come_as_a_guest(app: &App, made: &(String, String), server: &str) {
     let form = app.global::<SignIn>();
@@ -224,6 +242,7 @@ async fn flow(app: App) {
     breakouts(&app, &lan).await;
     pictures(&app, &mut lan, folder.path()).await;
     devices(&app, &invitation, folder.path()).await;
+    forgotten(&app, &invitation, &data).await;
     come_as_a_guest(&app, &made, &invitation).await;
     drop(server);
 }

@@ -169,6 +169,7 @@ fn sign_in(ui: &ui::App, program: &Rc<Program>) {
     let code = typed(Field::Code);
     on!(program, form, on_edit_code, |p, text| code(&p, text));
     on!(program, form, on_toggle_code, |p| p.post(Event::SignIn(SignIn::ToggleCode)));
+    on!(program, form, on_toggle_forgotten, |p| p.post(Event::SignIn(SignIn::ToggleForgotten)));
     on!(program, form, on_submit, |p| p.post(Event::SignIn(SignIn::Submit)));
     on!(program, form, on_back, |p| p.post(Event::SignIn(SignIn::Back)));
 }

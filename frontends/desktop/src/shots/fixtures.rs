@@ -23,6 +23,7 @@ pub const SCENES: &[Scene] = &[
     Scene { name: "signin-new", fill: sign_in_new },
     Scene { name: "signin-invited", fill: groups::signin_invited },
     Scene { name: "signin-code", fill: groups::signin_code },
+    Scene { name: "signin-forgotten", fill: groups::signin_forgotten },
     Scene { name: "lobby", fill: lobby },
     Scene { name: "lobby-empty", fill: lobby_empty },
     Scene { name: "lobby-create", fill: lobby_create },

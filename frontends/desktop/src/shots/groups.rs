@@ -17,6 +17,14 @@ pub(super) fn signin_code(app: &App, lang: Lang) {
     screen.set_code_error(of(lang, "Không đúng dạng.", "It does not look right.").into());
 }
 
+pub(super) fn signin_forgotten(app: &App, lang: Lang) {
+    let screen = sign_in(app, lang, 1);
+    screen.set_forgotten(true);
+    screen.set_code("123-456-789".into());
+    screen.set_password("một mật khẩu khác".into());
+    screen.set_strength(4);
+}
+
 pub(super) fn signin_invited(app: &App, lang: Lang) {
     sign_in(app, lang, 2).set_is_invited(true);
     app.global::<crate::ui::SignIn>().set_name("Hường".into());

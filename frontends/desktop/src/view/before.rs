@@ -48,6 +48,7 @@ impl View {
         form.set_may_register(ways.contains(&Way::Register));
         form.set_is_invited(signin.is_invited());
         form.set_asks_code(signin.is_code_asked);
+        form.set_forgotten(signin.is_forgotten);
         form.set_code(signin.code.as_str().into());
         form.set_code_error(words::field_problem(problem, Field::Code, lang).into());
         form.set_way(match signin.way {

@@ -152,7 +152,7 @@ impl App {
             host: target.host,
             port: target.port,
             way,
-            username: if way == Way::Guest { String::new() } else { self.signin.username.clone() },
+            username: if way == Way::Guest { String::new() } else { self.view.username.clone() },
             display_name: self.signin.display_name.clone(),
             used_ms: now.unix_ms,
         });

@@ -34,12 +34,20 @@ impl SignIn {
         }
     }
 
+    /// Nine digits.
+    fn typed_code(&self) -> Result<String, Problem> {
+        let code = ungrouped(&self.code);
+        let flaw = if code.is_empty() { typed::Flaw::Empty } else { typed::Flaw::Form };
+        if is_code(&code) { Ok(code) } else { Err(Problem::Field(Field::Code, flaw)) }
+    }
+
     /// What one was given, if anything: nine digits that were typed count before what the link says.
     fn secret(&self) -> Result<Option<String>, Problem> {
+        if self.is_forgotten {
+            return Ok(None);
+        }
         if self.is_code_asked {
-            let code = ungrouped(&self.code);
-            let flaw = if code.is_empty() { typed::Flaw::Empty } else { typed::Flaw::Form };
-            return if is_code(&code) { Ok(Some(code)) } else { Err(Problem::Field(Field::Code, flaw)) };
+            return self.typed_code().map(Some);
         }
         let given = self.target.as_ref().and_then(|target| target.given.as_ref());
         Ok(match given {
@@ -48,7 +56,19 @@ impl SignIn {
         })
     }
 
+    /// The server knows by the code whose account it is.
+    fn new_password(&self) -> Result<Account, Problem> {
+        let code = self.typed_code()?;
+        if self.password.is_empty() {
+            return Err(Problem::Field(Field::Password, typed::Flaw::Empty));
+        }
+        Ok(Account::NewPassword { code, password: self.password.clone() })
+    }
+
     fn account(&self) -> Result<Account, Problem> {
+        if self.is_forgotten {
+            return self.new_password();
+        }
         let field = |field| move |flaw| Problem::Field(field, flaw);
         let display_name = || typed::display_name(&self.display_name).map_err(field(Field::DisplayName));
         let username = || typed::username(&self.username).map_err(field(Field::Username));

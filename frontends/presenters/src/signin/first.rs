@@ -71,7 +71,7 @@ impl SignIn {
     }
 
     pub(super) fn forget_code(&mut self) {
-        (self.code, self.is_code_asked) = (String::new(), false);
+        (self.code, self.is_code_asked, self.is_forgotten) = (String::new(), false, false);
     }
 
     /// A way that is no longer offered is not the chosen one.

@@ -129,6 +129,8 @@ pub enum Event {
     ToggleShown,
     /// There are nine digits to type, or not after all.
     ToggleCode,
+    /// The password is forgotten, and there is a code of the server's owner for a new one; or not after all.
+    ToggleForgotten,
     /// Sign in.
     Submit,
     /// Another server.
@@ -160,10 +162,12 @@ pub struct SignIn {
     pub email: String,
     /// Password. It goes into the engine and nowhere else.
     pub password: String,
-    /// The nine digits of an invitation, as they were typed; nothing: without.
+    /// The nine digits of an invitation, or a code for a new password, as they were typed; nothing: without.
     pub code: String,
     /// Whether there is a place to type them.
     pub is_code_asked: bool,
+    /// Whether the password is forgotten: the code is one for a new password, which is in its place.
+    pub is_forgotten: bool,
     /// Whether we came in with an invitation.
     pub was_invited: bool,
     /// Whether it is shown.
@@ -206,7 +210,18 @@ impl SignIn {
                     self.handle(answer.map_or_else(Event::Unreachable, Event::Offered), now, effects);
                 }
             }
-            Event::Way(way) => (self.way, self.problem) = (way, None),
+            Event::Way(way) => {
+                if self.is_forgotten {
+                    self.forget_code();
+                }
+                (self.way, self.problem) = (way, None);
+            }
+            Event::ToggleForgotten => {
+                let is_forgotten = !self.is_forgotten;
+                self.forget_code();
+                self.password.clear();
+                (self.way, self.problem, self.is_forgotten) = (Way::Password, None, is_forgotten);
+            }
             Event::ToggleShown => self.is_password_shown = !self.is_password_shown,
             Event::ToggleCode => {
                 let is_asked = !self.is_code_asked;

@@ -239,6 +239,30 @@ fn an_invitation_in_a_link_is_presented_and_opens_the_ways_that_it_may() {
 }
 
 #[test]
+fn whoever_forgot_their_password_gives_the_owner_s_code_and_a_new_one() {
+    let mut signin = at_server(SignInMethods { password: true, guest: true, ..SignInMethods::default() });
+    signin.handle(Event::ToggleForgotten, now(0), &mut Vec::new());
+    assert_eq!((signin.way, signin.is_invited()), (Way::Password, false));
+    assert!(submit(&mut signin, 0).is_none());
+    assert_eq!(signin.problem, Some(Problem::Field(Field::Code, Flaw::Empty)));
+    type_in(&mut signin, &[(Field::Code, "12 34")]);
+    assert!(submit(&mut signin, 0).is_none());
+    assert_eq!(signin.problem, Some(Problem::Field(Field::Code, Flaw::Form)));
+    type_in(&mut signin, &[(Field::Code, "123-456 789")]);
+    assert!(submit(&mut signin, 0).is_none());
+    assert_eq!(signin.problem, Some(Problem::Field(Field::Password, Flaw::Empty)));
+    type_in(&mut signin, &[(Field::Password, "mật khẩu mới")]);
+    let account = submit(&mut signin, 0).expect("signs in");
+    let Account::NewPassword { code, password } = account else { panic!("another way") };
+    assert_eq!((code.as_str(), password.as_str()), ("123456789", "mật khẩu mới"));
+    signin.handle_signed_in();
+    assert!(!signin.is_forgotten && signin.code.is_empty() && signin.password.is_empty());
+    signin.handle(Event::ToggleForgotten, now(1), &mut Vec::new());
+    signin.handle(Event::Way(Way::Guest), now(1), &mut Vec::new());
+    assert!(!signin.is_forgotten);
+}
+
+#[test]
 fn nine_digits_are_typed_in_the_first_box_or_in_the_form() {
     let mut signin = at_server(SignInMethods { password: true, ..SignInMethods::default() });
     signin.handle(Event::ToggleCode, now(0), &mut Vec::new());
