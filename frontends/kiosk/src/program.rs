@@ -10,9 +10,10 @@ mod wire;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::rc::{Rc, Weak};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hph_client::core::id::TrackId;
+use hph_client::core::id::{RoomId, Slot, TrackId};
 use hph_client::engine::{Event as EngineEvent, RemoteTrack};
 use hph_client::platform::clock::Clock;
 use hph_kiosk_core::enrol::Learnt;
@@ -63,6 +64,9 @@ pub struct Program {
     timer: Timer,
 }
 
+/// Our own place in each room. It is another one after the server was started anew, and what watches our camera must know.
+type Places = Arc<Mutex<HashMap<RoomId, Slot>>>;
+
 /// What it knows.
 struct State {
     kiosk: Kiosk,
@@ -72,6 +76,7 @@ struct State {
     sessions: u64,
     devices: Devices,
     board: Board,
+    places: Places,
     pictures: HashMap<RemoteTrack, Image>,
     inbox: Inbox,
     place: Place,
@@ -108,6 +113,7 @@ impl Program {
             sessions: 0,
             devices: Devices::default(),
             board,
+            places: Places::default(),
             pictures: HashMap::new(),
             inbox,
             health: place.machine.health(),
@@ -257,6 +263,9 @@ impl State {
                 }
             }
             EngineEvent::Participant { room, participant, is_me: true, .. } => {
+                if let Ok(mut places) = self.places.lock() {
+                    places.insert(*room, participant.slot);
+                }
                 self.devices.confirmed(*room, &participant.tracks);
             }
             EngineEvent::Left { room, .. } => {

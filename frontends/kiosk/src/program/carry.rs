@@ -15,7 +15,7 @@ use hph_presenters::effect::Connection;
 use hph_presenters::trouble::Trouble;
 use hph_presenters::{Effect as Wanted, app, signin};
 
-use super::{Program, State};
+use super::{Places, Program, State};
 use crate::devices::{Opened, Source};
 use crate::inbox::{Note, tell};
 use crate::pictures::Board;
@@ -227,7 +227,7 @@ impl State {
     fn source(&self, room: RoomId, track: TrackId) -> Option<Source> {
         let session = self.session.as_ref()?;
         let config = &self.kiosk.config;
-        let watch = self.my_slot(room).map(|slot| own_pictures(self.board.clone(), (room, slot, track)));
+        let watch = self.my_slot(room).map(|_| own_pictures(self.board.clone(), (room, self.places.clone(), track)));
         Some(match track {
             TrackId::MICROPHONE => {
                 let voice = self.kiosk.app.memory.settings.voice();
@@ -243,13 +243,15 @@ impl State {
 }
 
 /// Shows our own pictures, as others see them.
-fn own_pictures(board: Board, track: hph_client::engine::RemoteTrack) -> OwnPictures {
+fn own_pictures(board: Board, (room, places, track): (RoomId, Places, TrackId)) -> OwnPictures {
     let mut count = 0u32;
     Box::new(move |image: &CapturedImage| {
         count = count.wrapping_add(1);
         if !count.is_multiple_of(OWN_EVERY) {
             return;
         }
+        let place = places.lock().ok().and_then(|places| places.get(&room).copied());
+        let Some(track) = place.map(|slot| (room, slot, track)) else { return };
         match image {
             CapturedImage::Picture(picture) => board.put(track, picture),
             CapturedImage::Jpeg(bytes) => {
