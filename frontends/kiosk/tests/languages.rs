@@ -16,7 +16,7 @@ fn slint_files(folder: &Path, files: &mut Vec<PathBuf>) {
         if path.is_dir() {
             slint_files(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "slint") {
-            files.push(path);
+            files.push(fs::canonicalize(path).unwrap());
         }
     }
 }
@@ -33,13 +33,27 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     Some((rest[..end].to_owned(), &rest[end + 1..]))
 }
 
+/// The parts that are the desktop program's: what is imported, and what that imports.
+fn add_imported(files: &mut Vec<PathBuf>) {
+    let mut at = 0;
+    while let Some(file) = files.get(at).cloned() {
+        let source = fs::read_to_string(&file).unwrap();
+        for line in source.lines().filter(|line| line.starts_with("import") || line.starts_with("export {")) {
+            let path = line.split_once(" from ").and_then(|(_, path)| quoted(path)).map(|(path, _)| path);
+            let path = path.and_then(|path| fs::canonicalize(file.parent()?.join(path)).ok());
+            if let Some(path) = path.filter(|path| !files.contains(path)) {
+                files.push(path);
+            }
+        }
+        at += 1;
+    }
+}
+
 /// Every text of `@tr`, with its plural if it has one.
 fn texts() -> BTreeMap<String, Option<String>> {
     let mut files = Vec::new();
     slint_files(&root().join("ui"), &mut files);
-    // The parts that are the desktop program's.
-    slint_files(&root().join("../desktop/ui/components"), &mut files);
-    files.retain(|file| !file.ends_with("fields.slint"));
+    add_imported(&mut files);
     let mut texts = BTreeMap::new();
     for file in files {
         let source = fs::read_to_string(&file).unwrap();
