@@ -209,7 +209,10 @@ impl Hub {
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+        {
+            let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+            heed_loss(&SockRef::from(&stream));
+        }
         match &self.acceptor {
             None => self.serve(stream, peer).await,
             Some(_) if self.is_plain(&stream).await => self.lead_to_https(stream).await,
@@ -313,10 +316,48 @@ impl Hub {
     }
 }
 
+/// Leaves BBR where the system would use it: a call is nearly always less than its way carries, and BBR's first version then keeps for
+/// good the highest rate it has ever seen in a burst of acknowledgements, four times what there is. A picture that is whole goes out at
+/// that rate, and the loss it makes tells BBR nothing for ten round trips of a full queue, two to three seconds.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn heed_loss(socket: &SockRef<'_>) {
+    if socket.tcp_congestion().is_ok_and(|name| name.starts_with(b"bbr")) {
+        // Reno is in every kernel and allowed to everybody.
+        let _ = socket.set_tcp_congestion(b"cubic").or_else(|_| socket.set_tcp_congestion(b"reno"));
+    }
+}
+
 async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let too_late = async {
         Timer::after(limit).await;
         Err(io::ErrorKind::TimedOut.into())
     };
     work.or(too_late).await
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use super::*;
+
+    fn name_of(socket: &SockRef<'_>) -> String {
+        let name = socket.tcp_congestion().unwrap();
+        String::from_utf8_lossy(&name).trim_end_matches('\0').to_owned()
+    }
+
+    #[test]
+    fn a_browsers_socket_heeds_loss_whatever_the_systems_choice_is() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let socket = SockRef::from(&stream);
+        // Not every kernel has it: there nothing is to be left.
+        if socket.set_tcp_congestion(b"bbr").is_ok() {
+            assert_eq!(name_of(&socket), "bbr");
+            heed_loss(&socket);
+            assert!(["cubic", "reno"].contains(&name_of(&socket).as_str()), "{}", name_of(&socket));
+        }
+        // What heeds loss stays as the system has chosen it.
+        socket.set_tcp_congestion(b"reno").unwrap();
+        heed_loss(&socket);
+        assert_eq!(name_of(&socket), "reno");
+    }
 }

@@ -31,6 +31,17 @@ let lateWay = () => 0;
 
 const WAY = new URL('./way.py', import.meta.url).pathname;
 
+/** BBR by default, as some systems have it: it is the worst for a narrow way, and the gateway must get along with it. */
+function heedNoLoss(namespace) {
+  try {
+    execFileSync('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv4.tcp_congestion_control=bbr'], {
+      stdio: 'ignore',
+    });
+  } catch {
+    // Not every kernel has it.
+  }
+}
+
 /** Two namespaces and the way between them; nothing where that is not allowed. */
 async function lay({ kbit, loss = 0, delay = 0, queue = 32_000 }) {
   if (process.getuid?.() !== 0 || !existsSync('/dev/net/tun')) {
@@ -44,6 +55,7 @@ async function lay({ kbit, loss = 0, delay = 0, queue = 32_000 }) {
     execFileSync('ip', ['netns', 'add', name]);
     later(() => execFileSync('ip', ['netns', 'del', name]));
   }
+  heedNoLoss(near);
   const way = own(spawn('python3', [WAY, near, far, ...[kbit, loss, delay, queue].map(String)]));
   let said = '';
   way.stdout.on('data', (data) => {
