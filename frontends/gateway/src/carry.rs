@@ -54,6 +54,8 @@ pub(crate) const SERVER_GONE: u16 = 4001;
 struct Shared<'a> {
     waiting: RefCell<Waiting>,
     socket: &'a Async<UdpSocket>,
+    /// The browser's connection, below TLS.
+    kernel: &'a Async<std::net::TcpStream>,
     figures: &'a FiguresHandle,
     /// Rings when there is something for the browser.
     filled: (Sender<()>, Receiver<()>),
@@ -72,8 +74,12 @@ struct Waiting {
 }
 
 /// Carries until either end is gone.
-pub(crate) async fn carry<S>(browser: WebSocketStream<S>, opened: Opened, figures: &FiguresHandle)
-where
+pub(crate) async fn carry<S>(
+    browser: WebSocketStream<S>,
+    kernel: &Async<std::net::TcpStream>,
+    opened: Opened,
+    figures: &FiguresHandle,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (mut to_browser, mut from_browser) = browser.split();
@@ -87,6 +93,7 @@ where
     let shared = Shared {
         waiting: RefCell::default(),
         socket: &opened.datagrams,
+        kernel,
         figures,
         filled: async_channel::bounded(1),
         drained: async_channel::bounded(1),
@@ -215,14 +222,18 @@ impl Shared<'_> {
     {
         let mut counted = BacklogFigures::default();
         loop {
-            while let Some(message) = self.next_message() {
-                to_browser.send(Message::Binary(message)).await.map_err(io::Error::other)?;
-                let _ = self.drained.0.try_send(());
-                let now = self.waiting.borrow().backlog.figures();
-                self.figures.change(|figures| figures.add(&now, &counted));
-                counted = now;
-            }
-            let _ = self.filled.1.recv().await;
+            // Asked before each message: a write looks at what is unsent only where it begins a new buffer, and one takes up to 64 kB,
+            // more than a second of a narrow way.
+            self.kernel.writable().await?;
+            let Some(message) = self.next_message() else {
+                let _ = self.filled.1.recv().await;
+                continue;
+            };
+            to_browser.send(Message::Binary(message)).await.map_err(io::Error::other)?;
+            let _ = self.drained.0.try_send(());
+            let now = self.waiting.borrow().backlog.figures();
+            self.figures.change(|figures| figures.add(&now, &counted));
+            counted = now;
         }
     }
 

@@ -213,13 +213,14 @@ impl Hub {
             let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
             heed_loss(&SockRef::from(&stream));
         }
+        let kernel: Arc<Async<std::net::TcpStream>> = stream.clone().into();
         match &self.acceptor {
-            None => self.serve(stream, peer).await,
+            None => self.serve(stream, &kernel, peer).await,
             Some(_) if self.is_plain(&stream).await => self.lead_to_https(stream).await,
             Some(acceptor) => {
                 let stream = within(REQUEST_MAX, acceptor.accept(stream)).await;
                 if let Ok(stream) = stream {
-                    self.serve(stream, peer).await;
+                    self.serve(stream, &kernel, peer).await;
                 }
             }
         }
@@ -244,10 +245,15 @@ impl Hub {
         let _ = within(FILE_MAX, sent).await;
     }
 
-    async fn serve(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin, peer: IpAddr) {
+    async fn serve(
+        &self,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
+        kernel: &Async<std::net::TcpStream>,
+        peer: IpAddr,
+    ) {
         let Ok(request) = within(REQUEST_MAX, http::read_request(&mut stream)).await else { return };
         if request.path == SOCKET_PATH {
-            return self.serve_socket(stream, &request, self.browser(&request, peer)).await;
+            return self.serve_socket(stream, kernel, &request, self.browser(&request, peer)).await;
         }
         let _ = within(FILE_MAX, self.serve_file(&mut stream, &request)).await;
     }
@@ -273,7 +279,13 @@ impl Hub {
         }
     }
 
-    async fn serve_socket(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &Request, browser: IpAddr) {
+    async fn serve_socket(
+        &self,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
+        kernel: &Async<std::net::TcpStream>,
+        request: &Request,
+        browser: IpAddr,
+    ) {
         if !self.config.origins.allows(request.header("host"), request.header("origin")) {
             self.figures.change(|figures| figures.refused += 1);
             let _ = http::send_status(&mut stream, "403 Forbidden", "Only this origin's own page may do that.").await;
@@ -305,7 +317,7 @@ impl Hub {
                 self.figures.change(|figures| {
                     (figures.browsers, figures.browsers_ever) = (figures.browsers + 1, figures.browsers_ever + 1)
                 });
-                carry::carry(socket, opened, &self.figures).await;
+                carry::carry(socket, kernel, opened, &self.figures).await;
                 self.figures.change(|figures| figures.browsers -= 1);
             }
             Err(_) => {
