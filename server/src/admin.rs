@@ -17,7 +17,7 @@ use crate::admin_accounts;
 use crate::admin_rooms;
 use crate::files;
 use crate::hub::Hub;
-use crate::store::AccountRow;
+use crate::store::{AccountRow, StoreError};
 
 /// Longest line that is read.
 const LINE_MAX_BYTES: usize = 1024;
@@ -95,21 +95,26 @@ async fn answer(hub: &Rc<Hub>, mut stream: Async<std::os::unix::net::UnixStream>
     in_time(stream.write_all(answer.as_bytes())).await
 }
 
-type Rows = Vec<Vec<String>>;
+/// Fields of an answer, a row each.
+pub(crate) type Rows = Vec<Vec<String>>;
+
+/// What is told of a database that fails.
+pub(crate) fn said(error: StoreError) -> String {
+    error.to_string()
+}
 
 async fn obey(hub: &Rc<Hub>, word: &str, about: &str) -> Result<Rows, String> {
-    let storage = |error: crate::store::StoreError| error.to_string();
     match word {
         "status" => Ok(status(hub)),
         "sessions" => Ok(hub.sessions().into_iter().filter_map(|id| session_row(hub, id)).collect()),
         "rooms" => {
             let people = hub.people_in_rooms();
-            let rooms = hub.store.rooms().await.map_err(storage)?.into_iter();
+            let rooms = hub.store.rooms().await.map_err(said)?.into_iter();
             let count = |id| people.iter().find(|(known, _)| *known == RoomId(id)).map_or(0, |(_, count)| *count);
             Ok(rooms.map(|row| vec![row.id.to_string(), row.name, row.created_by, count(row.id).to_string()]).collect())
         }
         "users" => {
-            let users = hub.store.accounts().await.map_err(storage)?;
+            let users = hub.store.accounts().await.map_err(said)?;
             let is_online = |name: &str| if hub.is_online(name) { "online" } else { "" }.to_owned();
             let owner = |is_owner| if is_owner { "owner" } else { "" }.to_owned();
             let row = |user: AccountRow| {
@@ -126,7 +131,7 @@ async fn obey(hub: &Rc<Hub>, word: &str, about: &str) -> Result<Rows, String> {
             }
         }
         "delete-user" => {
-            if !hub.store.delete_account(about).await.map_err(storage)? {
+            if !hub.store.delete_account(about).await.map_err(said)? {
                 return Err("there is no such account".to_owned());
             }
             hub.end_session(about);

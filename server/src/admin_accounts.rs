@@ -7,11 +7,10 @@ use hph_core::limits::INVITATION_SECONDS_MAX;
 use hph_platform::clock::Clock;
 
 use crate::accounts::fingerprint;
+use crate::admin::{Rows, said};
 use crate::hub::Hub;
 use crate::names::{normalize_display_name, room_key};
-use crate::store::{MadeTicket, NewTicket, Purpose, StoreError, Ticket};
-
-type Rows = Vec<Vec<String>>;
+use crate::store::{MadeTicket, NewTicket, Purpose, Ticket};
 
 /// Digits of a fingerprint that name a device at least.
 const FINGERPRINT_DIGITS_MIN: usize = 5;
@@ -38,10 +37,6 @@ pub(crate) async fn obey(hub: &Rc<Hub>, word: &str, about: &str) -> Option<Resul
         "kiosk-revoke" => kiosk_revoke(hub, field(0)).await,
         _ => return None,
     })
-}
-
-fn said(error: StoreError) -> String {
-    error.to_string()
 }
 
 async fn devices(hub: &Rc<Hub>, user: &str) -> Result<Rows, String> {

@@ -6,12 +6,11 @@ use hph_core::id::RoomId;
 use hph_core::wire::control::{Act, Refusal};
 use hph_platform::clock::Clock;
 
+use crate::admin::{Rows, said};
 use crate::admin_accounts::find_room;
 use crate::hub::Hub;
 use crate::names::SERVER_NAME;
-use crate::store::{AuditEntry, StoreError};
-
-type Rows = Vec<Vec<String>>;
+use crate::store::AuditEntry;
 
 /// Entries of one answer.
 const AUDIT_MAX: usize = 1000;
@@ -29,14 +28,10 @@ pub(crate) async fn obey(hub: &Rc<Hub>, word: &str, about: &str) -> Option<Resul
     })
 }
 
-fn said(error: StoreError) -> String {
-    error.to_string()
-}
-
 /// Does what a host could, and notes it. What is done is done also if it can't be noted; that is said then.
 async fn moderate(hub: &Rc<Hub>, room: &str, act: &str, whom: &str) -> Result<Rows, String> {
     let room = find_room(hub, room).await?;
-    let act = Act::ALL.into_iter().find(|known| known.code() == act).ok_or("there is no such act")?;
+    let act = Act::of_code(act).ok_or("there is no such act")?;
     let whom = if act.has_target() { whom } else { "" };
     hub.act(|machine, out| machine.govern(RoomId(room), act, whom, SERVER_NAME, out)).map_err(|reason| {
         let why = match reason {

@@ -119,7 +119,7 @@ impl Hub {
             return self.refuse(session, u64::from(request), Refusal::Storage);
         };
         for entry in &entries {
-            let Some(act) = Act::ALL.into_iter().find(|act| act.code() == entry.act) else { continue };
+            let Some(act) = Act::of_code(&entry.act) else { continue };
             if !self.until_calm(session).await {
                 return;
             }

@@ -6,7 +6,7 @@ use hph_client::core::wire::control::Act;
 use hph_client::engine::{Command, Event};
 use hph_client::link::Invitation;
 
-use crate::acts::one_of;
+use crate::acts::{complaint, one_of};
 use crate::exit::{Exit, Failure};
 use crate::identity::{Who, parse_target};
 use crate::join::{find_person, timed_out};
@@ -69,8 +69,8 @@ fn parse_act(text: &str) -> Result<Act, String> {
 /// # Errors
 /// Any [`Failure`].
 pub async fn moderate(args: &ModerateArgs, may_ask: bool, out: &Output) -> Result<Exit, Failure> {
-    if args.act.has_target() != args.whom.is_some() {
-        return Err(Failure::usage(if args.act.has_target() { "whom? USER" } else { "that is done to nobody" }));
+    if let Some(complaint) = complaint(args.act, args.whom.is_some()) {
+        return Err(Failure::usage(complaint));
     }
     let password = match args.act {
         Act::Password => args.place.who.room_password(may_ask, out)?.filter(|password| !password.is_empty()),

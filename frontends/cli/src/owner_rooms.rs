@@ -2,7 +2,7 @@
 
 use hph_client::core::wire::control::Act;
 
-use crate::acts::parse_plain_act;
+use crate::acts::{complaint, parse_plain_act};
 
 /// What is asked of the server that runs, about rooms.
 #[derive(clap::Subcommand, Clone, Debug)]
@@ -51,9 +51,7 @@ impl RoomCommand {
     /// What is missing, or too much.
     pub fn complaint(&self) -> Option<&'static str> {
         match self {
-            Self::Moderate { act, user, .. } if act.has_target() != user.is_some() => {
-                Some(if act.has_target() { "whom? USER" } else { "that is done to nobody" })
-            }
+            Self::Moderate { act, user, .. } => complaint(*act, user.is_some()),
             _ => None,
         }
     }

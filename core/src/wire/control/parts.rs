@@ -191,6 +191,11 @@ impl Act {
         }
     }
 
+    /// The act of that name.
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|act| act.code() == code)
+    }
+
     /// The least that one must be to do it: see [`Deed::right`].
     pub const fn least_role(self) -> Role {
         match Deed::Act(self).right() {
